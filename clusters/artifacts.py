@@ -134,15 +134,16 @@ def _lock(path: Path) -> Path:
     return path.parent.with_name(f"{path.parent.name}.lock")
 
 
-def _needed_go(module_file: Path) -> str:
-    match = re.search(r"^go (\S+)$", module_file.read_text(), re.MULTILINE)
+def needed_go() -> str:
+    """The oldest Go that builds the pinned binaries, such as ``1.26.0``."""
+    match = re.search(r"^go (\S+)$", (BUILD / "go.mod").read_text(), re.MULTILINE)
     if match is None:
-        raise ArtifactError(f"{module_file} names no version of Go")
+        raise ArtifactError("clusters/build/go.mod names no version of Go")
     return match[1]
 
 
 def _build_pinned(name: str, path: Path, progress: TextIO | None) -> None:
-    go = toolchain.need(_needed_go(BUILD / "go.mod"), progress)
+    go = toolchain.need(needed_go(), progress)
     version = _pinned("k8s.io/kubernetes")
     with Progress(f"building {name} {_pinned(_MODULES.get(name, _ETCD))} (once)", progress) as step:
         _compile(go, BUILD, path, ["-mod=readonly"], version=version, step=step)
@@ -151,7 +152,7 @@ def _build_pinned(name: str, path: Path, progress: TextIO | None) -> None:
 def _compile(
     go: Path, module: Path, path: Path, flags: list[str], *, version: str, step: Progress
 ) -> None:
-    """Compile the package of that name in ``module`` and put it at ``path``, where no one ever sees half a binary."""
+    """Compile the package of that name in ``module``, and move it to ``path`` when it is whole."""
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent.parent) as folder:
         unfinished = Path(folder) / path.name
@@ -165,7 +166,7 @@ def _compile(
 
 
 def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) -> None:
-    go = toolchain.need(_needed_go(BUILD / "go.mod"), progress)
+    go = toolchain.need(needed_go(), progress)
     cache_folder().mkdir(parents=True, exist_ok=True)
     with (
         Progress(f"building kube-proxy v{version} (once)", progress) as step,
@@ -179,7 +180,7 @@ def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) 
         try:
             _compile(go, module, path, ["-mod=mod"], version=f"v{version}", step=step)
         except ArtifactError as problem:
-            if re.search(r"unknown revision|not found|invalid version", str(problem)):
+            if re.search(r"unknown revision|Not Found|Forbidden|verifying module", str(problem)):
                 raise ArtifactError(
                     f"kube-proxy {version} was not published whole ({problem}); {_KNOWN}"
                 ) from None

@@ -1,0 +1,243 @@
+"""What `./conform` does once Python is there: prepare, choose the modes, and hand over to tox.
+
+Imports nothing but the standard library: tox makes the environments that hold the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from clusters import artifacts, doctor
+from clusters.artifacts import ArtifactError
+from clusters.toolchain import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[1]
+
+HELP = """\
+usage: ./conform [selftest | doctor | list] [options]
+
+Says whether a Kubernetes Service proxy conforms: whether it turns Services and EndpointSlices into
+the packet behaviour that Kubernetes promises. Without options it judges the real kube-proxy {pinned}
+in every mode that this machine can run. The first run installs and builds what it needs (some
+minutes). The host's own firewall and interfaces are never touched, and root is needed for nothing
+but installing system packages.
+
+commands:
+  (none)      run the suite and write a report
+  selftest    run the tests of the suite itself
+  doctor      say what this machine can run; where it can't, why, and what to do about it
+  list        list the requirements; runs nothing
+
+what is tested:
+  --modes MODE[,MODE]      only these modes: iptables, nftables
+  --implementation FILE    another proxy, described by a TOML file (see clusters/implementations)
+  --proxy-binary FILE      this kube-proxy binary, of any version
+  --proxy-version X.Y.Z    kube-proxy of this version, built into the cache
+  -k EXPRESSION            only requirements whose test names match
+  PATH[::TEST]             only these tests, such as conformance/test_affinity.py
+
+how:
+  -n WORKERS               clusters side by side, each with its own control plane; {workers} here
+  --seed NUMBER            repeat the random choices of an earlier run
+  --keep                   stop at the first failure with its cluster alive, and say how to enter it
+  --results FOLDER         where runs are written (default: results, beside this program)
+
+Everything else is handed to pytest: -x, --lf, -v, --co, ...
+
+results:
+  results/latest leads to the newest run: report.html (works offline), results.jsonl (the facts, one
+  JSON object a line), junit.xml, and a folder of evidence for every failure.
+
+exit codes:
+  0  conforms: every mode that ran passed
+  1  does not conform: some requirement failed
+  2  no verdict: bad input, or something could not be set up; one line says what
+
+examples:
+  ./conform
+  ./conform --modes nftables -k affinity
+  ./conform --proxy-version 1.34.4
+  ./conform --proxy-binary ./kube-proxy --modes iptables
+  ./conform selftest -k mutants
+"""
+
+
+class UsageError(Exception):
+    """The command line makes no sense; the message is one line."""
+
+
+def workers() -> int:
+    """How many clusters run side by side: one a core, and a GiB of memory for each."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**30
+    return max(1, min(os.cpu_count() or 1, memory, 8))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (./conform --help)")
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Split what the launcher looks at from what it hands on as it is."""
+    parser = _Parser(prog="conform", add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("-n", "--numprocesses")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--pdb", action="store_true")
+    for option in ("--modes", "--implementation", "--proxy-binary", "--proxy-version", "--results"):
+        parser.add_argument(option)
+    return parser.parse_known_args(arguments)
+
+
+def _absolute(text: str) -> str:
+    """A path as the caller's folder sees it: tox and pytest run in the project's."""
+    return str(Path(text).absolute())
+
+
+def _rest(rest: list[str]) -> list[str]:
+    """Arguments for pytest, with tests that are named by path made absolute."""
+    return [
+        _absolute(word) if not word.startswith("-") and Path(word.split("::")[0]).exists() else word
+        for word in rest
+    ]
+
+
+def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
+    """The options for pytest that ``./conform [command] arguments`` stands for.
+
+    Modes that this machine cannot run are left out, with a word about it, unless asked for.
+    Raises UsageError when an option makes no sense or no mode can run.
+    """
+    known, rest = _parse(arguments)
+    options: list[str] = []
+    if known.proxy_binary and known.proxy_version:
+        raise UsageError("--proxy-binary and --proxy-version name two proxies; give one of them")
+    if known.proxy_binary:
+        if not Path(known.proxy_binary).is_file():
+            raise UsageError(f"--proxy-binary: there is no file {known.proxy_binary}")
+        options += ["--proxy-binary", _absolute(known.proxy_binary)]
+    if known.proxy_version:
+        options += ["--proxy-version", known.proxy_version]
+    if known.implementation:
+        described = Path(known.implementation)
+        name = _absolute(known.implementation) if described.exists() else known.implementation
+        options += ["--implementation", name]
+    if known.results:
+        options += ["--results", _absolute(known.results)]
+    if known.modes:
+        options += ["--modes", known.modes]
+    elif command == "conform" and not known.implementation:
+        options += ["--modes", ",".join(_runnable())]
+    options += [f"--{flag}" for flag in ("keep", "pdb") if getattr(known, flag)]
+    # A debugger, and a cluster to look into, want one process.
+    alone = known.keep or known.pdb
+    options += ["-n", known.numprocesses or ("0" if alone else str(workers()))]
+    return options + _rest(rest)
+
+
+def _runnable() -> list[str]:
+    why = doctor.modes()
+    runnable = [mode for mode, reason in why.items() if not reason]
+    if not runnable:
+        reasons = "; ".join(f"{mode}: {reason}" for mode, reason in why.items())
+        raise UsageError(f"this machine can run no mode ({reasons}); ./conform doctor tells more")
+    for mode, reason in why.items():
+        if reason:
+            print(f"conform: not in {mode} mode: {reason}", file=sys.stderr)
+    return runnable
+
+
+def _ensure_binaries(options: Sequence[str]) -> None:
+    """Build what the run needs before tox starts, so that its progress is seen."""
+    if "--proxy-version" in options:
+        version = options[options.index("--proxy-version") + 1]
+        artifacts.ensure(version=version)
+    elif "--proxy-binary" in options or "--implementation" in options:
+        artifacts.ensure(["etcd", "kube-apiserver"])
+    else:
+        artifacts.ensure()
+
+
+def _tox(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tox", "run", "-c", str(ROOT / "tox.ini"), *arguments]
+
+
+def _prepare(environment: str) -> Path:
+    """Have tox make an environment, once for any number of runs, and return its folder.
+
+    tox does not notice a changed pyproject.toml, and two of it must not install side by side.
+    """
+    folder = ROOT / ".tox" / environment
+    ready = folder / ".ready"
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "requirements.lock", "tox.ini"):
+        digest.update((ROOT / name).read_bytes())
+    if _content(ready) == digest.hexdigest():
+        return folder
+    with locked(ROOT / ".tox" / f"{environment}.lock", "waiting: another run installs", sys.stderr):
+        old = _content(ready)
+        if old != digest.hexdigest():
+            print(f"conform: installing the Python packages into {folder}", file=sys.stderr)
+            again = ["--recreate"] if old else []
+            done = subprocess.run(_tox("-qq", "-e", environment, "--notest", *again), check=False)
+            if done.returncode:
+                raise ArtifactError("the Python packages could not be installed; see above")
+            ready.write_text(digest.hexdigest())
+    return folder
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def main() -> int:
+    """Run the command line; the exit codes are those that the help names."""
+    os.environ.pop(
+        "PYTHONPATH", None
+    )  # it served to find this module, and is nobody else's business
+    arguments = sys.argv[1:]
+    command = "conform"
+    if arguments and arguments[0] in {"selftest", "doctor", "list"}:
+        command = arguments.pop(0)
+    try:
+        if _parse(arguments)[0].help:
+            print(HELP.format(pinned=artifacts.PINNED, workers=workers()), end="")
+            return 0
+        if command == "doctor":
+            return doctor.main()
+        return _run(command, arguments)
+    except (UsageError, ArtifactError) as problem:
+        print(f"conform: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("conform: interrupted before anything was tested", file=sys.stderr)
+        return 130
+
+
+def _run(command: str, arguments: list[str]) -> int:
+    if command == "list":
+        python = _prepare("conform") / "bin" / "python"
+        os.chdir(ROOT)
+        os.execv(python, [str(python), "-m", "pytest", "--list-requirements", *arguments])
+    options = pytest_options(arguments, command=command)
+    _ensure_binaries(options)
+    _prepare(command)
+    # From here on tox is the outermost process, and what it runs dies with it.
+    argv = _tox("-q", "-e", command, "--", *options)
+    os.execv(argv[0], argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
