@@ -1,0 +1,1 @@
+"""What comes out of a run: one result model, and everything rendered from it."""

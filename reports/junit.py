@@ -1,0 +1,125 @@
+"""JUnit XML, for the machines that read nothing else."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from reports import fingerprints, text
+from reports.model import BAD
+from reports.records import (
+    ERROR,
+    EXPECTED_FAILURE,
+    FAILED,
+    SKIPPED,
+    UNCLAIMED,
+    UNEXPECTED_PASS,
+)
+from reports.reproduce import reproduce
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.model import Result, Run
+
+# Outcome -> element of the test case, beginning of its message.
+_ELEMENTS = {
+    FAILED: ("failure", ""),
+    UNEXPECTED_PASS: ("failure", "passed although it is listed as an expected failure: "),
+    ERROR: ("error", ""),
+    SKIPPED: ("skipped", ""),
+    EXPECTED_FAILURE: ("skipped", "expected failure: "),
+    UNCLAIMED: ("skipped", "not claimed: "),
+}
+# XML 1.0 has no way to write these characters, escaped or not.
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _clean(value: str) -> str:
+    return _UNWRITABLE.sub(lambda match: f"\\x{ord(match.group()):02x}", value)
+
+
+def _output(run: Run, result: Result, folder: Path | None) -> str:
+    """What a test case says beside its outcome: statistics, measurements, evidence, repetition."""
+    lines = [
+        f"{s.name}: {s.test}, counts {[text.number(c) for c in s.counts]}, "
+        f"p = {text.probability(s.p)} (fails below {text.probability(s.alpha)})"
+        for s in result.statistics
+    ]
+    for m in result.measurements:
+        bounds = (("p50", m.p50), ("p95", m.p95), ("p99", m.p99))
+        told = ", ".join(f"{name} {text.interval(value, m.unit)}" for name, value in bounds)
+        lines.append(f"{m.name}: {text.several(len(m.samples), 'sample')}, {told}")
+    if result.evidence:
+        lines.append(f"evidence: {result.evidence}")
+    if result.outcome in BAD:
+        lines.append(f"repeat it: {reproduce(run, result, folder)}")
+    return "\n".join(lines)
+
+
+def _case(
+    suite: ET.Element, run: Run, result: Result, areas: dict[str, str], folder: Path | None
+) -> None:
+    name = f"{result.requirement}[{result.case}]" if result.case else result.requirement
+    case = ET.SubElement(
+        suite,
+        "testcase",
+        classname=_clean(f"{result.mode}.{areas[result.requirement]}"),
+        name=_clean(name),
+        time=f"{result.setup_seconds + result.seconds:.3f}",
+    )
+    if result.outcome in _ELEMENTS:
+        tag, about = _ELEMENTS[result.outcome]
+        message = about + (result.reason or "no reason given")
+        element = ET.SubElement(case, tag, message=_clean(message), type=result.outcome)
+        element.text = _clean(result.details) or None
+    output = _output(run, result, folder)
+    if output:
+        ET.SubElement(case, "system-out").text = _clean(output)
+
+
+def render(run: Run, folder: Path | None = None) -> str:
+    """JUnit XML of a run: a test suite per mode, a test case per case of a requirement.
+
+    Whatever keeps a mode from being judged appears as a test case with an error, so that the file
+    never looks better than the verdict.
+    """
+    areas = {requirement.id: requirement.area for requirement in run.requirements}
+    rows = fingerprints.rows(run)
+    root = ET.Element("testsuites", name=_clean(run.header.suite["name"]))
+    for mode in run.modes:
+        suite = ET.SubElement(root, "testsuite", name=_clean(mode))
+        properties = ET.SubElement(suite, "properties")
+        named = {
+            "verdict": run.verdict(mode),
+            "run": run.header.run,
+            "seed": str(run.header.seed),
+            "reproduce": run.header.reproduce,
+            **{f"fingerprint.{row.name}": row.values[mode] for row in rows},
+        }
+        for name, value in named.items():
+            ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
+        for result in run.results:
+            if result.mode == mode:
+                _case(suite, run, result, areas, folder)
+        for fault in run.faults(mode):
+            case = ET.SubElement(suite, "testcase", classname=_clean(f"{mode}.run"), name="verdict")
+            ET.SubElement(case, "error", message=_clean(fault), type="error")
+        counts = {
+            tag: len(suite.findall(f"testcase/{tag}")) for tag in ("failure", "error", "skipped")
+        }
+        times = [float(case.get("time", "0")) for case in suite.iter("testcase")]
+        suite.attrib |= {
+            "tests": str(len(times)),
+            "failures": str(counts["failure"]),
+            "errors": str(counts["error"]),
+            "skipped": str(counts["skipped"]),
+            "time": f"{sum(times):.3f}",
+            "timestamp": _clean(run.header.started),
+        }
+    for name in ("tests", "failures", "errors", "skipped"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    root.set("time", f"{run.end.seconds:.3f}")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
