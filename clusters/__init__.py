@@ -1,0 +1,1 @@
+"""What tests run on: the sandbox, control planes, nodes and the proxies on them."""

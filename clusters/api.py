@@ -1,0 +1,125 @@
+"""The Kubernetes API as plain JSON objects, over the official client's connection pool.
+
+Tests write hundreds of objects and read few of them: dictionaries spare the client's typed models, which
+cost more time than the API server does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client as kubernetes
+
+Object = dict[str, Any]
+
+_GROUPS = {
+    "services": "/api/v1",
+    "nodes": "/api/v1",
+    "namespaces": "/api/v1",
+    "endpointslices": "/apis/discovery.k8s.io/v1",
+    "servicecidrs": "/apis/networking.k8s.io/v1",
+}
+_CLUSTER_SCOPED = {"nodes", "namespaces", "servicecidrs"}
+_TIMEOUT = 30.0  # seconds for one request
+_WRITERS = 8  # threads for a batch of writes: more do not make the API server faster
+
+
+class Api:
+    """Create, replace, patch and delete objects; every call returns when the API server has acknowledged it.
+
+    A refused request raises ``kubernetes.client.ApiException``.
+    """
+
+    def __init__(self, server: str, token: str, certificate_authority: Path) -> None:
+        configuration = kubernetes.Configuration()
+        configuration.host = server
+        configuration.ssl_ca_cert = str(certificate_authority)
+        configuration.api_key = {"authorization": f"Bearer {token}"}
+        configuration.connection_pool_maxsize = _WRITERS + 2
+        self.client = kubernetes.ApiClient(configuration)
+        """The official client, for whatever this class does not offer."""
+        self._headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
+        self._pool = ThreadPoolExecutor(_WRITERS, "api")
+
+    def close(self) -> None:
+        """Give the connections and threads back."""
+        self._pool.shutdown()
+        self.client.rest_client.pool_manager.clear()
+
+    def ready(self) -> bool:
+        """Whether the API server reports itself ready (/readyz)."""
+        try:
+            self._request("GET", "/readyz")
+        except Exception:  # not listening yet, TLS not up yet, 500 while starting: all mean "not yet"
+            return False
+        return True
+
+    def get(self, resource: str, name: str, namespace: str = "default") -> Object:
+        """One object."""
+        return self._json("GET", _path(resource, namespace, name))
+
+    def list(self, resource: str, namespace: str = "default", selector: str = "") -> list[Object]:
+        """All objects of a resource in a namespace, or those with the labels that ``selector`` names."""
+        query = f"?labelSelector={selector}" if selector else ""
+        items = self._json("GET", _path(resource, namespace) + query)["items"]
+        return [dict(item) for item in items]
+
+    def create(self, resource: str, body: Object, namespace: str = "default") -> Object:
+        """Create an object; returns it as stored."""
+        return self._json("POST", _path(resource, namespace), body)
+
+    def replace(self, resource: str, body: Object, namespace: str = "default") -> Object:
+        """Replace an object by ``body``, whose metadata names it."""
+        return self._json("PUT", _path(resource, namespace, body["metadata"]["name"]), body)
+
+    def patch(
+        self, resource: str, name: str, body: Object, namespace: str = "default", subresource: str = ""
+    ) -> Object:
+        """Apply a JSON merge patch (RFC 7386): lists are replaced, ``None`` removes a field."""
+        path = _path(resource, namespace, name) + (f"/{subresource}" if subresource else "")
+        return self._json("PATCH", path, body, "application/merge-patch+json")
+
+    def delete(self, resource: str, name: str, namespace: str = "default") -> None:
+        """Delete an object."""
+        self._request("DELETE", _path(resource, namespace, name))
+
+    def create_all(
+        self, objects: Iterable[tuple[str, Object]], namespace: str = "default"
+    ) -> Sequence[Object]:
+        """Create many ``(resource, body)`` at once and return them as stored, in order."""
+        return list(self._pool.map(lambda each: self.create(*each, namespace), objects))
+
+    def delete_all(self, objects: Iterable[tuple[str, str]], namespace: str = "default") -> None:
+        """Delete many ``(resource, name)`` at once."""
+        list(self._pool.map(lambda each: self.delete(*each, namespace), objects))
+
+    def _json(
+        self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
+    ) -> Object:
+        answer: Object = json.loads(self._request(method, path, body, content_type))
+        return answer
+
+    def _request(
+        self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
+    ) -> bytes:
+        answer = self.client.rest_client.pool_manager.request(
+            method,
+            self.client.configuration.host + path,
+            headers={**self._headers, "content-type": content_type},
+            body=None if body is None else json.dumps(body),
+            timeout=_TIMEOUT,
+            retries=False,
+        )
+        if answer.status >= 300:
+            raise kubernetes.ApiException(answer.status, answer.reason, body=answer.data.decode())
+        data: bytes = answer.data
+        return data
+
+
+def _path(resource: str, namespace: str, name: str = "") -> str:
+    scope = "" if resource in _CLUSTER_SCOPED else f"/namespaces/{namespace}"
+    return f"{_GROUPS[resource]}{scope}/{resource}" + (f"/{name}" if name else "")

@@ -1,0 +1,175 @@
+"""What an implementation under test is: a TOML file that says how to run a Service proxy and what it claims."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+FOLDER = Path(__file__).parent / "implementations"
+
+
+class ImplementationError(Exception):
+    """The file does not describe an implementation; the message is one line that says why and how to mend it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mode:
+    """One mode of an implementation."""
+
+    present: list[str]
+    """A command on the node that succeeds only when this mode has programmed the kernel."""
+    rules: list[list[str]]
+    """Commands whose output shows what is programmed; evidence of a failing test."""
+    features: frozenset[str] = frozenset()
+    """What this mode claims beyond ``Implementation.features``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implementation:
+    """A Service proxy that can be run on a node.
+
+    In ``argv``, ``cleanup``, ``version``, ``environment``, ``ready``, ``metrics`` and ``files`` these words in
+    braces are filled in: binary, mode, directory (a folder of the node's own), node_name, kubeconfig, server
+    (the API server's URL), management_address, cluster_cidrs (IPv4,IPv6), node_ipv4, node_ipv6.
+    """
+
+    path: Path
+    name: str
+    modes: dict[str, Mode]
+    argv: list[str]
+    ready: str
+    """A URL on the management wire that answers 2xx once the proxy works, or ``""``: ready when it runs."""
+    version: list[str]
+    """A command whose output's last word is the version."""
+    artifact: str = ""
+    """What the suite builds where ``--proxy-binary`` names none."""
+    binary: str = ""
+    """A program's path, relative to the TOML file; alternative to ``artifact``."""
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    metrics: str = ""
+    """A URL in Prometheus' text format; ``""`` where there is none."""
+    cleanup: list[str] = dataclasses.field(default_factory=list)
+    """A command that removes everything the proxy has programmed; empty where there is none."""
+    files: dict[str, dict[str, Any] | str] = dataclasses.field(default_factory=dict)
+    """Files for ``directory``: a table is written as JSON, a string as it is."""
+    config: str = ""
+    """The one of ``files`` that a test's ``config=`` is merged into."""
+    expected_failures: str = ""
+    """A TOML file beside this one: see fixtures/expectations.py."""
+    features: frozenset[str] = frozenset()
+    """Features (names of extended requirements) that every mode claims."""
+
+    def claims(self, mode: str, feature: str) -> bool:
+        """Whether ``feature`` is claimed in ``mode``."""
+        return feature in self.features or feature in self.modes[mode].features
+
+    def files_for(self, values: Mapping[str, str], config: Mapping[str, Any] | None) -> dict[str, str]:
+        """The text of each file with the words in braces filled in and ``config`` merged into the config file.
+
+        Raises:
+            ImplementationError: there is a ``config`` but no config file that could take it.
+        """
+        files = {name: fill(content, values) for name, content in self.files.items()}
+        if config:
+            if not isinstance(files.get(self.config), dict):
+                raise ImplementationError(f"{self.name} has no config file that a test could vary ({self.path})")
+            files[self.config] = merge(files[self.config], config)
+        return {
+            name: content if isinstance(content, str) else json.dumps(content, indent=2)
+            for name, content in files.items()
+        }
+
+
+def fill(template: Any, values: Mapping[str, str]) -> Any:
+    """Fill the words in braces into every string of a TOML value."""
+    if isinstance(template, str):
+        for key, value in values.items():
+            template = template.replace("{" + key + "}", value)
+        return template
+    if isinstance(template, dict):
+        return {key: fill(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, values) for value in template]
+    return template
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, table by table; ``None`` removes a key."""
+    merged = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping):
+            merged[key] = merge(merged.get(key) or {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def load(name_or_path: str) -> Implementation:
+    """Read the implementation of that name in ``clusters/implementations``, or the TOML file at that path.
+
+    Raises:
+        ImplementationError: no such file, no TOML, or a key that is unknown, missing or of the wrong type.
+    """
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(sorted(entry.stem for entry in FOLDER.glob("*.toml") if "." not in entry.stem))
+        raise ImplementationError(
+            f"there is no implementation {name_or_path}: give one of {known}, or the path of a TOML file"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise ImplementationError(f"{path} cannot be read: {problem}") from None
+    modes = table.pop("modes", None)
+    if not isinstance(modes, dict) or not modes:
+        raise ImplementationError(f"{path}: at least one table [modes.NAME] is needed")
+    return _build(
+        Implementation,
+        {
+            **table,
+            "path": path.resolve(),
+            "modes": {name: _build(Mode, entry, f"{path}: [modes.{name}]") for name, entry in modes.items()},
+        },
+        str(path),
+    )
+
+
+def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+    if not isinstance(table, Mapping):
+        raise ImplementationError(f"{where}: a table is needed, not {table!r}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in fields:
+            raise ImplementationError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(fields))}")
+    values = {}
+    for name, field in fields.items():
+        if name in table:
+            values[name] = _checked(table[name], str(field.type), f"{where}: {name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ImplementationError(f"{where}: the key {name!r} is missing")
+    return kind(**values)
+
+
+def _checked(value: Any, wanted: str, where: str) -> Any:
+    def strings(items: Any) -> bool:
+        return isinstance(items, list) and all(isinstance(item, str) for item in items)
+
+    right = {
+        "str": isinstance(value, str),
+        "list[str]": strings(value),
+        "frozenset[str]": strings(value),
+        "list[list[str]]": isinstance(value, list) and all(strings(item) for item in value),
+        "dict[str, str]": isinstance(value, dict) and all(isinstance(item, str) for item in value.values()),
+    }.get(wanted, True)
+    if not right:
+        raise ImplementationError(f"{where}: {wanted} is needed, not {value!r}")
+    return frozenset(value) if wanted == "frozenset[str]" else value

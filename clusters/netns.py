@@ -1,0 +1,87 @@
+"""Network namespaces: making them, and doing a thing inside one from this process."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+_CLONE_NEWNET = 0x40000000
+_SIOCETHTOOL = 0x8946
+_ETHTOOL_STXCSUM = 0x17
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NetworkError(Exception):
+    """An interface, address or namespace could not be made; the message holds what iproute2 said."""
+
+
+def path(name: str) -> Path:
+    """Where iproute2 keeps the namespace of that name."""
+    return Path("/run/netns") / name
+
+
+def add(*names: str) -> None:
+    """Make empty network namespaces; raises NetworkError where one of that name exists."""
+    for name in names:
+        _ip(["netns", "add", name])
+
+
+def delete(*names: str) -> None:
+    """Remove network namespaces with all they hold; a missing one is no error."""
+    for name in names:
+        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+def configure(name: str | None, commands: Iterable[str]) -> None:
+    """Run iproute2 commands (without the leading ``ip``) in one batch, in the namespace ``name`` or in ours."""
+    _ip([*(["-n", name] if name else []), "-batch", "-"], "\n".join(commands) + "\n")
+
+
+def _ip(arguments: list[str], batch: str | None = None) -> None:
+    done = subprocess.run(["ip", *arguments], input=batch, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise NetworkError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Have the calling thread use the namespace ``name``; sockets made here stay there."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    there = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(there)
+        try:
+            yield
+        finally:
+            _setns(home)
+    finally:
+        os.close(there)
+        os.close(home)
+
+
+def _setns(descriptor: int) -> None:
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"setns: {os.strerror(number)}")
+
+
+def set_sysctls(name: str, values: Mapping[str, int]) -> None:
+    """Write network sysctls, named with slashes (``net/ipv4/ip_forward``), in the namespace ``name``."""
+    with inside(name):
+        for key, value in values.items():
+            Path("/proc/sys", key).write_text(str(value))
+
+
+def checksum_offload_off(name: str, interface: str) -> None:
+    """Have the kernel write whole checksums on ``interface`` (ethtool -K tx off; linux/ethtool.h)."""
+    value = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_STXCSUM, 0))
+    request = struct.pack("16sP", interface.encode(), ctypes.addressof(value))
+    with inside(name), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, _SIOCETHTOOL, request)

@@ -1,0 +1,136 @@
+"""The proxy on a node: started, stopped, killed, restarted with another configuration, cleaned up after."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from clusters import netns
+from clusters.implementation import Implementation, fill
+from clusters.process import Daemon, answers
+
+
+class Proxy:
+    """One implementation's program on one node, in one mode."""
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        mode: str,
+        namespace: str,
+        directory: Path,
+        values: Mapping[str, str],
+    ) -> None:
+        self.implementation = implementation
+        self.mode = mode
+        self.log = directory / "proxy.log"
+        """Everything the proxy has printed, over all its starts."""
+        self.seconds_to_ready = 0.0
+        """How long the last start took."""
+        self._netns = netns.path(namespace)
+        self._directory = directory
+        self._values = {**values, "mode": mode, "directory": str(directory)}
+        self._daemon: Daemon | None = None
+        directory.mkdir(parents=True)
+        self.log.touch()
+
+    def __repr__(self) -> str:
+        return f"<{self.implementation.name} in {self.mode} mode: {self._daemon or 'not started'}>"
+
+    @property
+    def running(self) -> bool:
+        """Whether the program runs."""
+        return self._daemon is not None and self._daemon.running
+
+    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> Daemon:
+        """Start the proxy and wait until it is ready; ``config`` is merged into its configuration file.
+
+        With ``ready=False`` it is only started, so that a test can watch it refuse.
+
+        Raises:
+            StartError: it ended, or was not ready after 60 s; the message shows the end of its log.
+            ImplementationError: ``config`` is given but the implementation has no such file.
+        """
+        for name, content in self.implementation.files_for(self._values, config).items():
+            (self._directory / name).write_text(content)
+        daemon = self._daemon = Daemon(
+            f"{self.implementation.name} ({self.mode})",
+            self._filled(self.implementation.argv),
+            self.log,
+            netns=self._netns,
+            environment=self._filled(self.implementation.environment),
+        )
+        if ready:
+            url = self._filled(self.implementation.ready)
+            self.seconds_to_ready = daemon.wait_ready(answers(url) if url else lambda: daemon.running)
+        return daemon
+
+    def stop(self) -> None:
+        """Ask the proxy to end, as a node does at shutdown; rules stay, as they do there."""
+        if self._daemon:
+            self._daemon.stop()
+
+    def kill(self) -> None:
+        """End the proxy at once (SIGKILL)."""
+        if self._daemon:
+            self._daemon.kill()
+
+    def restart(self, config: Mapping[str, Any] | None = None) -> None:
+        """Stop the proxy and start it again, with ``config`` merged into its configuration."""
+        self.stop()
+        self.start(config)
+
+    def cleanup(self) -> subprocess.CompletedProcess[str]:
+        """Run the implementation's cleanup command on the node and return what it printed."""
+        return self._run(self.implementation.cleanup)
+
+    def metrics(self) -> dict[str, float]:
+        """All samples of the metrics endpoint, keyed ``name`` or ``name{label="value",...}`` (labels sorted)."""
+        with urllib.request.urlopen(self._filled(self.implementation.metrics), timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        samples = {}
+        for family in families:
+            for sample in family.samples:
+                labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(sample.value)
+        return samples
+
+    def log_since(self, position: int) -> str:
+        """The log's text from byte ``position`` on."""
+        with self.log.open("rb") as log:
+            log.seek(position)
+            return log.read().decode(errors="replace")
+
+    def log_position(self) -> int:
+        """The log's length in bytes now."""
+        return self.log.stat().st_size
+
+    def modes_in_kernel(self) -> set[str]:
+        """The implementation's modes that have programmed this node's kernel, by their ``present`` commands."""
+        return {
+            name
+            for name, mode in self.implementation.modes.items()
+            if self._run(mode.present).returncode == 0
+        }
+
+    def rules(self) -> str:
+        """What is programmed now, as the mode's ``rules`` commands print it: evidence, not judgement."""
+        return "\n".join(
+            f"# {' '.join(command)}\n{done.stdout}{done.stderr}"
+            for command in self.implementation.modes[self.mode].rules
+            for done in [self._run(command)]
+        )
+
+    def _run(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        enter = ["nsenter", f"--net={self._netns}", "--"]
+        return subprocess.run(
+            [*enter, *self._filled(argv)], capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def _filled(self, template: Any) -> Any:
+        return fill(template, self._values)

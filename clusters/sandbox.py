@@ -1,0 +1,167 @@
+"""A private user, mount, pid, network, ipc and uts namespace for a whole run.
+
+Everything that the suite makes (network namespaces, rules, processes, temporary files) lives inside, so
+the host is never touched and the kernel itself clears up, even after ``kill -9`` of the outermost process.
+
+``python -m clusters.sandbox COMMAND...`` is a program of its own because ``unshare(CLONE_NEWUSER)`` needs a
+process with a single thread, and importing numpy starts several. It stays outside as the run's outermost
+process, passes signals on, and dies together with what it started.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+INSIDE = "KUBE_PROXY_CONFORMANCE_SANDBOX"
+"""Environment variable that is set inside; its value is the outermost process's id as the host sees it."""
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWUTS = 0x04000000
+_CLONE_NEWIPC = 0x08000000
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWPID = 0x20000000
+_CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
+_MS_REC_PRIVATE = 0x4000 | 0x40000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be made here; the message is one line that says why and what to do."""
+
+
+def inside() -> bool:
+    """Whether this process already runs in a sandbox."""
+    return INSIDE in os.environ
+
+
+def enter(command: list[str]) -> NoReturn:
+    """Replace this process by ``command`` in a sandbox; the process id, as the caller sees it, stays."""
+    os.execv(sys.executable, [sys.executable, "-m", "clusters.sandbox", *command])
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG)."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _call(name: str, *args: object) -> None:
+    if getattr(_libc, name)(*args) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int = 0) -> None:
+    _call("mount", source.encode(), target.encode(), kind and kind.encode(), flags, None)
+
+
+def _new_user_namespace() -> None:
+    """Enter a user namespace in which we are root: root keeps every id, anyone else just its own."""
+    uid, gid, pid = os.getuid(), os.getgid(), os.getpid()
+    ready, go = os.pipe()
+    writer = os.fork()
+    if writer == 0:  # maps of more than the own id must be written from the parent namespace
+        os.close(go)
+        os.read(ready, 1)
+        try:
+            everyone = uid == 0
+            if not everyone:
+                Path(f"/proc/{pid}/setgroups").write_text("deny")
+            Path(f"/proc/{pid}/gid_map").write_text("0 0 4294967295" if everyone else f"0 {gid} 1")
+            Path(f"/proc/{pid}/uid_map").write_text("0 0 4294967295" if everyone else f"0 {uid} 1")
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    try:
+        _call("unshare", _CLONE_NEWUSER)
+    finally:
+        os.close(go)
+        _, status = os.waitpid(writer, 0)
+    if status:
+        raise OSError("the id maps of the user namespace could not be written")
+
+
+def _new_namespaces() -> None:
+    try:
+        _new_user_namespace()
+    except OSError as problem:
+        if os.getuid() != 0:
+            raise SandboxError(
+                "no private network namespace can be made: unprivileged user namespaces are forbidden here"
+                f" ({problem}); allow them (sysctl kernel.unprivileged_userns_clone=1, or"
+                " kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu) or run as root"
+            ) from None
+    try:
+        _call("unshare", _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET)
+    except OSError as problem:
+        raise SandboxError(
+            f"no private network namespace can be made ({problem}); run on a kernel with namespaces,"
+            " or give the container CAP_SYS_ADMIN"
+        ) from None
+
+
+def _furnish() -> None:
+    """Give the new namespaces what programs expect to find: /proc, /sys, /run, temporary files, loopback."""
+    _mount("none", "/", None, _MS_REC_PRIVATE)
+    _mount("proc", "/proc", "proc")
+    _mount("sysfs", "/sys", "sysfs")
+    _mount("tmpfs", "/run", "tmpfs")
+    Path("/run/tmp").mkdir()
+    os.environ["TMPDIR"] = "/run/tmp"
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def _run(command: list[str]) -> int:
+    """Run ``command`` as the first process of new namespaces and return its exit code."""
+    outermost = os.getpid()
+    _new_namespaces()
+    alive, _held = os.pipe()  # ends with us: tells a child that was too late for the death signal
+    child = os.fork()
+    if child == 0:
+        die_with_parent()
+        os.close(_held)
+        os.set_blocking(alive, False)
+        try:
+            if os.read(alive, 1) == b"":
+                os._exit(1)
+        except BlockingIOError:
+            pass
+        os.close(alive)
+        try:
+            _furnish()
+        except OSError as problem:
+            print(f"error: the sandbox cannot be furnished: {problem}", file=sys.stderr)
+            os._exit(2)
+        os.environ[INSIDE] = str(outermost)
+        os.execvp(command[0], command)
+
+    def pass_on(number: int, _frame: object) -> None:
+        os.kill(child, signal.SIGINT if number != signal.SIGQUIT else number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, pass_on)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the child as well
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def main() -> int:
+    """Run the command given as arguments in a sandbox; returns its exit code, or 2 where none can be made."""
+    if "TOX_ENV_NAME" in os.environ:  # the launcher is then the outermost process, and we go with it
+        die_with_parent()
+    try:
+        code = _run(sys.argv[1:])
+    except SandboxError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a Service proxy must do: one file per area, one function per requirement."""
