@@ -19,6 +19,9 @@ from clusters import artifacts, probes, sandbox, toolchain
 MODES = ("iptables", "nftables", "ipvs")
 """The modes of kube-proxy on Linux, in the order in which they are reported."""
 
+OFFERED = ("iptables", "nftables")
+"""Those that the suite can test."""
+
 _PACKAGES = {
     "conntrack": "conntrack",
     "ip": "iproute2",
@@ -175,8 +178,8 @@ def modes(found: list[Check] | None = None) -> dict[str, str]:
         mode: "; ".join(f"{c.name}: {c.detail}" for c in found if not c.ok and mode in c.modes)
         for mode in MODES
     }
-    not_yet = "the suite does not offer this mode yet"
-    why["ipvs"] = f"{not_yet}; {why['ipvs']}" if why["ipvs"] else not_yet
+    for mode in set(MODES) - set(OFFERED):
+        why[mode] = "; ".join(filter(None, ["not offered by the suite yet", why[mode]]))
     return why
 
 

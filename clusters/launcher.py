@@ -1,4 +1,4 @@
-"""What `./conform` does once Python is there: prepare, choose the modes, and hand over to tox.
+"""What `./conform` does once Python is there: prepare, choose the modes, and delegate to tox.
 
 Imports nothing but the standard library: tox makes the environments that hold the rest.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from clusters import artifacts, doctor
+from clusters import artifacts, doctor, sandbox
 from clusters.artifacts import ArtifactError
 from clusters.toolchain import locked
 
@@ -26,10 +28,10 @@ HELP = """\
 usage: ./conform [selftest | doctor | list] [options]
 
 Says whether a Kubernetes Service proxy conforms: whether it turns Services and EndpointSlices into
-the packet behaviour that Kubernetes promises. Without options it judges the real kube-proxy {pinned}
-in every mode that this machine can run. The first run installs and builds what it needs (some
-minutes). The host's own firewall and interfaces are never touched, and root is needed for nothing
-but installing system packages.
+the packet behaviour that Kubernetes promises. Without options it judges the real kube-proxy
+{pinned} in every mode that this machine can run. The first run installs and builds what it needs
+(some minutes). The host's own firewall and interfaces are never touched, and root is needed for
+nothing but installing system packages.
 
 commands:
   (none)      run the suite and write a report
@@ -145,7 +147,7 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
 
 
 def _runnable() -> list[str]:
-    why = doctor.modes()
+    why = {mode: reason for mode, reason in doctor.modes().items() if mode in doctor.OFFERED}
     runnable = [mode for mode, reason in why.items() if not reason]
     if not runnable:
         reasons = "; ".join(f"{mode}: {reason}" for mode, reason in why.items())
@@ -179,7 +181,7 @@ def _prepare(environment: str) -> Path:
     folder = ROOT / ".tox" / environment
     ready = folder / ".ready"
     digest = hashlib.sha256()
-    for name in ("pyproject.toml", "requirements.lock", "tox.ini"):
+    for name in ("pyproject.toml", "requirements.lock"):
         digest.update((ROOT / name).read_bytes())
     if _content(ready) == digest.hexdigest():
         return folder
@@ -223,7 +225,7 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         print("conform: interrupted before anything was tested", file=sys.stderr)
-        return 130
+        return 2
 
 
 def _run(command: str, arguments: list[str]) -> int:
@@ -234,9 +236,31 @@ def _run(command: str, arguments: list[str]) -> int:
     options = pytest_options(arguments, command=command)
     _ensure_binaries(options)
     _prepare(command)
-    # From here on tox is the outermost process, and what it runs dies with it.
-    argv = _tox("-q", "-e", command, "--", *options)
-    os.execv(argv[0], argv)
+    return _delegate(_tox("-qq", "-e", command, "--", *options))
+
+
+def _delegate(argv: list[str]) -> int:
+    """Run tox, which dies with this process, and translate its exit code to those of the help.
+
+    Ctrl-C reaches tox and pytest from the terminal, and they end by themselves. An interrupt sent to
+    this process alone is passed on to tox, which ignores it when it is the second.
+    """
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        process = subprocess.Popen(argv, preexec_fn=sandbox.die_with_parent)  # noqa: PLW1509
+        passed_on = False
+        while True:
+            try:
+                code = process.wait(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                if interrupted.is_set() and not passed_on:
+                    process.send_signal(signal.SIGINT)
+                    passed_on = True
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 2 if interrupted.is_set() or code not in {0, 1} else code
 
 
 if __name__ == "__main__":
