@@ -242,8 +242,8 @@ def _run(command: str, arguments: list[str]) -> int:
 def _delegate(argv: list[str]) -> int:
     """Run tox, which dies with this process, and translate its exit code to those of the help.
 
-    Ctrl-C reaches tox and pytest from the terminal, and they end by themselves. An interrupt sent to
-    this process alone is passed on to tox, which ignores it when it is the second.
+    Ctrl-C reaches tox and pytest from the terminal, and they end by themselves. One sent to
+    this process alone is passed on to tox, which ignores it where it is the second.
     """
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
