@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.text import scale
 
@@ -90,7 +90,9 @@ def samples(measurement: Measurement, along: Axis, label: str) -> Markup:
     for tick in along.ticks():
         x = along.x(tick)
         parts.append(f'<line class="grid" x1="{x}" y1="0" x2="{x}" y2="{_PLOT:.0f}"/>')
-        parts.append(f'<text x="{x}" y="{_PLOT + 15:.0f}">{tick / divisor:.4g} {unit}</text>')
+        parts.append(
+            f'<text x="{x}" y="{_PLOT + 15:.0f}">{tick / divisor:.4g} {escape(unit)}</text>'
+        )
     path = []
     for index, (low, high) in enumerate(shown):
         y = _PLOT - 4 - (_PLOT - 8) * (index + 0.5) / len(shown)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reports.model import Result, Run
 
-_WIDTH: Final = 110  # beyond this a line of a list is cut off
+_WIDTH: Final = 100  # beyond this a line of a list is cut off
 _MOST: Final = 20  # entries of a list; the report has the rest
 _BOLD, _RED, _GREEN, _YELLOW, _MAGENTA = "1", "31", "32", "33", "35"
 _VERDICT_COLOURS = {
