@@ -46,7 +46,9 @@ def _row(run: Run, name: str, kind: str, get: Callable[[Fingerprint], str | None
         # Workers of one mode agree, as a rule; where they don't, all their values are shown.
         found = dict.fromkeys(get(f) or "" for f in run.fingerprints if f.mode == mode)
         values[mode] = " / ".join(value for value in found if value)
-    differs = len(set(values.values())) > 1 and not name.startswith("mode ")
+    known = {f.mode for f in run.fingerprints}
+    differs = len({value for mode, value in values.items() if mode in known}) > 1
+    differs = differs and not name.startswith("mode ")
     return Row(name, values, differs, kind)
 
 

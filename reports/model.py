@@ -215,7 +215,7 @@ class Run:
             for f in self.fingerprints
             if f.mode == mode and f.observed_mode not in (None, f.claimed_mode)
         )
-        if not any(result.mode == mode for result in self.results):
+        if all(r.outcome in (UNCLAIMED, SKIPPED) for r in self.results if r.mode == mode):
             faults.append("nothing was tested")
         errors = self.totals[mode][ERROR]
         if errors:

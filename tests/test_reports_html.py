@@ -179,7 +179,11 @@ def test_text_from_outside_stays_text(tmp_path: Path) -> None:
         ([sample.requirement(), sample.result()], "nftables ERROR No verdict"),
         ([sample.requirement(), sample.result()], "nothing was tested"),
         ([sample.requirement(), sample.result()], "iptables PASS Conforms"),
-        ([sample.requirement(), sample.result(outcome="skipped")], "iptables PARTIAL Nothing"),
+        ([sample.requirement(), sample.result(outcome="skipped")], "iptables ERROR No verdict"),
+        (
+            [sample.requirement(), sample.result(), sample.result(case="b", outcome="skipped")],
+            "iptables PARTIAL Nothing failed, but not everything",
+        ),
         ([{"type": "error", "mode": None, "message": "etcd died"}], "etcd died"),
     ],
 )

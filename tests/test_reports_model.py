@@ -32,7 +32,8 @@ def one_mode(*outcomes: str) -> list[dict[str, Any]]:
     [
         (["passed"], "passed", "pass", 0),
         (["passed", "unclaimed"], "passed", "pass", 0),
-        (["unclaimed", "unclaimed"], "unclaimed", "pass", 0),
+        (["unclaimed", "unclaimed"], "unclaimed", "error", 2),
+        (["unclaimed", "skipped"], "skipped", "error", 2),
         (["passed", "expected-failure"], "expected-failure", "pass", 0),
         (["passed", "skipped", "expected-failure"], "skipped", "partial", 0),
         (["skipped", "unexpected-pass"], "unexpected-pass", "fail", 1),
