@@ -137,7 +137,8 @@ def _install(folder: Path, minimum: str, progress: TextIO | None) -> None:
         str(LOCK),
     ]
     with Progress(f"no Go {minimum} here; installing it into {folder}", progress):
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        env = {"UV_SYSTEM_CERTS": "1", **os.environ}  # trust whom this machine trusts
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             why = " ".join(done.stderr.split()) or "no reason was given"
             raise ArtifactError(f"Go {minimum} or newer is needed, and installing it failed: {why}")
