@@ -7,7 +7,7 @@ cost more time than the API server does.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,13 @@ class Api:
         """Delete an object."""
         self._request("DELETE", _path(resource, namespace, name))
 
-    def create_all(
-        self, objects: Iterable[tuple[str, Object]], namespace: str = "default"
-    ) -> Sequence[Object]:
-        """Create many ``(resource, body)`` at once and return them as stored, in order."""
-        return list(self._pool.map(lambda each: self.create(*each, namespace), objects))
+    def create_all(self, objects: Iterable[tuple[str, Object, str]]) -> list[Object]:
+        """Create many ``(resource, body, namespace)`` at once and return them as stored, in order."""
+        return list(self._pool.map(lambda each: self.create(*each), objects))
 
-    def delete_all(self, objects: Iterable[tuple[str, str]], namespace: str = "default") -> None:
-        """Delete many ``(resource, name)`` at once."""
-        list(self._pool.map(lambda each: self.delete(*each, namespace), objects))
+    def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
+        """Delete many ``(resource, name, namespace)`` at once."""
+        list(self._pool.map(lambda each: self.delete(*each), objects))
 
     def _json(
         self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
