@@ -80,8 +80,10 @@ def _kernel(release: str) -> Check:
 
 def _tried() -> list[Check]:
     """What the kernel and the tools can do together, tried in a sandbox."""
-    if not shutil.which("ip"):
-        return [Check("sandbox", ok=False, detail="not tried without ip", modes=_ALL)]
+    missing = [tool for tool in ("ip", "unshare") if not shutil.which(tool)]
+    if missing:
+        detail = f"not tried without {' and '.join(missing)}"
+        return [Check("sandbox", ok=False, detail=detail, modes=_ALL)]
     inside = [sys.executable, "-m", "clusters.sandbox"]
     nested = ["unshare", "--net", "--mount"]  # where we are in a sandbox already
     done = subprocess.run(

@@ -166,22 +166,21 @@ def run(go: Path, arguments: list[str], folder: Path, progress: Progress | None 
         threading.Thread(target=lambda stream=stream, to=to: to.extend(stream), daemon=True)
         for stream, to in ((process.stdout, printed), (process.stderr, heard))
     ]
-    for reader in readers:
-        reader.start()
-    try:
-        while True:
-            try:
-                process.wait(timeout=1)
-                break
-            except subprocess.TimeoutExpired:
-                if progress:
-                    progress.update(_stage(heard))
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-    for reader in readers:
-        reader.join()
+    with process:
+        for reader in readers:
+            reader.start()
+        try:
+            while process.poll() is None:
+                try:
+                    process.wait(timeout=1)
+                except subprocess.TimeoutExpired:
+                    if progress:
+                        progress.update(_stage(heard))
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            for reader in readers:
+                reader.join()
     if process.returncode:
         raise ArtifactError(f"go {arguments[0]} failed: {_complaint(heard)}")
     return "".join(printed)
