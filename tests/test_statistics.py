@@ -39,7 +39,7 @@ def assert_calibrated(ps: Iterable[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "n, sample", [(2, 200), (3, 30), (5, 1000), (10, 300), (100, 2000), (1000, 20_000)]
+    ("n", "sample"), [(2, 200), (3, 30), (5, 1000), (10, 300), (100, 2000), (1000, 20_000)]
 )
 def test_uniform_keeps_its_false_alarm_rate(rng: np.random.Generator, n: int, sample: int) -> None:
     counts = rng.multinomial(sample, [1 / n] * n, size=SAMPLES)
@@ -51,13 +51,13 @@ def test_share_keeps_its_false_alarm_rate(rng: np.random.Generator) -> None:
     assert_calibrated(statistics.share(int(k), 90, 0.3, 0.01).p for k in hits)
 
 
-@pytest.mark.parametrize("n, lag", [(2, 1), (5, 1), (5, 3)])
+@pytest.mark.parametrize(("n", "lag"), [(2, 1), (5, 1), (5, 3)])
 def test_successive_keeps_its_false_alarm_rate(rng: np.random.Generator, n: int, lag: int) -> None:
     choices = rng.integers(n, size=(SAMPLES, 60)).tolist()
     assert_calibrated(statistics.successive(x, range(n), 0.01, lag=lag).p for x in choices)
 
 
-@pytest.mark.parametrize("n, m", [(3, 3), (2, 5)])
+@pytest.mark.parametrize(("n", "m"), [(3, 3), (2, 5)])
 def test_independent_keeps_its_false_alarm_rate(rng: np.random.Generator, n: int, m: int) -> None:
     first = rng.integers(n, size=(SAMPLES, 60)).tolist()
     second = rng.integers(m, size=(SAMPLES, 60)).tolist()
@@ -95,7 +95,7 @@ def log_probability(counts: tuple[int, ...]) -> float:
     return ways - sample * math.log(len(counts))
 
 
-@pytest.mark.parametrize("n, sample", [(2, 300), (3, 60), (4, 22)])
+@pytest.mark.parametrize(("n", "sample"), [(2, 300), (3, 60), (4, 22)])
 def test_uniform_keeps_alphas_far_out(n: int, sample: int) -> None:
     counts = list(every_sample(n, sample))
     probability = np.exp([log_probability(row) for row in counts])
@@ -106,7 +106,7 @@ def test_uniform_keeps_alphas_far_out(n: int, sample: int) -> None:
         assert alpha / 100 < rate <= alpha
 
 
-@pytest.mark.parametrize("n, sample", [(2, 1), (2, 40), (3, 30), (4, 20), (8, 5), (12, 3)])
+@pytest.mark.parametrize(("n", "sample"), [(2, 1), (2, 40), (3, 30), (4, 20), (8, 5), (12, 3)])
 def test_moment_generating_function_is_that_of_every_sample(n: int, sample: int) -> None:
     counts = list(every_sample(n, sample))
     log_p = np.array([log_probability(row) for row in counts])
@@ -116,7 +116,7 @@ def test_moment_generating_function_is_that_of_every_sample(n: int, sample: int)
     assert log_mgf == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("n, sample", [(2, 10**6), (1000, 10**6), (10_000, 50), (5, 10**5)])
+@pytest.mark.parametrize(("n", "sample"), [(2, 10**6), (1000, 10**6), (10_000, 50), (5, 10**5)])
 def test_moment_generating_function_of_large_samples_is_sane(n: int, sample: int) -> None:
     """Convex, increasing, and no more than a gamma distribution's (Agrawal, arXiv:1904.02291)."""
     exponents, log_mgf = tails.log_mgf_of_g(sample, n)
@@ -162,7 +162,7 @@ def cascade(probabilities: Iterable[float]) -> list[float]:
     return shares
 
 
-@pytest.mark.parametrize("n, skew", [(2, 0.05), (5, 0.1), (10, 0.2), (100, 0.5), (50, 2.0)])
+@pytest.mark.parametrize(("n", "skew"), [(2, 0.05), (5, 0.1), (10, 0.2), (100, 0.5), (50, 2.0)])
 def test_promised_skew_is_seen(rng: np.random.Generator, n: int, skew: float) -> None:
     sample = statistics.sample_size(n, skew, ALPHA)
     for share in ((1 + skew) / n, max(0.0, 1 - skew) / n):
@@ -171,7 +171,7 @@ def test_promised_skew_is_seen(rng: np.random.Generator, n: int, skew: float) ->
             assert not statistics.uniform(counts, ALPHA).passed
 
 
-@pytest.mark.parametrize("n, skew", [(2, 0.05), (5, 0.1), (100, 0.5)])
+@pytest.mark.parametrize(("n", "skew"), [(2, 0.05), (5, 0.1), (100, 0.5)])
 def test_sample_size_and_smallest_skew_are_inverse(n: int, skew: float) -> None:
     sample = statistics.sample_size(n, skew, ALPHA)
     assert statistics.smallest_skew(sample, n, ALPHA) == pytest.approx(skew, rel=0.01)
@@ -340,7 +340,9 @@ def test_budget_of_a_run() -> None:
     assert "1 of 2000" in repr(budget)
 
 
-@pytest.mark.parametrize("total, tests, workers", [(0, 5, 1), (1, 5, 1), (0.1, 5, 6), (0.1, 5, 0)])
+@pytest.mark.parametrize(
+    ("total", "tests", "workers"), [(0, 5, 1), (1, 5, 1), (0.1, 5, 6), (0.1, 5, 0)]
+)
 def test_bad_budgets(total: float, tests: int, workers: int) -> None:
     with pytest.raises(ValueError, match=r"total is|cannot be shared"):
         statistics.Budget(total, tests, workers)
@@ -405,7 +407,7 @@ def test_bad_alpha(alpha: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "call, message",
+    ("call", "message"),
     [
         (lambda: statistics.all_hit([9, 9], ALPHA), "may miss one of 2 by chance: take 26"),
         (
@@ -424,7 +426,7 @@ def test_samples_too_small_to_judge_are_refused(
 
 
 @pytest.mark.parametrize(
-    "call, message",
+    ("call", "message"),
     [
         (lambda: statistics.tally("abx", "ab"), "no endpoint: {'x'}"),
         (lambda: statistics.tally("ab", "aab"), "named twice"),
