@@ -14,7 +14,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusters import artifacts, probes, sandbox, toolchain
+from clusters import artifacts, sandbox, toolchain, trials
 
 MODES = ("iptables", "nftables", "ipvs")
 """The modes of kube-proxy on Linux, in the order in which they are reported."""
@@ -87,7 +87,7 @@ def _tried() -> list[Check]:
     inside = [sys.executable, "-m", "clusters.sandbox"]
     nested = ["unshare", "--net", "--mount"]  # where we are in a sandbox already
     done = subprocess.run(
-        [*(nested if sandbox.inside() else inside), "sh", "-c", probes.script()],
+        [*(nested if sandbox.inside() else inside), "sh", "-c", trials.script()],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -95,7 +95,7 @@ def _tried() -> list[Check]:
         timeout=60,
         check=False,
     )
-    results = probes.parse(done.stdout)
+    results = trials.parse(done.stdout)
     if not results:
         why = (
             " ".join(done.stderr.split()).removeprefix("error: ") or f"exit code {done.returncode}"
@@ -103,10 +103,10 @@ def _tried() -> list[Check]:
         return [Check("sandbox", ok=False, detail=why, remedy="run as root", modes=_ALL)]
     who = "as root" if os.getuid() == 0 else "as an ordinary user"
     checks = [Check("sandbox", ok=True, detail=f"private namespaces, {who}", modes=_ALL)]
-    for probe in probes.PROBES:
-        said = results.get(probe.name, "was not tried: the probes before it did not end")
+    for trial in trials.TRIALS:
+        said = results.get(trial.name, "was not tried: the trials before it did not end")
         checks.append(
-            Check(probe.name, not said, said or probe.shows, probe.remedy, frozenset(probe.modes))
+            Check(trial.name, not said, said or trial.shows, trial.remedy, frozenset(trial.modes))
         )
     return checks
 

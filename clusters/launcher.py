@@ -160,6 +160,8 @@ def _runnable() -> list[str]:
 
 def _ensure_binaries(options: Sequence[str]) -> None:
     """Build what the run needs before tox starts, so that its progress is seen."""
+    if not {"--co", "--collect-only"}.isdisjoint(options):
+        return
     if "--proxy-version" in options:
         version = options[options.index("--proxy-version") + 1]
         artifacts.ensure(version=version)

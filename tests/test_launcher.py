@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import doctor, launcher, probes
+from clusters import doctor, launcher, trials
 from clusters.doctor import Check
 
 ROOT = Path(__file__).parents[1]
@@ -200,14 +200,14 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ran[1][-1] == "--recreate"
 
 
-def test_probes_report_what_failed_and_what_never_ended() -> None:
+def test_trials_report_what_failed_and_what_never_ended() -> None:
     output = "@veth\n=0\n@IPv6\n\nsh: cannot create: Read-only\nmore\n=2\n@iptables\nhalf"
-    assert probes.parse(output) == {"veth": "", "IPv6": "sh: cannot create: Read-only"}
+    assert trials.parse(output) == {"veth": "", "IPv6": "sh: cannot create: Read-only"}
 
 
-def test_every_probe_ends_in_its_own_shell() -> None:
+def test_every_trial_ends_in_its_own_shell() -> None:
     done = subprocess.run(
-        ["sh", "-n", "-c", probes.script()], capture_output=True, text=True, check=False
+        ["sh", "-n", "-c", trials.script()], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Probe:
+class Trial:
     """A snippet that exits 0 when the machine can do it; otherwise its last line says why not."""
 
     name: str
@@ -81,38 +81,38 @@ COMMIT
 END
 """
 
-PROBES = (
-    Probe("veth", "veth pairs", _VETH, _BOTH, _NO_MODULES.format("veth")),
-    Probe("IPv6", "addresses and forwarding", _IPV6, _BOTH, "boot without ipv6.disable=1"),
-    Probe(
+TRIALS = (
+    Trial("veth", "veth pairs", _VETH, _BOTH, _NO_MODULES.format("veth")),
+    Trial("IPv6", "addresses and forwarding", _IPV6, _BOTH, "boot without ipv6.disable=1"),
+    Trial(
         "nftables, IPv4",
         "maps, numgen, dnat, masquerade, reject",
         _NFT.format(family="ip", address="ipv4_addr", destination="192.0.2.7:80"),
         ("nftables",),
         _NO_MODULES.format("nf_tables nft_chain_nat nft_numgen nft_masq nft_reject nft_fib_inet"),
     ),
-    Probe(
+    Trial(
         "nftables, IPv6",
         "maps, numgen, dnat, masquerade, reject",
         _NFT.format(family="ip6", address="ipv6_addr", destination="[2001:db8::7]:80"),
         ("nftables",),
         _NO_MODULES.format("nf_tables nft_chain_nat nft_numgen nft_masq nft_reject nft_fib_inet"),
     ),
-    Probe(
+    Trial(
         "iptables",
         "statistic, recent, conntrack, marks, masquerade",
         _IPTABLES.format(tool="iptables-restore", destination="192.0.2.7:80"),
         ("iptables", "ipvs"),
         _NO_MODULES.format("iptable_nat nft_compat xt_statistic xt_recent xt_conntrack xt_mark"),
     ),
-    Probe(
+    Trial(
         "ip6tables",
         "statistic, recent, conntrack, marks, masquerade",
         _IPTABLES.format(tool="ip6tables-restore", destination="[2001:db8::7]:80"),
         ("iptables", "ipvs"),
         _NO_MODULES.format("ip6table_nat nft_compat xt_statistic xt_recent xt_conntrack xt_mark"),
     ),
-    Probe(
+    Trial(
         "IP_VS",
         "in the kernel",
         "test -e /proc/net/ip_vs || { echo 'not in this kernel'; false; }",
@@ -123,13 +123,13 @@ PROBES = (
 
 
 def script() -> str:
-    """A shell script that runs every probe and prints what `parse` reads."""
-    parts = [f"echo '@{p.name}'\n(\nset -e\n{p.snippet}\n) 2>&1\necho \"=$?\"" for p in PROBES]
+    """A shell script that runs every trial and prints what `parse` reads."""
+    parts = [f"echo '@{t.name}'\n(\nset -e\n{t.snippet}\n) 2>&1\necho \"=$?\"" for t in TRIALS]
     return "\n".join(parts)
 
 
 def parse(output: str) -> dict[str, str]:
-    """What each probe that ended said against the machine; empty text where it succeeded."""
+    """What each trial that ended said against the machine; empty text where it succeeded."""
     said = {}
     for match in re.finditer(r"^@(.+)\n((?:.*\n)*?)=(\d+)$", output, re.MULTILINE):
         name, text, code = match.groups()
