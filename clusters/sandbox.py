@@ -62,41 +62,29 @@ def _mount(source: str, target: str, kind: str | None, flags: int = 0) -> None:
 
 
 def _new_user_namespace() -> None:
-    """Enter a user namespace in which we are root: root keeps every id, anyone else just its own."""
-    uid, gid, pid = os.getuid(), os.getgid(), os.getpid()
-    ready, go = os.pipe()
-    writer = os.fork()
-    if writer == 0:  # maps of more than the own id must be written from the parent namespace
-        os.close(go)
-        os.read(ready, 1)
-        try:
-            everyone = uid == 0
-            if not everyone:
-                Path(f"/proc/{pid}/setgroups").write_text("deny")
-            Path(f"/proc/{pid}/gid_map").write_text("0 0 4294967295" if everyone else f"0 {gid} 1")
-            Path(f"/proc/{pid}/uid_map").write_text("0 0 4294967295" if everyone else f"0 {uid} 1")
-        except OSError:
-            os._exit(1)
-        os._exit(0)
-    try:
-        _call("unshare", _CLONE_NEWUSER)
-    finally:
-        os.close(go)
-        _, status = os.waitpid(writer, 0)
-    if status:
-        raise OSError("the id maps of the user namespace could not be written")
+    """Enter a user namespace in which we are root."""
+    uid, gid = os.getuid(), os.getgid()
+    _call("unshare", _CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
 
 
 def _new_namespaces() -> None:
+    """Enter new namespaces; root needs no user namespace, and large rule sets do not fit through one.
+
+    (There, nft and iptables-restore cannot have socket buffers beyond net.core.wmem_max, so a transaction of
+    more than some hundred rules is refused: "Message too long".)
+    """
     try:
-        _new_user_namespace()
-    except OSError as problem:
         if os.getuid() != 0:
-            raise SandboxError(
-                "no private network namespace can be made: unprivileged user namespaces are forbidden here"
-                f" ({problem}); allow them (sysctl kernel.unprivileged_userns_clone=1, or"
-                " kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu) or run as root"
-            ) from None
+            _new_user_namespace()
+    except OSError as problem:
+        raise SandboxError(
+            "no private network namespace can be made: unprivileged user namespaces are forbidden here"
+            f" ({problem}); allow them (sysctl kernel.unprivileged_userns_clone=1, or"
+            " kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu) or run as root"
+        ) from None
     try:
         _call("unshare", _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET)
     except OSError as problem:
