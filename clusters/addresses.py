@@ -1,7 +1,8 @@
 """The address plan: which networks exist on a cluster's wires, and what is where.
 
-All of it lives in namespaces with no route out. The ranges are those of a small kubeadm cluster where one
-is usual, and documentation and benchmarking ranges (RFC 5737, RFC 3849, RFC 2544) for the world outside.
+All of it lives in namespaces with no route out. The ranges are those of a small kubeadm cluster
+where one is usual, and documentation and benchmarking ranges (RFC 5737, RFC 3849, RFC 2544) for the
+world outside.
 """
 
 from __future__ import annotations

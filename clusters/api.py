@@ -1,18 +1,20 @@
 """The Kubernetes API as plain JSON objects, over the official client's connection pool.
 
-Tests write hundreds of objects and read few of them: dictionaries spare the client's typed models, which
-cost more time than the API server does.
+Tests write hundreds of objects and read few of them: dictionaries spare the client's typed models,
+which cost more time than the API server does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubernetes import client as kubernetes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 Object = dict[str, Any]
 
@@ -29,7 +31,8 @@ _WRITERS = 8  # threads for a batch of writes: more do not make the API server f
 
 
 class Api:
-    """Create, replace, patch and delete objects; every call returns when the API server has acknowledged it.
+    """Create, replace, patch and delete objects; every call returns when the API server has
+    acknowledged it.
 
     A refused request raises ``kubernetes.client.ApiException``.
     """
@@ -54,7 +57,9 @@ class Api:
         """Whether the API server reports itself ready (/readyz)."""
         try:
             self._request("GET", "/readyz")
-        except Exception:  # not listening yet, TLS not up yet, 500 while starting: all mean "not yet"
+        except (
+            Exception
+        ):  # not listening yet, TLS not up yet, 500 while starting: all mean "not yet"
             return False
         return True
 
@@ -63,7 +68,9 @@ class Api:
         return self._json("GET", _path(resource, namespace, name))
 
     def list(self, resource: str, namespace: str = "default", selector: str = "") -> list[Object]:
-        """All objects of a resource in a namespace, or those with the labels that ``selector`` names."""
+        """All objects of a resource in a namespace, or those with the labels that ``selector``
+        names.
+        """
         query = f"?labelSelector={selector}" if selector else ""
         items = self._json("GET", _path(resource, namespace) + query)["items"]
         return [dict(item) for item in items]
@@ -77,7 +84,12 @@ class Api:
         return self._json("PUT", _path(resource, namespace, body["metadata"]["name"]), body)
 
     def patch(
-        self, resource: str, name: str, body: Object, namespace: str = "default", subresource: str = ""
+        self,
+        resource: str,
+        name: str,
+        body: Object,
+        namespace: str = "default",
+        subresource: str = "",
     ) -> Object:
         """Apply a JSON merge patch (RFC 7386): lists are replaced, ``None`` removes a field."""
         path = _path(resource, namespace, name) + (f"/{subresource}" if subresource else "")
@@ -96,13 +108,21 @@ class Api:
         list(self._pool.map(lambda each: self.delete(*each), objects))
 
     def _json(
-        self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        content_type: str = "application/json",
     ) -> Object:
         answer: Object = json.loads(self._request(method, path, body, content_type))
         return answer
 
     def _request(
-        self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        content_type: str = "application/json",
     ) -> bytes:
         answer = self.client.rest_client.pool_manager.request(
             method,

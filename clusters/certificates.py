@@ -1,15 +1,20 @@
-"""A certificate authority for one control plane, made anew for every run and never stored elsewhere."""
+"""A certificate authority for one control plane, made anew for every run and never stored
+elsewhere.
+"""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _name(common_name: str) -> x509.Name:
@@ -28,9 +33,14 @@ def _write_key(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
 
 
 def make(folder: Path, addresses: list[str]) -> None:
-    """Write ca.crt, server.crt, server.key (valid for ``addresses``) and service-account.key to ``folder``."""
-    now = datetime.datetime.now(datetime.UTC)
-    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    """Write ca.crt, server.crt, server.key (valid for ``addresses``) and service-account.key to
+    ``folder``.
+    """
+    now = dt.datetime.now(dt.UTC)
+    ca_key, server_key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
 
     def builder(subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         return (
@@ -39,8 +49,8 @@ def make(folder: Path, addresses: list[str]) -> None:
             .issuer_name(_name("kube-proxy-conformance"))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=2))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(days=2))
         )
 
     ca = (

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 import socket
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clusters import certificates
 from clusters.addresses import SERVICE_RANGES
 from clusters.api import Api
 from clusters.process import Daemon
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ControlPlane:

@@ -1,4 +1,6 @@
-"""What an implementation under test is: a TOML file that says how to run a Service proxy and what it claims."""
+"""What an implementation under test is: a TOML file that says how to run a Service proxy and what
+it claims.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ FOLDER = Path(__file__).parent / "implementations"
 
 
 class ImplementationError(Exception):
-    """The file does not describe an implementation; the message is one line that says why and how to mend it."""
+    """The file does not describe an implementation; the message is one line that says why and how
+    to mend it.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +39,10 @@ class Mode:
 class Implementation:
     """A Service proxy that can be run on a node.
 
-    In ``argv``, ``cleanup``, ``version``, ``environment``, ``ready``, ``metrics`` and ``files`` these words in
-    braces are filled in: binary, mode, directory (a folder of the node's own), node_name, kubeconfig, server
-    (the API server's URL), management_address, cluster_cidrs (IPv4,IPv6), node_ipv4, node_ipv6.
+    In ``argv``, ``cleanup``, ``version``, ``environment``, ``ready``, ``metrics`` and ``files``
+    these words in braces are filled in: binary, mode, directory (a folder of the node's own),
+    node_name, kubeconfig, server (the API server's URL), management_address, cluster_cidrs
+    (IPv4,IPv6), node_ipv4, node_ipv6.
     """
 
     path: Path
@@ -45,7 +50,9 @@ class Implementation:
     modes: dict[str, Mode]
     argv: list[str]
     ready: str
-    """A URL on the management wire that answers 2xx once the proxy works, or ``""``: ready when it runs."""
+    """A URL on the management wire that answers 2xx once the proxy works, or ``""``: ready when it
+    runs.
+    """
     version: list[str]
     """A command whose output's last word is the version."""
     artifact: str = ""
@@ -70,8 +77,11 @@ class Implementation:
         """Whether ``feature`` is claimed in ``mode``."""
         return feature in self.features or feature in self.modes[mode].features
 
-    def files_for(self, values: Mapping[str, str], config: Mapping[str, Any] | None) -> dict[str, str]:
-        """The text of each file with the words in braces filled in and ``config`` merged into the config file.
+    def files_for(
+        self, values: Mapping[str, str], config: Mapping[str, Any] | None
+    ) -> dict[str, str]:
+        """The text of each file with the words in braces filled in and ``config`` merged into the
+        config file.
 
         Raises:
             ImplementationError: there is a ``config`` but no config file that could take it.
@@ -79,7 +89,9 @@ class Implementation:
         files = {name: fill(content, values) for name, content in self.files.items()}
         if config:
             if not isinstance(files.get(self.config), dict):
-                raise ImplementationError(f"{self.name} has no config file that a test could vary ({self.path})")
+                raise ImplementationError(
+                    f"{self.name} has no config file that a test could vary ({self.path})"
+                )
             files[self.config] = merge(files[self.config], config)
         return {
             name: content if isinstance(content, str) else json.dumps(content, indent=2)
@@ -114,16 +126,20 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def load(name_or_path: str) -> Implementation:
-    """Read the implementation of that name in ``clusters/implementations``, or the TOML file at that path.
+    """Read the implementation of that name in ``clusters/implementations``, or the TOML file at
+    that path.
 
     Raises:
-        ImplementationError: no such file, no TOML, or a key that is unknown, missing or of the wrong type.
+        ImplementationError: no such file, no TOML, or a key that is unknown, missing or of the
+            wrong type.
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        known = ", ".join(sorted(entry.stem for entry in FOLDER.glob("*.toml") if "." not in entry.stem))
+        known = ", ".join(
+            sorted(entry.stem for entry in FOLDER.glob("*.toml") if "." not in entry.stem)
+        )
         raise ImplementationError(
             f"there is no implementation {name_or_path}: give one of {known}, or the path of a TOML file"
         ) from None
@@ -137,7 +153,10 @@ def load(name_or_path: str) -> Implementation:
         {
             **table,
             "path": path.resolve(),
-            "modes": {name: _build(Mode, entry, f"{path}: [modes.{name}]") for name, entry in modes.items()},
+            "modes": {
+                name: _build(Mode, entry, f"{path}: [modes.{name}]")
+                for name, entry in modes.items()
+            },
         },
         str(path),
     )
@@ -149,7 +168,9 @@ def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
-            raise ImplementationError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(fields))}")
+            raise ImplementationError(
+                f"{where}: unknown key {key!r}; known are {', '.join(sorted(fields))}"
+            )
     values = {}
     for name, field in fields.items():
         if name in table:
@@ -168,7 +189,8 @@ def _checked(value: Any, wanted: str, where: str) -> Any:
         "list[str]": strings(value),
         "frozenset[str]": strings(value),
         "list[list[str]]": isinstance(value, list) and all(strings(item) for item in value),
-        "dict[str, str]": isinstance(value, dict) and all(isinstance(item, str) for item in value.values()),
+        "dict[str, str]": isinstance(value, dict)
+        and all(isinstance(item, str) for item in value.values()),
     }.get(wanted, True)
     if not right:
         raise ImplementationError(f"{where}: {wanted} is needed, not {value!r}")

@@ -9,8 +9,11 @@ import os
 import socket
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 _CLONE_NEWNET = 0x40000000
 _SIOCETHTOOL = 0x8946
@@ -40,12 +43,16 @@ def delete(*names: str) -> None:
 
 
 def configure(name: str | None, commands: Iterable[str]) -> None:
-    """Run iproute2 commands (without the leading ``ip``) in one batch, in the namespace ``name`` or in ours."""
+    """Run iproute2 commands (without the leading ``ip``) in one batch, in the namespace ``name`` or
+    in ours.
+    """
     _ip([*(["-n", name] if name else []), "-batch", "-"], "\n".join(commands) + "\n")
 
 
 def _ip(arguments: list[str], batch: str | None = None) -> None:
-    done = subprocess.run(["ip", *arguments], input=batch, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        ["ip", *arguments], input=batch, text=True, capture_output=True, check=False
+    )
     if done.returncode:
         raise NetworkError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 
@@ -73,7 +80,9 @@ def _setns(descriptor: int) -> None:
 
 
 def set_sysctls(name: str, values: Mapping[str, int]) -> None:
-    """Write network sysctls, named with slashes (``net/ipv4/ip_forward``), in the namespace ``name``."""
+    """Write network sysctls, named with slashes (``net/ipv4/ip_forward``), in the namespace
+    ``name``.
+    """
     with inside(name):
         for key, value in values.items():
             Path("/proc/sys", key).write_text(str(value))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusters import netns
 from clusters.addresses import (
@@ -19,6 +18,9 @@ from clusters.addresses import (
 )
 from clusters.inspection.netns import host as inspect_host
 from clusters.wires import MTU, DropCounter, Wire, WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 POD_INTERFACE = "pod0"
 EXTERNAL_INTERFACE = "ext0"
@@ -43,12 +45,16 @@ SYSCTLS = {
     "net/ipv4/icmp_ratemask": 0,
     "net/ipv6/icmp/ratelimit": 0,
 }
-"""Network sysctls of a node, recorded in the report; the comments say where they differ from a usual node."""
+"""Network sysctls of a node, recorded in the report; the comments say where they differ from a
+usual node.
+"""
 
 
 @dataclass(frozen=True)
 class Management:
-    """A node's place on the management wire: its port on the bridge to the control plane, and its address."""
+    """A node's place on the management wire: its port on the bridge to the control plane, and its
+    address.
+    """
 
     bridge: str
     port: str
@@ -56,7 +62,9 @@ class Management:
 
 
 class Node:
-    """The node under test, without its proxy: a network stack with a pod, an external and a management wire."""
+    """The node under test, without its proxy: a network stack with a pod, an external and a
+    management wire.
+    """
 
     def __init__(self, name: str, management: Management) -> None:
         self.name = name
@@ -66,7 +74,8 @@ class Node:
         netns.add(self.namespace, self._lab)
         self._make_wires(management)
         self.wires = {
-            kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], _NODE_MACS[kind]) for kind in _NODE_MACS
+            kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], _NODE_MACS[kind])
+            for kind in _NODE_MACS
         }
         self.host = inspect_host(netns.path(self.namespace))
         """A testinfra host: what is inside the node."""
@@ -93,10 +102,14 @@ class Node:
         """The node's InternalIP."""
         return node_address(0, family)
 
-    def run(self, argv: Sequence[str], check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, argv: Sequence[str], check: bool = True, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program on the node and return what it printed; ``CalledProcessError`` if it fails."""
         enter = ["nsenter", f"--net={netns.path(self.namespace)}", "--"]
-        return subprocess.run([*enter, *argv], check=check, capture_output=True, text=True, **options)
+        return subprocess.run(
+            [*enter, *argv], check=check, capture_output=True, text=True, **options
+        )
 
     def enter_command(self) -> str:
         """The command that opens a shell on the node from inside the sandbox."""
@@ -109,7 +122,9 @@ class Node:
         drops = self._count_drops()
         if drops != self._drops:
             lost, self._drops = drops - self._drops, drops
-            raise WireError(f"the links to {self.name} dropped {lost} frames: the machine is too busy to judge")
+            raise WireError(
+                f"the links to {self.name} dropped {lost} frames: the machine is too busy to judge"
+            )
 
     def close(self) -> None:
         """Remove the node with everything on it."""
@@ -129,10 +144,14 @@ class Node:
         netns.configure(
             lab,
             [
-                f"link add pod mtu {MTU} address {mac(_LAB_MACS['pod'])} type veth"
-                f" peer name {POD_INTERFACE} mtu {MTU} address {mac(_NODE_MACS['pod'])} netns {node}",
-                f"link add external mtu {MTU} address {mac(_LAB_MACS['external'])} type veth"
-                f" peer name {EXTERNAL_INTERFACE} mtu {MTU} address {mac(_NODE_MACS['external'])} netns {node}",
+                (
+                    f"link add pod mtu {MTU} address {mac(_LAB_MACS['pod'])} type veth"
+                    f" peer name {POD_INTERFACE} mtu {MTU} address {mac(_NODE_MACS['pod'])} netns {node}"
+                ),
+                (
+                    f"link add external mtu {MTU} address {mac(_LAB_MACS['external'])} type veth"
+                    f" peer name {EXTERNAL_INTERFACE} mtu {MTU} address {mac(_NODE_MACS['external'])} netns {node}"
+                ),
             ],
         )
         # the lab's ends only carry frames: its kernel must not answer anything by itself
@@ -145,11 +164,17 @@ class Node:
                 f"link set {management.port} master {management.bridge} up",
             ],
         )
-        for interface in (POD_INTERFACE, EXTERNAL_INTERFACE):  # what the node sends carries whole checksums
+        for interface in (
+            POD_INTERFACE,
+            EXTERNAL_INTERFACE,
+        ):  # what the node sends carries whole checksums
             netns.checksum_offload_off(node, interface)
         commands = [
             "link set lo up",
-            *(f"link set {name} up" for name in (POD_INTERFACE, EXTERNAL_INTERFACE, MANAGEMENT_INTERFACE)),
+            *(
+                f"link set {name} up"
+                for name in (POD_INTERFACE, EXTERNAL_INTERFACE, MANAGEMENT_INTERFACE)
+            ),
             f"addr add {management.address}/24 dev {MANAGEMENT_INTERFACE}",
         ]
         for position, family in enumerate(FAMILIES):
@@ -159,7 +184,9 @@ class Node:
                 f"neigh add {router} lladdr {mac(_LAB_MACS['external'])} dev {EXTERNAL_INTERFACE} nud permanent",
                 f"neigh add {gateway} lladdr {mac(_LAB_MACS['pod'])} dev {POD_INTERFACE} nud permanent",
                 f"route add default via {router} dev {EXTERNAL_INTERFACE} onlink src {self.address(family)}",
-                f"route add {pod_cidr(0, family)} via {gateway} dev {POD_INTERFACE} onlink"
-                f" src {self.address(family)}",
+                (
+                    f"route add {pod_cidr(0, family)} via {gateway} dev {POD_INTERFACE} onlink"
+                    f" src {self.address(family)}"
+                ),
             ]
         netns.configure(node, commands)

@@ -1,4 +1,6 @@
-"""Long-running programs of a cluster: started with a log file, watched until ready, ended for certain."""
+"""Long-running programs of a cluster: started with a log file, watched until ready, ended for
+certain.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,19 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 POLL = 0.01  # seconds between looks at something that announces itself by nothing but an answer
 
 
 class StartError(Exception):
-    """A program did not start or never became ready; the message ends with the last lines of its log."""
+    """A program did not start or never became ready; the message ends with the last lines of its
+    log.
+    """
 
 
 class Daemon:
@@ -95,11 +102,15 @@ class Daemon:
         return time.monotonic() - start
 
     def wait(self, timeout: float) -> int:
-        """Wait for the end and return the exit code; ``subprocess.TimeoutExpired`` after ``timeout`` seconds."""
+        """Wait for the end and return the exit code; ``subprocess.TimeoutExpired`` after
+        ``timeout`` seconds.
+        """
         return self._process.wait(timeout)
 
     def stop(self, timeout: float = 10.0) -> int:
-        """Ask the program to end (SIGTERM), kill its process group after ``timeout`` seconds; the exit code."""
+        """Ask the program to end (SIGTERM), kill its process group after ``timeout`` seconds; the
+        exit code.
+        """
         if self.running:
             self._process.terminate()
             try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusters import netns
 from clusters.addresses import CLUSTER_CIDRS, FAMILIES, node_address, pod_cidr
 from clusters.controlplane import ControlPlane
-from clusters.implementation import Implementation
 from clusters.node import Management, Node
 from clusters.proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from clusters.implementation import Implementation
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 ZONES = ("zone-a", "zone-a", "zone-b")
@@ -35,7 +38,8 @@ class NodeUnderTest(Node):
 
 
 class Cluster:
-    """One control plane and the nodes under test that are brought up in it; ``number`` tells clusters apart.
+    """One control plane and the nodes under test that are brought up in it; ``number`` tells
+    clusters apart.
 
     Raises (here and in ``node``):
         StartError: a program did not start; the message shows the end of its log.
@@ -43,7 +47,11 @@ class Cluster:
     """
 
     def __init__(
-        self, implementation: Implementation, binaries: dict[str, Path], folder: Path, number: int = 0
+        self,
+        implementation: Implementation,
+        binaries: dict[str, Path],
+        folder: Path,
+        number: int = 0,
     ) -> None:
         self.implementation = implementation
         self._binaries = binaries
@@ -66,8 +74,11 @@ class Cluster:
         for position, name in enumerate(LAB_NODES, start=1):
             self._register(name, position)
 
-    def node(self, mode: str, config: Mapping[str, Any] | None = None, *, start: bool = True) -> NodeUnderTest:
-        """Bring up a node with the proxy in ``mode``; ``config`` is merged into the proxy's configuration.
+    def node(
+        self, mode: str, config: Mapping[str, Any] | None = None, *, start: bool = True
+    ) -> NodeUnderTest:
+        """Bring up a node with the proxy in ``mode``; ``config`` is merged into the proxy's
+        configuration.
 
         With ``start=False`` the proxy is left for the caller to start.
         """
@@ -116,6 +127,7 @@ class Cluster:
             },
         )
         addresses = [
-            {"type": "InternalIP", "address": str(node_address(position, family))} for family in FAMILIES
+            {"type": "InternalIP", "address": str(node_address(position, family))}
+            for family in FAMILIES
         ]
         self.api.patch("nodes", name, {"status": {"addresses": addresses}}, subresource="status")

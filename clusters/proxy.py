@@ -1,18 +1,22 @@
-"""The proxy on a node: started, stopped, killed, restarted with another configuration, cleaned up after."""
+"""The proxy on a node: started, stopped, killed, restarted with another configuration, cleaned up
+after.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import urllib.request
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusters import netns
 from clusters.implementation import Implementation, fill
 from clusters.process import Daemon, answers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 class Proxy:
@@ -48,7 +52,8 @@ class Proxy:
         return self._daemon is not None and self._daemon.running
 
     def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> Daemon:
-        """Start the proxy and wait until it is ready; ``config`` is merged into its configuration file.
+        """Start the proxy and wait until it is ready; ``config`` is merged into its configuration
+        file.
 
         With ``ready=False`` it is only started, so that a test can watch it refuse.
 
@@ -67,7 +72,9 @@ class Proxy:
         )
         if ready:
             url = self._filled(self.implementation.ready)
-            self.seconds_to_ready = daemon.wait_ready(answers(url) if url else lambda: daemon.running)
+            self.seconds_to_ready = daemon.wait_ready(
+                answers(url) if url else lambda: daemon.running
+            )
         return daemon
 
     def stop(self) -> None:
@@ -90,14 +97,22 @@ class Proxy:
         return self._run(self.implementation.cleanup)
 
     def metrics(self) -> dict[str, float]:
-        """All samples of the metrics endpoint, keyed ``name`` or ``name{label="value",...}`` (labels sorted)."""
-        with urllib.request.urlopen(self._filled(self.implementation.metrics), timeout=10) as answer:
+        """All samples of the metrics endpoint, keyed ``name`` or ``name{label="value",...}``
+        (labels sorted).
+        """
+        with urllib.request.urlopen(
+            self._filled(self.implementation.metrics), timeout=10
+        ) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         samples = {}
         for family in families:
             for sample in family.samples:
-                labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
-                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(sample.value)
+                labels = ",".join(
+                    f'{name}="{value}"' for name, value in sorted(sample.labels.items())
+                )
+                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(
+                    sample.value
+                )
         return samples
 
     def log_since(self, position: int) -> str:
@@ -111,7 +126,9 @@ class Proxy:
         return self.log.stat().st_size
 
     def modes_in_kernel(self) -> set[str]:
-        """The implementation's modes that have programmed this node's kernel, by their ``present`` commands."""
+        """The implementation's modes that have programmed this node's kernel, by their ``present``
+        commands.
+        """
         return {
             name
             for name, mode in self.implementation.modes.items()
@@ -119,7 +136,9 @@ class Proxy:
         }
 
     def rules(self) -> str:
-        """What is programmed now, as the mode's ``rules`` commands print it: evidence, not judgement."""
+        """What is programmed now, as the mode's ``rules`` commands print it: evidence, not
+        judgement.
+        """
         return "\n".join(
             f"# {' '.join(command)}\n{done.stdout}{done.stderr}"
             for command in self.implementation.modes[self.mode].rules

@@ -1,11 +1,12 @@
 """A private user, mount, pid, network, ipc and uts namespace for a whole run.
 
-Everything that the suite makes (network namespaces, rules, processes, temporary files) lives inside, so
-the host is never touched and the kernel itself clears up, even after ``kill -9`` of the outermost process.
+Everything that the suite makes (network namespaces, rules, processes, temporary files) lives
+inside, so the host is never touched and the kernel itself clears up, even after ``kill -9`` of the
+outermost process.
 
-``python -m clusters.sandbox COMMAND...`` is a program of its own because ``unshare(CLONE_NEWUSER)`` needs a
-process with a single thread, and importing numpy starts several. It stays outside as the run's outermost
-process, passes signals on, and dies together with what it started.
+``python -m clusters.sandbox COMMAND...`` is a program of its own because ``unshare(CLONE_NEWUSER)``
+needs a process with a single thread, and importing numpy starts several. It stays outside as the
+run's outermost process, passes signals on, and dies together with what it started.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import NoReturn
 
 INSIDE = "KUBE_PROXY_CONFORMANCE_SANDBOX"
-"""Environment variable that is set inside; its value is the outermost process's id as the host sees it."""
+"""Environment variable that is set inside; its value is the outermost process's id as the host sees
+it.
+"""
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUTS = 0x04000000
@@ -42,12 +45,16 @@ def inside() -> bool:
 
 
 def enter(command: list[str]) -> NoReturn:
-    """Replace this process by ``command`` in a sandbox; the process id, as the caller sees it, stays."""
+    """Replace this process by ``command`` in a sandbox; the process id, as the caller sees it,
+    stays.
+    """
     os.execv(sys.executable, [sys.executable, "-m", "clusters.sandbox", *command])
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG)."""
+    """Have the kernel kill this process when the thread that started it ends (prctl(2),
+    PR_SET_PDEATHSIG).
+    """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -71,10 +78,11 @@ def _new_user_namespace() -> None:
 
 
 def _new_namespaces() -> None:
-    """Enter new namespaces; root needs no user namespace, and large rule sets do not fit through one.
+    """Enter new namespaces; root needs no user namespace, and large rule sets do not fit through
+    one.
 
-    (There, nft and iptables-restore cannot have socket buffers beyond net.core.wmem_max, so a transaction of
-    more than some hundred rules is refused: "Message too long".)
+    (There, nft and iptables-restore cannot have socket buffers beyond net.core.wmem_max, so a
+    transaction of more than some hundred rules is refused: "Message too long".)
     """
     try:
         if os.getuid() != 0:
@@ -86,7 +94,9 @@ def _new_namespaces() -> None:
             " kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu) or run as root"
         ) from None
     try:
-        _call("unshare", _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET)
+        _call(
+            "unshare", _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET
+        )
     except OSError as problem:
         raise SandboxError(
             f"no private network namespace can be made ({problem}); run on a kernel with namespaces,"
@@ -95,7 +105,9 @@ def _new_namespaces() -> None:
 
 
 def _furnish() -> None:
-    """Give the new namespaces what programs expect to find: /proc, /sys, /run, temporary files, loopback."""
+    """Give the new namespaces what programs expect to find: /proc, /sys, /run, temporary files,
+    loopback.
+    """
     _mount("none", "/", None, _MS_REC_PRIVATE)
     _mount("proc", "/proc", "proc")
     _mount("sysfs", "/sys", "sysfs")
@@ -140,8 +152,12 @@ def _run(command: list[str]) -> int:
 
 
 def main() -> int:
-    """Run the command given as arguments in a sandbox; returns its exit code, or 2 where none can be made."""
-    if "TOX_ENV_NAME" in os.environ:  # the launcher is then the outermost process, and we go with it
+    """Run the command given as arguments in a sandbox; returns its exit code, or 2 where none can
+    be made.
+    """
+    if (
+        "TOX_ENV_NAME" in os.environ
+    ):  # the launcher is then the outermost process, and we go with it
         die_with_parent()
     try:
         code = _run(sys.argv[1:])

@@ -1,7 +1,9 @@
-"""Raw frames on a wire, by the thousand: a memory-mapped receive ring and batched sends (packet(7)).
+"""Raw frames on a wire, by the thousand: a memory-mapped receive ring and batched sends
+(packet(7)).
 
-A wire is the lab's end of a link to the node under test. Frames leave it in batches of one system call and
-are read from the kernel's ring as numpy arrays, so that the node, not Python, is what limits a probe.
+A wire is the lab's end of a link to the node under test. Frames leave it in batches of one system
+call and are read from the kernel's ring as numpy arrays, so that the node, not Python, is what
+limits a probe.
 """
 
 from __future__ import annotations
@@ -12,14 +14,18 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clusters import netns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 _SOL_PACKET = 263
 _PACKET_RX_RING = 5
@@ -57,7 +63,8 @@ class Frames:
         return self.data[position, : self.length[position]].tobytes()
 
 
-# struct mmsghdr and struct iovec (sendmmsg(2)) on 64-bit Linux; narrow members are widened by their padding
+# struct mmsghdr and struct iovec (sendmmsg(2)) on 64-bit Linux; narrow members are widened by their
+# padding
 _HEADER = np.dtype(
     [
         ("name", "u8"),
@@ -78,7 +85,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Wire:
     """One link between the lab and the node: ``interface`` in the lab's namespace ``namespace``."""
 
-    def __init__(self, name: str, namespace: str, interface: str, lab_mac: bytes, node_mac: bytes) -> None:
+    def __init__(
+        self, name: str, namespace: str, interface: str, lab_mac: bytes, node_mac: bytes
+    ) -> None:
         self.name = name
         self.lab_mac = lab_mac
         self.node_mac = node_mac
@@ -120,7 +129,9 @@ class Wire:
         parts["base"] = frames.ctypes.data + np.arange(count, dtype=np.uint64) * np.uint64(width)
         parts["length"] = width if lengths is None else lengths
         headers = np.zeros(count, _HEADER)
-        headers["parts"] = parts.ctypes.data + np.arange(count, dtype=np.uint64) * np.uint64(_PART.itemsize)
+        headers["parts"] = parts.ctypes.data + np.arange(count, dtype=np.uint64) * np.uint64(
+            _PART.itemsize
+        )
         headers["parts_count"] = 1
         done = 0
         while done < count:
@@ -128,11 +139,15 @@ class Wire:
             sent = _libc.sendmmsg(self._socket.fileno(), ctypes.c_void_p(start), count - done, 0)
             if sent < 0:
                 number = ctypes.get_errno()
-                raise WireError(f"the {self.name} wire took {done} of {count} frames: {os.strerror(number)}")
+                raise WireError(
+                    f"the {self.name} wire took {done} of {count} frames: {os.strerror(number)}"
+                )
             done += sent
 
     def receive(self, limit: int = 2048) -> Frames | None:
-        """Take up to ``limit`` frames that have arrived, without waiting; ``None`` where there are none."""
+        """Take up to ``limit`` frames that have arrived, without waiting; ``None`` where there are
+        none.
+        """
         head = self._next
         if not self._status[head] & _STATUS_USER:
             return None
@@ -159,10 +174,16 @@ class Wire:
         return self._socket.fileno()
 
     def check_losses(self) -> None:
-        """Raise WireError if the receive ring has overflowed or the link has dropped a frame since last time."""
-        _, dropped = struct.unpack("II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+        """Raise WireError if the receive ring has overflowed or the link has dropped a frame since
+        last time.
+        """
+        _, dropped = struct.unpack(
+            "II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        )
         if dropped:
-            raise WireError(f"the {self.name} wire's receive ring lost {dropped} frames: probe in smaller batches")
+            raise WireError(
+                f"the {self.name} wire's receive ring lost {dropped} frames: probe in smaller batches"
+            )
 
     def close(self) -> None:
         """Give the ring and the socket back."""
@@ -172,7 +193,9 @@ class Wire:
 
 
 class DropCounter:
-    """Counts the frames that interfaces of one namespace have dropped for want of room (/proc/net/dev)."""
+    """Counts the frames that interfaces of one namespace have dropped for want of room
+    (/proc/net/dev).
+    """
 
     def __init__(self, namespace: str, interfaces: Iterable[str]) -> None:
         with netns.inside(namespace):
