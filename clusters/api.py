@@ -10,6 +10,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import urllib3
 from kubernetes import client as kubernetes
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ class Api:
         """Whether the API server reports itself ready (/readyz)."""
         try:
             self._request("GET", "/readyz")
-        except (
-            Exception
-        ):  # not listening yet, TLS not up yet, 500 while starting: all mean "not yet"
+        except (urllib3.exceptions.HTTPError, kubernetes.ApiException, OSError):
             return False
         return True
 
@@ -67,7 +66,9 @@ class Api:
         """One object."""
         return self._json("GET", _path(resource, namespace, name))
 
-    def list(self, resource: str, namespace: str = "default", selector: str = "") -> list[Object]:
+    def list_all(
+        self, resource: str, namespace: str = "default", selector: str = ""
+    ) -> list[Object]:
         """All objects of a resource in a namespace, or those with the labels that ``selector``
         names.
         """
@@ -100,7 +101,7 @@ class Api:
         self._request("DELETE", _path(resource, namespace, name))
 
     def create_all(self, objects: Iterable[tuple[str, Object, str]]) -> list[Object]:
-        """Create many ``(resource, body, namespace)`` at once and return them as stored, in order."""
+        """Create many ``(resource, body, namespace)`` at once; return them as stored, in order."""
         return list(self._pool.map(lambda each: self.create(*each), objects))
 
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:

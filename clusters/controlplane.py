@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ControlPlane:
-    """etcd and kube-apiserver on one management address; ``api`` talks to them as an administrator."""
+    """etcd and kube-apiserver on one management address; ``api`` talks to them as administrator."""
 
     def __init__(self, binaries: dict[str, Path], folder: Path, address: str) -> None:
         self.address = address
@@ -61,7 +61,8 @@ class ControlPlane:
                 f"--service-account-signing-key-file={folder / 'service-account.key'}",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-cluster-ip-range={','.join(map(str, SERVICE_RANGES))}",
-                "--endpoint-reconciler-type=none",  # the Service "kubernetes" has no endpoint on a node
+                # the Service "kubernetes" has no endpoint on a node
+                "--endpoint-reconciler-type=none",
                 "--profiling=false",
             ],
             folder / "kube-apiserver.log",

@@ -141,7 +141,8 @@ def load(name_or_path: str) -> Implementation:
             sorted(entry.stem for entry in FOLDER.glob("*.toml") if "." not in entry.stem)
         )
         raise ImplementationError(
-            f"there is no implementation {name_or_path}: give one of {known}, or the path of a TOML file"
+            f"there is no implementation {name_or_path}: give one of {known}, or the path of"
+            " a TOML file"
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise ImplementationError(f"{path} cannot be read: {problem}") from None

@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NetworkError(Exception):
-    """An interface, address or namespace could not be made; the message holds what iproute2 said."""
+    """An interface, address or namespace could not be made; the message is iproute2's."""
 
 
 def path(name: str) -> Path:
@@ -89,7 +89,7 @@ def set_sysctls(name: str, values: Mapping[str, int]) -> None:
 
 
 def checksum_offload_off(name: str, interface: str) -> None:
-    """Have the kernel write whole checksums on ``interface`` (ethtool -K tx off; linux/ethtool.h)."""
+    """Have the kernel write whole checksums on ``interface`` (as ethtool -K tx off does)."""
     value = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_STXCSUM, 0))
     request = struct.pack("16sP", interface.encode(), ctypes.addressof(value))
     with inside(name), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:

@@ -105,7 +105,7 @@ class Node:
     def run(
         self, argv: Sequence[str], check: bool = True, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program on the node and return what it printed; ``CalledProcessError`` if it fails."""
+        """Run a program on the node; ``CalledProcessError`` where it fails and ``check`` holds."""
         enter = ["nsenter", f"--net={netns.path(self.namespace)}", "--"]
         return subprocess.run(
             [*enter, *argv], check=check, capture_output=True, text=True, **options
@@ -128,8 +128,10 @@ class Node:
 
     def close(self) -> None:
         """Remove the node with everything on it."""
-        for part in (*self.wires.values(), *self._counters):
-            part.close()
+        for wire in self.wires.values():
+            wire.close()
+        for counter in self._counters:
+            counter.close()
         netns.delete(self.namespace, self._lab)
 
     def _count_drops(self) -> int:
@@ -140,17 +142,20 @@ class Node:
             return address.hex(":")
 
         lab, node = self._lab, self.namespace
+        pod, external = f"dev {POD_INTERFACE}", f"dev {EXTERNAL_INTERFACE}"
         netns.set_sysctls(node, SYSCTLS)
         netns.configure(
             lab,
             [
                 (
                     f"link add pod mtu {MTU} address {mac(_LAB_MACS['pod'])} type veth"
-                    f" peer name {POD_INTERFACE} mtu {MTU} address {mac(_NODE_MACS['pod'])} netns {node}"
+                    f" peer name {POD_INTERFACE} mtu {MTU}"
+                    f" address {mac(_NODE_MACS['pod'])} netns {node}"
                 ),
                 (
                     f"link add external mtu {MTU} address {mac(_LAB_MACS['external'])} type veth"
-                    f" peer name {EXTERNAL_INTERFACE} mtu {MTU} address {mac(_NODE_MACS['external'])} netns {node}"
+                    f" peer name {EXTERNAL_INTERFACE} mtu {MTU}"
+                    f" address {mac(_NODE_MACS['external'])} netns {node}"
                 ),
             ],
         )
@@ -160,7 +165,10 @@ class Node:
         netns.configure(
             None,
             [
-                f"link add {management.port} type veth peer name {MANAGEMENT_INTERFACE} netns {node}",
+                (
+                    f"link add {management.port} type veth"
+                    f" peer name {MANAGEMENT_INTERFACE} netns {node}"
+                ),
                 f"link set {management.port} master {management.bridge} up",
             ],
         )
@@ -180,10 +188,10 @@ class Node:
         for position, family in enumerate(FAMILIES):
             router, gateway = ROUTERS[position], POD_GATEWAYS[position]
             commands += [
-                f"addr add {self.address(family)}/{router.max_prefixlen} dev {EXTERNAL_INTERFACE} nodad",
-                f"neigh add {router} lladdr {mac(_LAB_MACS['external'])} dev {EXTERNAL_INTERFACE} nud permanent",
-                f"neigh add {gateway} lladdr {mac(_LAB_MACS['pod'])} dev {POD_INTERFACE} nud permanent",
-                f"route add default via {router} dev {EXTERNAL_INTERFACE} onlink src {self.address(family)}",
+                f"addr add {self.address(family)}/{router.max_prefixlen} {external} nodad",
+                f"neigh add {router} lladdr {mac(_LAB_MACS['external'])} {external} nud permanent",
+                f"neigh add {gateway} lladdr {mac(_LAB_MACS['pod'])} {pod} nud permanent",
+                f"route add default via {router} {external} onlink src {self.address(family)}",
                 (
                     f"route add {pod_cidr(0, family)} via {gateway} dev {POD_INTERFACE} onlink"
                     f" src {self.address(family)}"

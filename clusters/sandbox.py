@@ -51,6 +51,13 @@ def enter(command: list[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "clusters.sandbox", *command])
 
 
+def entering(command: str) -> str:
+    """What to type in another terminal, outside, to run ``command`` in this sandbox."""
+    own_users = Path("/proc/self/uid_map").read_text().split()[2] != "4294967295"
+    users = " -U --preserve-credentials" if own_users else ""
+    return f"nsenter -t {os.environ[INSIDE]}{users} -n -m {command}"
+
+
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it ends (prctl(2),
     PR_SET_PDEATHSIG).
@@ -89,8 +96,8 @@ def _new_namespaces() -> None:
             _new_user_namespace()
     except OSError as problem:
         raise SandboxError(
-            "no private network namespace can be made: unprivileged user namespaces are forbidden here"
-            f" ({problem}); allow them (sysctl kernel.unprivileged_userns_clone=1, or"
+            "no private network namespace can be made: unprivileged user namespaces are forbidden"
+            f" here ({problem}); allow them (sysctl kernel.unprivileged_userns_clone=1, or"
             " kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu) or run as root"
         ) from None
     try:
@@ -99,8 +106,8 @@ def _new_namespaces() -> None:
         )
     except OSError as problem:
         raise SandboxError(
-            f"no private network namespace can be made ({problem}); run on a kernel with namespaces,"
-            " or give the container CAP_SYS_ADMIN"
+            f"no private network namespace can be made ({problem}); run on a kernel with"
+            " namespaces, or give the container CAP_SYS_ADMIN"
         ) from None
 
 

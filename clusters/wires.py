@@ -49,7 +49,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames as they were on the wire: ``data`` is (count, width) uint8, padded behind ``length``."""
+    """Frames as they were on the wire: ``data`` is (count, width), padded behind ``length``."""
 
     data: NDArray[np.uint8]
     length: NDArray[np.int64]
@@ -182,7 +182,8 @@ class Wire:
         )
         if dropped:
             raise WireError(
-                f"the {self.name} wire's receive ring lost {dropped} frames: probe in smaller batches"
+                f"the {self.name} wire's receive ring lost {dropped} frames: probe in smaller"
+                " batches"
             )
 
     def close(self) -> None:
