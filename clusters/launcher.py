@@ -234,7 +234,18 @@ def _run(command: str, arguments: list[str]) -> int:
     if command == "list":
         python = _prepare("conform") / "bin" / "python"
         os.chdir(ROOT)
-        os.execv(python, [str(python), "-m", "pytest", "--list-requirements", *arguments])
+        os.execv(
+            python,
+            [
+                str(python),
+                "-m",
+                "pytest",
+                "-c",
+                "pyproject.toml",
+                "--list-requirements",
+                *arguments,
+            ],
+        )
     options = pytest_options(arguments, command=command)
     _ensure_binaries(options)
     _prepare(command)
