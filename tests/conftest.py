@@ -1,0 +1,79 @@
+"""What the tests of the suite itself share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clusters import sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[1]
+
+IMPLEMENTATION = """
+name = "pretender"
+binary = "pretender"
+version = ["{binary}", "--version"]
+argv = ["{binary}"]
+ready = ""
+expected_failures = "pretender.expected-failures.toml"
+features = ["claimed"]
+
+[modes.first]
+present = ["true"]
+rules = []
+
+[modes.second]
+present = ["false"]
+rules = []
+features = ["second-only"]
+"""
+
+
+@pytest.fixture
+def pretender(tmp_path: Path) -> Path:
+    """The TOML file of an implementation that runs but does nothing: enough for tests of the plugin."""
+    program = tmp_path / "pretender"
+    program.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Pretender v0.1 || exec sleep 600\n')
+    program.chmod(0o755)
+    (tmp_path / "pretender.expected-failures.toml").write_text("")
+    described = tmp_path / "pretender.toml"
+    described.write_text(IMPLEMENTATION)
+    return described
+
+
+@pytest.fixture
+def run_suite() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``pytest`` on the conformance suite as a user does, in a sandbox of its own."""
+
+    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments],
+            cwd=ROOT,
+            env=outside() | options.pop("env", {}),
+            capture_output=True,
+            text=True,
+            timeout=options.pop("timeout", 120),
+            check=False,
+        )
+
+    return run
+
+
+def outside() -> dict[str, str]:
+    """An environment in which a nested run does not know that it is inside a sandbox already."""
+    ours = {sandbox.INSIDE}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith(("PYTEST_", "TOX_"))
+    }
