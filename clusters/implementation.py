@@ -53,8 +53,12 @@ class Implementation:
     """A URL on the management wire that answers 2xx once the proxy works, or ``""``: ready when it
     runs.
     """
+    ready_timeout: int = 60
+    """Seconds that the proxy has to become ready."""
     version: list[str]
-    """A command whose output's last word is the version."""
+    """A command that prints the version."""
+    version_pattern: str = r"(v?\d\S*)\s*$"
+    """A regular expression that finds the version in what ``version`` prints, as its group 1."""
     artifact: str = ""
     """What the suite builds where ``--proxy-binary`` names none."""
     binary: str = ""
@@ -187,6 +191,7 @@ def _checked(value: Any, wanted: str, where: str) -> Any:
 
     right = {
         "str": isinstance(value, str),
+        "int": isinstance(value, int),
         "list[str]": strings(value),
         "frozenset[str]": strings(value),
         "list[list[str]]": isinstance(value, list) and all(strings(item) for item in value),

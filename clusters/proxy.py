@@ -58,7 +58,7 @@ class Proxy:
         With ``ready=False`` it is only started, so that a test can watch it refuse.
 
         Raises:
-            StartError: it ended, or was not ready after 60 s; the message shows the end of its log.
+            StartError: it ended, or was not ready in time; the message shows the end of its log.
             ImplementationError: ``config`` is given but the implementation has no such file.
         """
         for name, content in self.implementation.files_for(self._values, config).items():
@@ -73,7 +73,8 @@ class Proxy:
         if ready:
             url = self._filled(self.implementation.ready)
             self.seconds_to_ready = daemon.wait_ready(
-                answers(url) if url else lambda: daemon.running
+                answers(url) if url else lambda: daemon.running,
+                self.implementation.ready_timeout,
             )
         return daemon
 
