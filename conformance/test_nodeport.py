@@ -100,12 +100,12 @@ def test_replies_come_from_the_node_port(service: Services, client: Client, worl
     connection, comes from the very node address and nodePort that it has addressed, wherever the
     endpoint is.
     """
-    web = service(2, type="NodePort")
-    flows = client.open(world.node.address(client.family), web.node_port(), count=16)
-    assert set(flows.opened.counts) == web.endpoints, flows.opened
-    assert flows.opened.is_answered.all(), flows.opened
-    sample = flows.exchange()
-    assert not flows.broken(sample), sample
+    places = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
+    for web in service.create([service.wanted([each], type="NodePort") for each in places]):
+        flows = client.open(world.node.address(client.family), web.node_port())
+        assert_delivered(flows.opened[0], web)
+        sample = flows.exchange()
+        assert not flows.broken(sample), sample[0]
 
 
 @requirement(
