@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from clusters.addresses import Family
 from clusters.inspection.iptables import Rule
 from clusters.inspection.nftables import Table
@@ -26,6 +28,30 @@ def single_stack(service: Services, family: Family, count: int) -> list[Service]
         for _ in range(count)
     ]
     return service.create(wanted)
+
+
+@requirement(
+    "cip-local-route",
+    level=MODE,
+    feature="unbound-cluster-ips",
+    reference="docs: Virtual IPs and service proxies",
+)
+def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world: World) -> None:
+    """A cluster IP belongs to no interface of the node, and is no local address of it; packets to
+    it reach an endpoint all the same.
+    """
+    web = service(endpoints=1)
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint in web.endpoints, probe
+    interfaces = json.loads(world.node.run(["ip", "-json", "address"]).stdout)
+    carried = {info["local"] for each in interfaces for info in each["addr_info"]}
+    if str(world.node.address(client.family)) not in carried:
+        raise RuntimeError(
+            f"the node's own address is not among those of its interfaces: {carried}"
+        )
+    assert str(web.cluster_ip) not in carried
+    route = world.node.run(["ip", "-json", "route", "get", str(web.cluster_ip)]).stdout
+    assert [each.get("type", "unicast") for each in json.loads(route)] == ["unicast"], route
 
 
 @requirement(
