@@ -100,6 +100,7 @@ def test_new_connections_avoid_what_is_gone(
 
 
 @requirement("cip-ep-ip-change", level=CORE, reference="docs: EndpointSlices")
+@pytest.mark.parametrize("protocol", ["UDP"])
 def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
     """Replacing the address of an endpoint must send new connections to the new address."""
     web = service(endpoints=1)

@@ -33,6 +33,7 @@ def _add_slices(service: Services, web: Service, *slices: Slice) -> None:
     reference="docs: Service, Services without selectors",
 )
 @pytest.mark.parametrize("target", [9999, "elsewhere"])
+@pytest.mark.parametrize("protocol", ["TCP"])
 def test_target_port_is_that_of_the_slice(
     service: Services, client: Client, target: int | str
 ) -> None:
@@ -48,6 +49,7 @@ def test_target_port_is_that_of_the_slice(
 
 
 @requirement("cip-port-key-name", level=CORE, reference=_SLICES)
+@pytest.mark.parametrize("protocol", ["TCP"])
 def test_ports_are_matched_by_name(service: Services, client: Client, assert_pool: Pool) -> None:
     """A port of a Service must get the endpoints of those slice ports that have its name, even if
     slice ports of other names have the same number, and none if no slice port has its name.
@@ -77,6 +79,7 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     level=CORE,
     reference="e2e: service 'endpoints with named targetPorts that resolve to different ports'",
 )
+@pytest.mark.parametrize("protocol", ["TCP"])
 def test_endpoints_have_port_numbers_of_their_own(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
