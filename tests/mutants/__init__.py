@@ -1,0 +1,17 @@
+"""Mutants: the real kube-proxy, broken on purpose in one way, to prove that the suite notices.
+
+What kube-proxy programs is altered on its way into the kernel, by wrappers that stand first on its PATH.
+"""
+
+from __future__ import annotations
+
+from tests.mutants import iptables, nftables
+from tests.mutants.mutant import Mutant, unmutated
+
+UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)
+
+MUTANTS: dict[str, tuple[Mutant, ...]] = {
+    "iptables": (UNMUTATED, *iptables.MUTANTS),
+    "nftables": (UNMUTATED, *nftables.MUTANTS),
+}
+"""The mutants of each mode of kube-proxy."""

@@ -1,0 +1,183 @@
+"""The kill matrix: which requirement noticed which mutant; as text, JSON and HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+
+from tests.mutants import wrapper
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.model import Run
+    from tests.mutants.mutant import Mutant
+
+KILLED, SURVIVED, ERROR = "killed", "SURVIVED", "ERROR"
+PASSED, FAILED = "passed", "FAILED"
+"""What is said of the proxy that is not mutated."""
+
+
+class Kill(NamedTuple):
+    """What one requirement made of one mutant."""
+
+    mode: str
+    mutant: str
+    breaks: str
+    requirement: str
+    verdict: str
+    """KILLED, SURVIVED or ERROR; PASSED, FAILED or ERROR of the proxy that is not mutated."""
+    failed: int
+    """Cases that failed, of ``cases``."""
+    cases: int
+    reason: str
+    """The first failure, or why the verdict is an error."""
+    seconds: float
+    alterations: int
+    """How many transactions were altered on their way into the kernel."""
+
+    @property
+    def right(self) -> bool:
+        """Whether it is as it should be."""
+        return self.verdict in (KILLED, PASSED)
+
+    @classmethod
+    def of(
+        cls, mode: str, mutant: Mutant, requirement: str, name: str, run: Run, record: list[str]
+    ) -> Kill:
+        """Read it off a run in which the mutant is the mode ``name``, and off what the wrappers recorded."""
+        control = not mutant.killed_by
+        mine = [each for each in run.results if each.mode == name]
+        results = [each for each in mine if each.requirement == requirement]
+        failed = [each for each in results if each.outcome == "failed"]
+        others = [each for each in mine if each.outcome not in ("failed", "passed")]
+        refused = [line for line in record if line.startswith(wrapper.REFUSED)]
+        alterations = record.count(wrapper.ALTERED)
+        if not results:
+            verdict, reason = ERROR, "the requirement was not tested"
+        elif refused:
+            verdict, reason = ERROR, refused[0]
+        elif others:
+            verdict, reason = ERROR, f"{others[0].outcome}: {others[0].reason}"
+        elif not record or bool(alterations) == control:
+            verdict, reason = ERROR, "nothing was altered" if record else "no wrapper was called"
+        elif control:
+            verdict, reason = (FAILED, failed[0].reason) if failed else (PASSED, "")
+        else:
+            verdict, reason = (KILLED, failed[0].reason) if failed else (SURVIVED, "")
+        return cls(
+            mode,
+            mutant.name,
+            mutant.breaks,
+            requirement,
+            verdict,
+            len(failed),
+            len(results),
+            reason.strip(),
+            sum(each.seconds + each.setup_seconds for each in results),
+            alterations,
+        )
+
+
+def as_text(kills: Sequence[Kill]) -> list[str]:
+    """A line for each mutant, and one for the proxy that is not mutated."""
+    width = max(len(_label(kill)) for kill in kills)
+    lines = []
+    for kill in _mutants(kills):
+        alterations = f"{kill.alterations} transactions altered"
+        lines.append(
+            f"{_label(kill):<{width}}  {kill.verdict:<8}  by {kill.requirement}"
+            f" ({kill.failed} of {kill.cases} cases, {kill.seconds:.1f} s, {alterations})"
+        )
+        if not kill.right:
+            lines.append(f"    {kill.reason}")
+    for mode, members in _by_mode(_controls(kills)):
+        wrong = [kill for kill in members if not kill.right]
+        lines.append(
+            f"{mode} unmutated passes {len(members) - len(wrong)} of these {len(members)} requirements"
+        )
+        lines += [f"    {kill.requirement}: {kill.verdict}: {kill.reason}" for kill in wrong]
+    return lines
+
+
+def write(kills: Sequence[Kill], folder: Path) -> None:
+    """Write ``kill-matrix.json`` and ``kill-matrix.html``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([kill._asdict() for kill in kills], indent=2)
+    (folder / "kill-matrix.json").write_text(text + "\n")
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE)
+    (folder / "kill-matrix.html").write_text(
+        page.render(
+            modes=_by_mode(_mutants(kills)),
+            controls=dict(_by_mode(_controls(kills))),
+            killed=sum(kill.verdict == KILLED for kill in kills),
+            mutants=len(_mutants(kills)),
+        )
+    )
+
+
+def _label(kill: Kill) -> str:
+    return f"{kill.mode} {kill.mutant}"
+
+
+def _mutants(kills: Iterable[Kill]) -> list[Kill]:
+    return [kill for kill in kills if kill.mutant != "unmutated"]
+
+
+def _controls(kills: Iterable[Kill]) -> list[Kill]:
+    return [kill for kill in kills if kill.mutant == "unmutated"]
+
+
+def _by_mode(kills: Iterable[Kill]) -> list[tuple[str, list[Kill]]]:
+    modes: dict[str, list[Kill]] = {}
+    for kill in kills:
+        modes.setdefault(kill.mode, []).append(kill)
+    return list(modes.items())
+
+
+def from_records(records: Iterable[Sequence[Any]]) -> list[Kill]:
+    """The matrix from what test reports carried, in order of modes."""
+    kills = [Kill(*record) for record in records]
+    return [kill for _, members in sorted(_by_mode(kills)) for kill in members]
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Kill matrix</title>
+<style>
+  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+  table { border-collapse: collapse; width: 100%; }
+  th, td { border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+  td.number { text-align: right; white-space: nowrap; }
+  .right { color: #176b2c; } .wrong { color: #b00020; font-weight: bold; }
+  code { font-size: .9em; } small { color: #555; white-space: pre-wrap; overflow-wrap: anywhere; }
+</style>
+<h1>Kill matrix</h1>
+<p>Each mutant is the real kube-proxy, its rules altered in one way before they reach the kernel. The named
+requirement must fail for it, and must pass for the proxy that is not mutated. {{ killed }} of {{ mutants }}
+are killed.</p>
+{% for mode, kills in modes %}
+<h2>{{ mode }}</h2>
+{% if mode in controls %}
+<p>Unmutated, it passes {{ controls[mode]|selectattr("right")|list|length }} of these
+{{ controls[mode]|length }} requirements.</p>
+{% endif %}
+<table>
+<tr><th>mutant</th><th>what is wrong with it</th><th>requirement</th><th>verdict</th><th>failed cases</th>
+<th>seconds</th><th>altered transactions</th></tr>
+{% for kill in kills %}
+<tr><td><code>{{ kill.mutant }}</code></td><td>{{ kill.breaks }}<br><small>{{ kill.reason[:300] }}</small></td>
+<td><code>{{ kill.requirement }}</code></td>
+<td class="{{ 'right' if kill.right else 'wrong' }}">{{ kill.verdict }}</td>
+<td class="number">{{ kill.failed }} of {{ kill.cases }}</td>
+<td class="number">{{ "%.1f"|format(kill.seconds) }}</td>
+<td class="number">{{ kill.alterations }}</td></tr>
+{% endfor %}
+</table>
+{% endfor %}
+</html>
+"""

@@ -1,0 +1,167 @@
+"""Running the suite against mutants, as a user runs it against an implementation whose modes are the mutants."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from clusters import sandbox
+from clusters.implementation import FOLDER
+from reports.model import read
+from tests.mutants import MUTANTS, wrapper
+from tests.mutants.matrix import Kill
+from tests.mutants.mutant import Mutant
+
+ROOT = Path(__file__).parents[2]
+
+RESULTS = ROOT / "results" / "selftest"
+"""Where the kill matrix goes, and what is left of mutants that survived."""
+
+_TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
+_TIMEOUT = 400.0
+
+
+class MutantError(Exception):
+    """The run cannot tell whether mutants are noticed; the message holds the end of what pytest printed."""
+
+
+def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
+    """Run the requirements that are to kill each mutant of a mode of kube-proxy, and say what came of it.
+
+    ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default.
+
+    Raises:
+        MutantError: the run was cut short.
+    """
+    chosen = [mutant for mutant in MUTANTS[mode] if not only or mutant.name in only]
+    records = folder / "records"
+    records.mkdir()
+    described = folder / f"mutants-of-{mode}.toml"
+    described.write_text(_toml_file(_implementation(mode, chosen, _wrappers(mode, folder), records)))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "conformance",
+            f"--implementation={described}",
+            f"--results={folder}",
+            f"--modes={','.join(_mode(mode, mutant) for mutant in chosen)}",
+            "-k",
+            " or ".join(_selection(mode, mutant, chosen) for mutant in chosen),
+            "--quiet",
+            "--tb=line",
+            "-n2",
+        ],
+        cwd=ROOT,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    results = folder / "latest" / "results.jsonl"
+    if not results.exists():
+        raise MutantError(f"pytest wrote no results and said:\n{(done.stdout + done.stderr)[-3000:]}")
+    run = read(results)
+    if run.end.interrupted:
+        raise MutantError(f"pytest was cut short and said:\n{(done.stdout + done.stderr)[-3000:]}")
+    return [
+        Kill.of(mode, mutant, requirement, _mode(mode, mutant), run, _record(records, mode, mutant))
+        for mutant in chosen
+        for requirement in _requirements(mutant, chosen)
+    ]
+
+
+def _mode(mode: str, mutant: Mutant) -> str:
+    return f"{mode}-{mutant.name}"
+
+
+def _requirements(mutant: Mutant, chosen: list[Mutant]) -> list[str]:
+    """What the mutant is judged by: an unmutated proxy by all that shall kill the mutants of its mode."""
+    every = [requirement for each in chosen for requirement in each.killed_by]
+    return list(mutant.killed_by or dict.fromkeys(every))
+
+
+def _selection(mode: str, mutant: Mutant, chosen: list[Mutant]) -> str:
+    return f"({_mode(mode, mutant)} and ({' or '.join(_requirements(mutant, chosen))}))"
+
+
+def _environment() -> dict[str, str]:
+    """One in which the nested run does not know that it is inside a sandbox, or a worker, already."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name != sandbox.INSIDE and not name.startswith(("PYTEST_", "TOX_"))
+    }
+
+
+def _record(records: Path, mode: str, mutant: Mutant) -> list[str]:
+    path = records / _mode(mode, mutant)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _wrappers(mode: str, folder: Path) -> Path:
+    """A folder with the programs that stand for the tools; reads go to the real ones directly."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for tool in _TOOLS[mode]:
+        real = shutil.which(tool)
+        if real is None:
+            raise MutantError(f"there is no {tool} on PATH")
+        through = shlex.join([sys.executable, "-I", "-S", wrapper.__file__, real])
+        program = programs / tool
+        program.write_text(
+            "#!/bin/sh\n"
+            'case "$*" in\n'
+            f'"-f -" | *--noflush*) exec {through} "$@" ;;\n'
+            f'*) exec {shlex.quote(real)} "$@" ;;\n'
+            "esac\n"
+        )
+        program.chmod(0o755)
+    return programs
+
+
+def _implementation(
+    mode: str, chosen: list[Mutant], programs: Path, records: Path
+) -> dict[str, Any]:
+    """kube-proxy's own description, with a mode for each mutant."""
+    table = tomllib.loads((FOLDER / "kube-proxy.toml").read_text())
+    del table["expected_failures"]  # no mutant is to be killed by what is known to be broken
+    table["name"] = f"kube-proxy, mutated, in {mode} mode"
+    table["files"]["config.json"]["mode"] = mode
+    table["environment"] = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "MUTANT": "{mode}",
+        "MUTANT_MEMORY": "{directory}",
+        "MUTANT_RECORD": f"{records}/{{mode}}",
+    }
+    table["modes"] = {
+        _mode(mode, mutant): {
+            **table["modes"][mode],
+            "present": ["sh", "-c", f"[ {{mode}} = {_mode(mode, mutant)} ] && [ -s {records}/{{mode}} ]"],
+        }
+        for mutant in chosen
+    }
+    return table
+
+
+def _toml_file(table: dict[str, Any]) -> str:
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
+
+
+def _toml(value: Any) -> str:
+    """A value in TOML's inline form, which is JSON's but for tables."""
+    if isinstance(value, dict):
+        items = ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+        return f"{{{items}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)

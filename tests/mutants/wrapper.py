@@ -1,0 +1,45 @@
+"""What stands for ``nft`` and ``iptables-restore`` on a mutant's PATH: ``wrapper.py REAL-TOOL ARGUMENT...``
+
+Alters the text on its standard input, hands it to the real tool, and records what came of it. From the
+environment it takes MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY (a folder of
+the node's own, where the texts are kept) and MUTANT_RECORD (the file to record in).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ALTERED, UNALTERED, REFUSED = "altered", "unaltered", "refused"
+"""Words of the record: the text was changed or not; or the real tool did not take it, for the reason given."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the real tool on the altered text and return its exit code."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from tests.mutants import MUTANTS
+
+    mode, _, name = os.environ["MUTANT"].partition("-")
+    mutant = next(each for each in MUTANTS[mode] if each.name == name)
+    text = sys.stdin.read()
+    family = "ipv6" if "ip6tables" in argv[0] or " ip6 kube-proxy" in text else "ipv4"
+    memory = Path(os.environ["MUTANT_MEMORY"], f"programmed-{family}")
+    altered = mutant.mutate(text, memory.read_text() if memory.exists() else "")
+    done = subprocess.run(argv, input=altered, text=True, capture_output=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    if done.returncode:
+        word = f"{REFUSED}: {' '.join((done.stdout + done.stderr).split())}"
+    else:
+        word = UNALTERED if altered == text else ALTERED
+        with memory.open("a") as programmed:
+            programmed.write(text)
+    with Path(os.environ["MUTANT_RECORD"]).open("a") as record:
+        record.write(f"{word}\n")
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
