@@ -37,7 +37,7 @@ commands:
   (none)      run the suite and write a report
   selftest    run the tests of the suite itself
   doctor      say what this machine can run; where it can't, why, and what to do about it
-  list        list the requirements; runs nothing
+  list        list the requirements (--markdown: as CONFORMANCE.md); runs nothing
 
 what is tested:
   --modes MODE[,MODE]      only these modes: iptables, nftables
@@ -234,18 +234,10 @@ def _run(command: str, arguments: list[str]) -> int:
     if command == "list":
         python = _prepare("conform") / "bin" / "python"
         os.chdir(ROOT)
-        os.execv(
-            python,
-            [
-                str(python),
-                "-m",
-                "pytest",
-                "-c",
-                "pyproject.toml",
-                "--list-requirements",
-                *arguments,
-            ],
-        )
+        form = "markdown" if "--markdown" in arguments else "text"
+        rest = [argument for argument in arguments if argument != "--markdown"]
+        pytest = [str(python), "-m", "pytest", "-c", "pyproject.toml"]
+        os.execv(python, [*pytest, f"--list-requirements={form}", *rest])
     options = pytest_options(arguments, command=command)
     _ensure_binaries(options)
     _prepare(command)

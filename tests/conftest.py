@@ -41,7 +41,7 @@ features = ["second-only"]
 
 @pytest.fixture
 def pretender(tmp_path: Path) -> Path:
-    """The TOML file of an implementation that runs but does nothing: enough for tests of the plugin."""
+    """The TOML file of an implementation that does nothing: enough for tests of the plugin."""
     program = tmp_path / "pretender"
     program.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Pretender v0.1 || exec sleep 600\n')
     program.chmod(0o755)

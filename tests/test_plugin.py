@@ -137,7 +137,7 @@ def test_plain(mode):
 
 
 @pytest.mark.parametrize(
-    "holds, outcome, code", [(False, "expected-failure", 0), (True, "unexpected-pass", 1)]
+    ("holds", "outcome", "code"), [(False, "expected-failure", 0), (True, "unexpected-pass", 1)]
 )
 def test_expected_failures_are_strict(
     judged: Any, pretender: Path, *, holds: bool, outcome: str, code: int
