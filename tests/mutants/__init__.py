@@ -1,6 +1,7 @@
 """Mutants: the real kube-proxy, broken on purpose in one way, to prove that the suite notices.
 
-What kube-proxy programs is altered on its way into the kernel, by wrappers that stand first on its PATH.
+What kube-proxy programs is altered on its way into the kernel, by wrappers that stand first on its
+PATH.
 """
 
 from __future__ import annotations

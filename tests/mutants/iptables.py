@@ -1,4 +1,4 @@
-"""Mutants of kube-proxy's iptables mode: what it hands to iptables-restore and ip6tables-restore, altered."""
+"""Mutants of kube-proxy's iptables mode: what it hands to ``iptables-restore``, altered."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _invalid_forwarded(text: str, before: str) -> str:
 
 
 def _endpoints_frozen(text: str, before: str) -> str:
-    """Rules of a Service stay as they were first programmed, and so do the endpoint chains they lead to."""
+    """Rules of a Service stay as first programmed, and so do the endpoint chains they lead to."""
     kept = set()
     for chain, rules in _first_rules(before).items():
         kept |= {chain} | {rule.split()[-1] for rule in rules if "-j KUBE-SEP-" in rule}

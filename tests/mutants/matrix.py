@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
@@ -11,10 +12,10 @@ from jinja2 import Environment, StrictUndefined
 from tests.mutants import wrapper
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.model import Run
     from tests.mutants.mutant import Mutant
+
+_PAGE = Path(__file__).with_name("matrix.html.j2")
 
 KILLED, SURVIVED, ERROR = "killed", "SURVIVED", "ERROR"
 PASSED, FAILED = "passed", "FAILED"
@@ -48,7 +49,7 @@ class Kill(NamedTuple):
     def of(
         cls, mode: str, mutant: Mutant, requirement: str, name: str, run: Run, record: list[str]
     ) -> Kill:
-        """Read it off a run in which the mutant is the mode ``name``, and off what the wrappers recorded."""
+        """Read it off a run with the mutant as mode ``name``, and off what its wrappers said."""
         control = not mutant.killed_by
         mine = [each for each in run.results if each.mode == name]
         results = [each for each in mine if each.requirement == requirement]
@@ -97,7 +98,8 @@ def as_text(kills: Sequence[Kill]) -> list[str]:
     for mode, members in _by_mode(_controls(kills)):
         wrong = [kill for kill in members if not kill.right]
         lines.append(
-            f"{mode} unmutated passes {len(members) - len(wrong)} of these {len(members)} requirements"
+            f"{mode} unmutated passes {len(members) - len(wrong)}"
+            f" of these {len(members)} requirements"
         )
         lines += [f"    {kill.requirement}: {kill.verdict}: {kill.reason}" for kill in wrong]
     return lines
@@ -108,7 +110,8 @@ def write(kills: Sequence[Kill], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps([kill._asdict() for kill in kills], indent=2)
     (folder / "kill-matrix.json").write_text(text + "\n")
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE)
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    page = environment.from_string(_PAGE.read_text())
     (folder / "kill-matrix.html").write_text(
         page.render(
             modes=_by_mode(_mutants(kills)),
@@ -142,42 +145,3 @@ def from_records(records: Iterable[Sequence[Any]]) -> list[Kill]:
     """The matrix from what test reports carried, in order of modes."""
     kills = [Kill(*record) for record in records]
     return [kill for _, members in sorted(_by_mode(kills)) for kill in members]
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Kill matrix</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-  table { border-collapse: collapse; width: 100%; }
-  th, td { border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-  td.number { text-align: right; white-space: nowrap; }
-  .right { color: #176b2c; } .wrong { color: #b00020; font-weight: bold; }
-  code { font-size: .9em; } small { color: #555; white-space: pre-wrap; overflow-wrap: anywhere; }
-</style>
-<h1>Kill matrix</h1>
-<p>Each mutant is the real kube-proxy, its rules altered in one way before they reach the kernel. The named
-requirement must fail for it, and must pass for the proxy that is not mutated. {{ killed }} of {{ mutants }}
-are killed.</p>
-{% for mode, kills in modes %}
-<h2>{{ mode }}</h2>
-{% if mode in controls %}
-<p>Unmutated, it passes {{ controls[mode]|selectattr("right")|list|length }} of these
-{{ controls[mode]|length }} requirements.</p>
-{% endif %}
-<table>
-<tr><th>mutant</th><th>what is wrong with it</th><th>requirement</th><th>verdict</th><th>failed cases</th>
-<th>seconds</th><th>altered transactions</th></tr>
-{% for kill in kills %}
-<tr><td><code>{{ kill.mutant }}</code></td><td>{{ kill.breaks }}<br><small>{{ kill.reason[:300] }}</small></td>
-<td><code>{{ kill.requirement }}</code></td>
-<td class="{{ 'right' if kill.right else 'wrong' }}">{{ kill.verdict }}</td>
-<td class="number">{{ kill.failed }} of {{ kill.cases }}</td>
-<td class="number">{{ "%.1f"|format(kill.seconds) }}</td>
-<td class="number">{{ kill.alterations }}</td></tr>
-{% endfor %}
-</table>
-{% endfor %}
-</html>
-"""

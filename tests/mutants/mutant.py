@@ -12,7 +12,7 @@ CANARY = "/canary-"
 """In every line about the Service that tells when a change is in force: mutations spare it."""
 
 Mutation = Callable[[str, str], str]
-"""From the text of a transaction, and the text of all earlier ones of that family, to the text to program."""
+"""From a transaction's text, and that of all earlier ones of its family, to the text to program."""
 
 
 class Mutant(NamedTuple):
@@ -33,6 +33,6 @@ def unmutated(text: str, before: str) -> str:
 
 
 def edited(text: str, edit: Callable[[str], str | None]) -> str:
-    """The text with ``edit`` applied to each line that is not about the canary; ``None`` drops the line."""
+    """The text with each line edited that is not about the canary; ``None`` drops the line."""
     lines = (line if CANARY in line else edit(line) for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line is not None)

@@ -11,7 +11,7 @@ _CHOICE = re.compile(r"numgen random mod (\d+) (v?map) \{ (.*?) \}")
 
 
 def _chosen(text: str, generator: str, change: Callable[[list[str]], list[str]]) -> str:
-    """The text with every choice among several endpoints made by ``generator`` from a changed list."""
+    """The text with each choice among several endpoints made by ``generator`` from a new list."""
 
     def edit(line: str) -> str:
         found = _CHOICE.search(line)
@@ -49,7 +49,9 @@ def _cyclic(text: str, before: str) -> str:
 
 
 def _affinity_ignored(text: str, before: str) -> str:
-    return edited(text, lambda line: None if re.search(r" saddr @affinity-\S+ goto ", line) else line)
+    return edited(
+        text, lambda line: None if re.search(r" saddr @affinity-\S+ goto ", line) else line
+    )
 
 
 def _affinity_endless(text: str, before: str) -> str:
@@ -75,7 +77,14 @@ def _pods_masqueraded(text: str, before: str) -> str:
 
 
 def _hairpin_not_masqueraded(text: str, before: str) -> str:
-    return edited(text, lambda line: None if " hairpin-connections { 1" in line or " hairpin-connections { f" in line else line)
+    return edited(
+        text,
+        lambda line: (
+            None
+            if " hairpin-connections { 1" in line or " hairpin-connections { f" in line
+            else line
+        ),
+    )
 
 
 def _reject_as_drop(text: str, before: str) -> str:
@@ -87,7 +96,10 @@ def _drop_as_reject(text: str, before: str) -> str:
 
 
 def _unallocated_rejected(text: str, before: str) -> str:
-    return edited(text, lambda line: line.replace(' drop comment "Drop traffic', ' reject comment "Drop traffic'))
+    return edited(
+        text,
+        lambda line: line.replace(' drop comment "Drop traffic', ' reject comment "Drop traffic'),
+    )
 
 
 def _unserved_port_passed(text: str, before: str) -> str:
@@ -132,13 +144,17 @@ def _endpoints_frozen(text: str, before: str) -> str:
 
 
 def _never_deleted(text: str, before: str) -> str:
-    """Chains of Services and endpoints stay as they are, and so do the elements that lead to them."""
+    """Chains of Services and endpoints stay as they are, and so does what leads to them."""
     written = _written(text)
 
     def edit(line: str) -> str | None:
-        if re.match(r"delete (element \S+ kube-proxy (service-|cluster-)|set \S+ kube-proxy affin)", line):
+        if re.match(
+            r"delete (element \S+ kube-proxy (service-|cluster-)|set \S+ kube-proxy affin)", line
+        ):
             return None
-        found = re.match(r"(?:flush|delete) chain \S+ kube-proxy ((?:service|endpoint|external)-\S+/\S+)", line)
+        found = re.match(
+            r"(?:flush|delete) chain \S+ kube-proxy ((?:service|endpoint|external)-\S+/\S+)", line
+        )
         return None if found and found[1] not in written else line
 
     return edited(text, edit)
@@ -150,7 +166,9 @@ def _written(text: str) -> set[str]:
 
 
 MUTANTS = (
-    Mutant("skewed-choice", "the first endpoint is chosen a fifth too often", ("lb-uniform",), _skewed),
+    Mutant(
+        "skewed-choice", "the first endpoint is chosen a fifth too often", ("lb-uniform",), _skewed
+    ),
     Mutant(
         "last-never-chosen",
         "the last of several endpoints is never chosen",
@@ -163,7 +181,12 @@ MUTANTS = (
         ("lb-single-ep",),
         _modulus_too_large,
     ),
-    Mutant("only-first-chosen", "every connection goes to the first endpoint", ("lb-all-eps-hit",), _first_always),
+    Mutant(
+        "only-first-chosen",
+        "every connection goes to the first endpoint",
+        ("lb-all-eps-hit",),
+        _first_always,
+    ),
     Mutant(
         "cyclic-choice",
         "endpoints take turns instead of being chosen at random",
@@ -238,7 +261,9 @@ MUTANTS = (
     ),
     Mutant("udp-as-tcp", "the rules of UDP ports match TCP", ("cip-udp-dnat",), _udp_as_tcp),
     Mutant("ipv6-missing", "cluster IPs of IPv6 are not served", ("cip-tcp-dnat",), _ipv6_missing),
-    Mutant("node-unserved", "processes on the node get no Service", ("cip-from-host",), _node_unserved),
+    Mutant(
+        "node-unserved", "processes on the node get no Service", ("cip-from-host",), _node_unserved
+    ),
     Mutant(
         "endpoints-frozen",
         "a Service keeps the endpoints that it first had",

@@ -1,4 +1,4 @@
-"""Running the suite against mutants, as a user runs it against an implementation whose modes are the mutants."""
+"""Running the suite against mutants: modes of an implementation, as a user would run it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _TIMEOUT = 400.0
 
 
 class MutantError(Exception):
-    """The run cannot tell whether mutants are noticed; the message holds the end of what pytest printed."""
+    """The run cannot tell whether mutants are noticed; the message ends with what pytest printed."""
 
 
 def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
-    """Run the requirements that are to kill each mutant of a mode of kube-proxy, and say what came of it.
+    """Run the requirements that are to kill each mutant of a mode, and say what came of it.
 
     ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default.
 
@@ -44,7 +44,9 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
     records = folder / "records"
     records.mkdir()
     described = folder / f"mutants-of-{mode}.toml"
-    described.write_text(_toml_file(_implementation(mode, chosen, _wrappers(mode, folder), records)))
+    described.write_text(
+        _toml_file(_implementation(mode, chosen, _wrappers(mode, folder), records))
+    )
     done = subprocess.run(
         [
             sys.executable,
@@ -69,7 +71,9 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
     )
     results = folder / "latest" / "results.jsonl"
     if not results.exists():
-        raise MutantError(f"pytest wrote no results and said:\n{(done.stdout + done.stderr)[-3000:]}")
+        raise MutantError(
+            f"pytest wrote no results and said:\n{(done.stdout + done.stderr)[-3000:]}"
+        )
     run = read(results)
     if run.end.interrupted:
         raise MutantError(f"pytest was cut short and said:\n{(done.stdout + done.stderr)[-3000:]}")
@@ -85,7 +89,7 @@ def _mode(mode: str, mutant: Mutant) -> str:
 
 
 def _requirements(mutant: Mutant, chosen: list[Mutant]) -> list[str]:
-    """What the mutant is judged by: an unmutated proxy by all that shall kill the mutants of its mode."""
+    """What the mutant is judged by; an unmutated proxy by all that shall kill those of its mode."""
     every = [requirement for each in chosen for requirement in each.killed_by]
     return list(mutant.killed_by or dict.fromkeys(every))
 
@@ -95,7 +99,7 @@ def _selection(mode: str, mutant: Mutant, chosen: list[Mutant]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """One in which the nested run does not know that it is inside a sandbox, or a worker, already."""
+    """One in which the nested run does not know that it is in a sandbox, or a worker, already."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -146,7 +150,11 @@ def _implementation(
     table["modes"] = {
         _mode(mode, mutant): {
             **table["modes"][mode],
-            "present": ["sh", "-c", f"[ {{mode}} = {_mode(mode, mutant)} ] && [ -s {records}/{{mode}} ]"],
+            "present": [
+                "sh",
+                "-c",
+                f"[ {{mode}} = {_mode(mode, mutant)} ] && [ -s {records}/{{mode}} ]",
+            ],
         }
         for mutant in chosen
     }

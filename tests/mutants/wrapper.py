@@ -1,8 +1,8 @@
-"""What stands for ``nft`` and ``iptables-restore`` on a mutant's PATH: ``wrapper.py REAL-TOOL ARGUMENT...``
+"""What stands for nft and iptables-restore on a mutant's PATH: ``wrapper.py REAL-TOOL ARGUMENT...``
 
-Alters the text on its standard input, hands it to the real tool, and records what came of it. From the
-environment it takes MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY (a folder of
-the node's own, where the texts are kept) and MUTANT_RECORD (the file to record in).
+Alters the text on its standard input, hands it to the real tool, and records what came of it. From
+the environment it takes MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY
+(a folder of the node's own, where the texts are kept) and MUTANT_RECORD (the file to record in).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ALTERED, UNALTERED, REFUSED = "altered", "unaltered", "refused"
-"""Words of the record: the text was changed or not; or the real tool did not take it, for the reason given."""
+"""Words of the record: the text was changed or not, or the real tool refused it (and why)."""
 
 
 def main(argv: list[str]) -> int:
