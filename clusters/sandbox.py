@@ -24,6 +24,9 @@ INSIDE = "KUBE_PROXY_CONFORMANCE_SANDBOX"
 it.
 """
 
+NESTED = "KUBE_PROXY_CONFORMANCE_NESTED"
+"""Environment variable with which a run inside a sandbox asks for another one, of its own."""
+
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUTS = 0x04000000
 _CLONE_NEWIPC = 0x08000000
@@ -41,7 +44,7 @@ class SandboxError(Exception):
 
 def inside() -> bool:
     """Whether this process already runs in a sandbox."""
-    return INSIDE in os.environ
+    return INSIDE in os.environ and NESTED not in os.environ
 
 
 def enter(command: list[str]) -> NoReturn:
@@ -114,13 +117,20 @@ def _new_namespaces() -> None:
 def _furnish() -> None:
     """Give the new namespaces what programs expect to find: /proc, /sys, /run, temporary files,
     loopback.
+
+    A sandbox inside another keeps what is in its /run, the outer one's temporary files among it.
     """
     _mount("none", "/", None, _MS_REC_PRIVATE)
     _mount("proc", "/proc", "proc")
     _mount("sysfs", "/sys", "sysfs")
-    _mount("tmpfs", "/run", "tmpfs")
-    Path("/run/tmp").mkdir()
-    os.environ["TMPDIR"] = "/run/tmp"
+    nested = os.environ.pop(NESTED, "") and INSIDE in os.environ
+    own = ("/run/netns", "/run/nested") if nested else ("/run",)
+    for folder in own:
+        Path(folder).mkdir(exist_ok=True)
+        _mount("tmpfs", folder, "tmpfs")
+    temporary = Path("/run/nested/tmp" if nested else "/run/tmp")
+    temporary.mkdir()
+    os.environ["TMPDIR"] = str(temporary)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
