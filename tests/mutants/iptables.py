@@ -62,7 +62,7 @@ def _affinity_endless(text: str, before: str) -> str:
 
 def _affinity_short(text: str, before: str) -> str:
     def edit(line: str) -> str:
-        return re.sub(r"--seconds (\d+)", lambda found: f"--seconds {int(found[1]) // 3}", line)
+        return re.sub(r"--seconds (\d+)", lambda found: f"--seconds {max(1, int(found[1]) // 2)}", line)
 
     return edited(text, edit)
 
@@ -224,7 +224,7 @@ MUTANTS = (
     ),
     Mutant(
         "affinity-too-short",
-        "a client loses its endpoint after a third of the timeout",
+        "a client loses its endpoint after half of the timeout",
         ("aff-timeout-min-hold",),
         _affinity_short,
     ),
@@ -291,7 +291,7 @@ MUTANTS = (
     Mutant(
         "never-deleted",
         "a deleted Service is served on",
-        ("sync-service-deleted",),
+        ("cip-delete",),
         _never_deleted,
     ),
     Mutant(

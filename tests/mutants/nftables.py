@@ -250,7 +250,7 @@ MUTANTS = (
     Mutant(
         "unserved-port-passed",
         "connections to a port that a Service does not have are passed on",
-        ("cip-unserved-port",),
+        ("cip-unserved-port-rejected",),
         _unserved_port_passed,
     ),
     Mutant(
@@ -273,7 +273,7 @@ MUTANTS = (
     Mutant(
         "never-deleted",
         "a deleted Service is served on",
-        ("sync-service-deleted",),
+        ("cip-delete",),
         _never_deleted,
     ),
 )

@@ -29,7 +29,7 @@ _TIMEOUT = 400.0
 
 
 class MutantError(Exception):
-    """The run cannot tell whether mutants are noticed; the message ends with what pytest printed."""
+    """The run cannot tell whether mutants are noticed; the message ends as pytest did."""
 
 
 def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:

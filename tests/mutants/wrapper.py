@@ -1,7 +1,7 @@
 """What stands for nft and iptables-restore on a mutant's PATH: ``wrapper.py REAL-TOOL ARGUMENT...``
 
-Alters the text on its standard input, hands it to the real tool, and records what came of it. From
-the environment it takes MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY
+Alters the text on its standard input, hands it to the real tool, and records what came of it.
+The environment holds MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY
 (a folder of the node's own, where the texts are kept) and MUTANT_RECORD (the file to record in).
 """
 
