@@ -109,16 +109,19 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
     feature="iptables-rules",
     reference="docs: Virtual IPs and service proxies; kubernetes: pkg/proxy/iptables/proxier.go",
 )
-def test_chains_of_a_service_have_a_kind_and_a_hash(exposed: Service, chains: Chains) -> None:
+def test_chains_of_a_service_have_a_kind_and_a_hash(
+    exposed: Service, chains: Chains, external_ip: str, load_balancer_ip: str
+) -> None:
     """The chains of a Service port are called KUBE-SVC-, KUBE-SVL-, KUBE-EXT- and KUBE-FW- with one
     hash of 16 characters, and those of its endpoints KUBE-SEP- with a hash each.
     """
-    owned = [
-        name
-        for name, chain in chains("nat").items()
-        if name not in ("KUBE-SERVICES", "KUBE-NODEPORTS")
-        and any(f"{exposed.namespace}/{exposed.name}:web" in rule for rule in chain.rules)
-    ]
+    nat = chains("nat")
+    frontends = (str(exposed.cluster_ip), external_ip, load_balancer_ip)
+    owned = set[str]()
+    ahead = [str(rule.jump) for rule in nat["KUBE-SERVICES"].rules if rule.destination in frontends]
+    while ahead:
+        owned.add(name := ahead.pop())
+        ahead += [target for target in targets(nat[name]) if target in nat]
     parts = [match.groups() for name in owned if (match := _HASH.fullmatch(name))]
     assert len(parts) == len(owned), owned
     assert Counter(kind for kind, _ in parts) == {"SVC": 1, "SVL": 1, "EXT": 1, "FW": 1, "SEP": 3}
