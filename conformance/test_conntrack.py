@@ -328,6 +328,57 @@ def test_udp_flow_survives_an_equal_node_port_number(
 
 
 @requirement(
+    "ct-udp-serving-unready",
+    level=EXTENDED,
+    feature="conservative-udp-cleanup",
+    reference="pkg/proxy/conntrack CleanStaleEntries",
+)
+@UDP
+def test_udp_flow_to_unready_but_serving_endpoint_stays(
+    service: Services, client: Client, world: World
+) -> None:
+    """When an endpoint of a UDP Service is no longer ready but still serving, new flows avoid it
+    and tracked flows to it are left alone.
+    """
+    web = service(endpoints=2)
+    flows = client.open(web.cluster_ip, web.port, 16)
+    assert set(flows.endpoints) == web.endpoints, flows.opened
+    before = ids(world.node, client)
+    unready, ready = web.wanted.slices[0].endpoints
+    web.set_endpoints([replace(unready, ready=False, serving=True), ready], syncs=2)
+    assert ids(world.node, client) == before, "flows were forgotten"
+    assert not flows.broken(flows.exchange())
+    anew = client.connect_many(web.cluster_ip, web.port, 32)
+    assert set(anew.counts) == {web.socket(1)}, f"{anew.counts}, {anew}"
+
+
+@requirement(
+    "ct-udp-policy-change",
+    level=EXTENDED,
+    feature="conservative-udp-cleanup",
+    reference="pkg/proxy/conntrack CleanStaleEntries",
+)
+@UDP
+def test_udp_flow_outlives_a_change_of_policy(
+    service: Services, client: Client, world: World
+) -> None:
+    """When the traffic policy of a UDP Service changes so that it no longer takes a serving
+    endpoint, tracked flows to that endpoint are left alone.
+    """
+    local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
+    web = service([local, remote])
+    flows = client.open(web.cluster_ip, web.port, 16)
+    assert set(flows.endpoints) == web.endpoints, flows.opened
+    before = ids(world.node, client)
+    web.update(internalTrafficPolicy="Local")
+    web.set_endpoints([local, remote, service.endpoint("remote-pod", 2)], syncs=2)
+    anew = client.connect_many(web.cluster_ip, web.port, 32)
+    assert set(anew.counts) == {web.socket(0)}, f"{anew.counts}, {anew}"
+    assert not flows.broken(flows.exchange())
+    assert ids(world.node, client) >= before, "flows were forgotten"
+
+
+@requirement(
     "ct-tcp-never",
     level=CORE,
     reference="docs: Virtual IPs and service proxies; pkg/proxy/conntrack",

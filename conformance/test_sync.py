@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from clusters.addresses import FAMILIES
-from fixtures.latency import LIMIT, Change, OwnWord, measurement, time_changes, trigger_time
+from fixtures.clients import Client
+from fixtures.lab import Lab
+from fixtures.latency import (
+    LIMIT,
+    Change,
+    LatencyError,
+    OwnWord,
+    measurement,
+    time_changes,
+    trigger_time,
+)
 from fixtures.probes import SocketAddress
-from fixtures.requirement import CORE, requirement
+from fixtures.requirement import CORE, EXTENDED, requirement
 from fixtures.services import Port
 from fixtures.traffic import between_looks, client_of_each_kind, clients_of, during
 
@@ -20,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from clusters.addresses import Family
-    from fixtures.clients import Client
+    from clusters.provider import Cluster
     from fixtures.latency import Interval
     from fixtures.probes import Sample
     from fixtures.services import Endpoint, Service, Services
@@ -253,3 +264,96 @@ def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
         assert chosen[-1] == web.socket(0), f"flow {number} ends at {chosen[-1]}: {samples[-1]}"
         revived = old in chosen[chosen.index(web.socket(0)) :]
         assert not revived, f"flow {number} came back to {old}: {chosen}"
+
+
+PERIOD = 1.0
+"""minSyncPeriod of a node of its own, in seconds: kube-proxy's default."""
+
+
+class Pace(NamedTuple):
+    """How two changes, one right after the other, came into force on that node, in seconds."""
+
+    first: float
+    """At most so much later did the first come into force than on a node that never waits."""
+    second: float
+    """At most so long after the first was written did the second come into force."""
+
+
+@pytest.fixture(scope="session")
+def paces() -> dict[str, Pace]:
+    """What was found out, by mode: two requirements are judged by it."""
+    return {}
+
+
+@pytest.fixture
+def pace(
+    paces: dict[str, Pace], cluster: Cluster, mode: str, world: World, service: Services
+) -> Pace:
+    """Bring a node up that gathers changes, leave it in peace, and make two changes."""
+    if mode not in paces:
+        wait = {"minSyncPeriod": f"{PERIOD:g}s"}
+        web = service(endpoints=1)
+        node = cluster.node(mode, {"iptables": wait, "nftables": wait})
+        try:
+            paces[mode] = find_pace(service, world, Lab(node), web)
+        finally:
+            node.close()
+    return paces[mode]
+
+
+def find_pace(services: Services, world: World, lab: Lab, web: Service) -> Pace:
+    """Replace the endpoint of a Service twice; ``lab`` is that of the node that gathers changes."""
+    there = [Client(lab, world.hosts("pod")[0], family, "TCP") for family in FAMILIES]
+    here = clients_of(world, "TCP")
+    acknowledged = [time.monotonic()]
+
+    def is_served(client: Client, endpoint: Endpoint) -> bool:
+        probe = client.connect(web.cluster_ip_of(client.family), web.port)
+        expected = SocketAddress(endpoint.host.address(client.family), 8080)
+        return probe.endpoint == expected
+
+    def replace_by(endpoint: Endpoint, clients: list[Client]) -> Change:
+        def write() -> None:
+            for family in FAMILIES:
+                write_endpoints(services, web, family, [endpoint], world.node.name)
+            acknowledged.append(time.monotonic())
+
+        return Change(write, [partial(is_served, client, endpoint) for client in clients])
+
+    while not all(is_served(client, web.endpoint(0)) for client in there):
+        if time.monotonic() > acknowledged[0] + LIMIT:
+            raise LatencyError(f"nothing is served on {lab.node.name}")
+        time.sleep(0.01)
+    time.sleep(1.2 * PERIOD)  # the quiet time
+    began = time.monotonic()
+    waiting = time_changes(replace_by(services.endpoint("remote-pod", 1), [*there, *here]))
+    gathered = time_changes(replace_by(services.endpoint("remote-pod", 2), there))
+    return Pace(
+        max(a.high - b.low for a, b in zip(waiting[:2], waiting[2:], strict=True)),
+        acknowledged[-1] - began + min(each.high for each in gathered),
+    )
+
+
+@requirement(
+    "sync-first-immediate",
+    level=EXTENDED,
+    feature="minimal-sync-period",
+    reference="docs: Virtual IPs and service proxies, minSyncPeriod",
+)
+@FAMILIES_AT_ONCE
+def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
+    """The first change after a quiet time is applied at once, not after minSyncPeriod."""
+    waited = 0.75 * PERIOD  # one that waits does so for all of it, but for the time since the sync
+    assert pace.first < waited, f"applied {pace.first:.3f} s later than by a proxy that never waits"
+
+
+@requirement(
+    "sync-min-period",
+    level=EXTENDED,
+    feature="minimal-sync-period",
+    reference="docs: Virtual IPs and service proxies, minSyncPeriod",
+)
+@FAMILIES_AT_ONCE
+def test_further_change_waits(pace: Pace) -> None:
+    """A change that follows another one is applied no sooner than minSyncPeriod after it."""
+    assert pace.second >= PERIOD, f"applied at most {pace.second:.3f} s after the first was written"
