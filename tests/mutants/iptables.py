@@ -61,10 +61,7 @@ def _affinity_endless(text: str, before: str) -> str:
 
 
 def _affinity_short(text: str, before: str) -> str:
-    def edit(line: str) -> str:
-        return re.sub(r"--seconds (\d+)", lambda found: f"--seconds {max(1, int(found[1]) // 2)}", line)
-
-    return edited(text, edit)
+    return edited(text, lambda line: re.sub(r"--seconds \d+", "--seconds 1", line))
 
 
 def _external_not_masqueraded(text: str, before: str) -> str:
@@ -224,8 +221,8 @@ MUTANTS = (
     ),
     Mutant(
         "affinity-too-short",
-        "a client loses its endpoint after half of the timeout",
-        ("aff-timeout-min-hold",),
+        "a client loses its endpoint after one second, whatever the timeout",
+        ("aff-default-timeout",),
         _affinity_short,
     ),
     Mutant(
