@@ -237,6 +237,7 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
     [{"iptables": {"masqueradeAll": True}, "nftables": {"masqueradeAll": True}}],
     ids=["masqueradeAll"],
 )
+@pytest.mark.parametrize("protocol", ["TCP"])
 @pytest.mark.parametrize("vantage", ["pod", "outside"])
 def test_everybody_can_be_masqueraded(service: Services, client: Client, world: World) -> None:
     """With masqueradeAll, an endpoint sees every connection to the cluster IP, also those of pods,

@@ -77,10 +77,11 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
     feature="icmp-refusals",
     reference="kubernetes pkg/proxy TestNoEndpointsReject; linux: nf_send_unreach",
 )
+@pytest.mark.parametrize("protocol", ["TCP"])
 @pytest.mark.parametrize("vantage", ["pod", "outside"])
 def test_the_node_refuses_with_icmp(service: Services, client: Client, world: World) -> None:
-    """A connection to a Service without a usable endpoint is refused with ICMP port unreachable,
-    for TCP as for UDP, and the error comes from the node's own address.
+    """A TCP connection to a Service without a usable endpoint is refused, as datagrams are, with
+    ICMP port unreachable, and the error comes from the node's own address.
     """
     web = service([])
     probe = client.connect(web.cluster_ip, web.port)

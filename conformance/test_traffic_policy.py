@@ -10,12 +10,9 @@ from fixtures.clients import Client
 from fixtures.probes import Dropped, Rejected
 from fixtures.requirement import CORE, EXTENDED, requirement
 from fixtures.services import Services
-from fixtures.statistics import all_hit, sample_to_hit_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fixtures.judgement import Budget, Statistic
+    from conformance.conftest import Pool
     from fixtures.world import World
 
 _DOCS = "docs: Virtual IPs and Service Proxies, Traffic policies"
@@ -28,21 +25,15 @@ _DOCS = "docs: Virtual IPs and Service Proxies, Traffic policies"
 )
 @pytest.mark.parametrize("vantage", ["pod", "node"])
 @pytest.mark.parametrize("protocol", ["TCP"])
-def test_local_policy_uses_local_endpoints(
-    service: Services, client: Client, budget: Budget, judge: Callable[..., Statistic]
-) -> None:
+def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool) -> None:
     """Under internalTrafficPolicy Local, connections of pods and processes of the node to the
     cluster IP are sent to ready endpoints on that node only, and to all of them.
     """
     here = [service.endpoint("pod") for _ in range(2)]
     there = [service.endpoint("remote-pod", node) for node in (1, 2)]
     web = service([*here, *there], internalTrafficPolicy="Local")
-    count = sample_to_hit_all(len(here), budget.alpha)
-    sample = client.connect_many(web.cluster_ip, web.port, count)
     local = [web.socket(position) for position in range(len(here))]
-    assert sample.is_answered.all(), sample
-    assert set(sample.counts) <= set(local), sample.counts
-    judge(all_hit, [sample.counts[endpoint] for endpoint in local])
+    assert_pool(web.cluster_ip, web.port, local)
 
 
 @requirement("itp-local-none-drop", level=CORE, reference=f"{_DOCS}; KEP-2086")
@@ -62,6 +53,7 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
 
 @requirement("itp-local-no-eps-reject", level=CORE, reference=_DOCS)
 @pytest.mark.parametrize("vantage", ["pod", "node"])
+@pytest.mark.parametrize("protocol", ["TCP"])
 def test_local_policy_without_endpoints_refuses(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service that has no
     ready endpoint on any node is refused at once, as under Cluster.
@@ -78,6 +70,7 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
     reference=f"{_DOCS}; kubernetes pkg/proxy CategorizeEndpoints",
 )
 @pytest.mark.parametrize("vantage", ["pod", "outside"])
+@pytest.mark.parametrize("protocol", ["TCP"])
 def test_policy_drops_what_elsewhere_would_be_served(
     service: Services, client: Client, world: World
 ) -> None:
