@@ -46,3 +46,13 @@ def chosen_by(chain: Chain) -> dict[Value, Value]:
     assert numgen["mode"] == "random", random
     assert sorted(random[0].elements) == list(range(numgen["mod"])), random
     return dict(random[0].elements)
+
+
+def translated(table: Table, choice: Value) -> tuple[str, int]:
+    """The address and port that a choice stands for: itself, or what the chain it leads to says."""
+    if isinstance(choice, tuple):
+        return str(choice[0]), int(choice[1])
+    chain = table.chains[str(choice).removeprefix("goto ")]
+    found = [nat for rule in chain.rules for nat in rule.find("dnat")]
+    assert len(found) == 1, chain.rules
+    return found[0]["addr"], found[0]["port"]
