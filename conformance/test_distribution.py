@@ -67,7 +67,7 @@ def test_endpoints_are_chosen_uniformly(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
     """Each of n ready endpoints must be given 1/n of the new connections."""
-    skews = {2: 0.1, 3: 0.15, 5: 0.2, 10: 0.5}  # the fewer endpoints, the cheaper to look closely
+    skews = {2: 0.1, 3: 0.2, 5: 0.3, 10: 0.75}  # the fewer endpoints, the cheaper to look closely
     pools = service.create([service.wanted(n) for n in skews])
     for pool, (n, skew) in zip(pools, skews.items(), strict=True):
         count = sample_size(n, skew, budget.alpha)
@@ -114,7 +114,7 @@ def test_single_endpoint_gets_every_connection(service: Services, client: Client
     reference=f"{VIPS}; unit test: iptables TestComputeProbability",
 )
 @TCP_ONLY
-@pytest.mark.parametrize(("family", "endpoints"), [("IPv4", 100), ("IPv6", 100), ("IPv4", 1000)])
+@pytest.mark.parametrize(("family", "endpoints"), [("IPv6", 100), ("IPv4", 1000)])
 def test_many_endpoints_are_chosen_uniformly(
     service: Services, client: Client, judge: Judge, budget: Budget, endpoints: int
 ) -> None:
