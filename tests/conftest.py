@@ -76,3 +76,29 @@ def outside() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("PYTEST_", "TOX_"))
     } | {sandbox.NESTED: "1"}
+
+
+_kills: list[list[object]] = []  # gathered from all workers in the process that reports
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather what tests of mutants have found."""
+    if report.when == "call":
+        for name, value in report.user_properties:
+            if name == "kills" and isinstance(value, list):
+                _kills.extend(value)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the kill matrix, and write it."""
+    if not _kills:
+        return
+    from tests.mutants import matrix
+    from tests.mutants.run import RESULTS
+
+    kills = matrix.from_records(_kills)
+    matrix.write(kills, RESULTS)
+    terminalreporter.section("kill matrix", "=")
+    for line in matrix.as_text(kills):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"Kill matrix: {RESULTS.relative_to(ROOT) / 'kill-matrix.html'}")

@@ -12,20 +12,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from clusters import sandbox
 from clusters.implementation import FOLDER
 from reports.model import read
+from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS, wrapper
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
-
-ROOT = Path(__file__).parents[2]
 
 RESULTS = ROOT / "results" / "selftest"
 """Where the kill matrix goes, and what is left of mutants that survived."""
 
 _TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
-_TIMEOUT = 400.0
+_TIMEOUT = 900.0
 
 
 class MutantError(Exception):
@@ -63,7 +61,7 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
             "-n2",
         ],
         cwd=ROOT,
-        env=_environment(),
+        env=outside(),
         capture_output=True,
         text=True,
         timeout=_TIMEOUT,
@@ -96,15 +94,6 @@ def _requirements(mutant: Mutant, chosen: list[Mutant]) -> list[str]:
 
 def _selection(mode: str, mutant: Mutant, chosen: list[Mutant]) -> str:
     return f"({_mode(mode, mutant)} and ({' or '.join(_requirements(mutant, chosen))}))"
-
-
-def _environment() -> dict[str, str]:
-    """One in which the nested run does not know that it is in a sandbox, or a worker, already."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name != sandbox.INSIDE and not name.startswith(("PYTEST_", "TOX_"))
-    }
 
 
 def _record(records: Path, mode: str, mutant: Mutant) -> list[str]:
