@@ -116,6 +116,7 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
     level=CORE,
     reference="docs: EndpointSlices; e2e: conntrack 'target port changes'",
 )
+@pytest.mark.parametrize("protocol", ["TCP"])
 def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
     """Changing the port number in the EndpointSlices must send new connections to the new one."""
     web = service(endpoints=1)

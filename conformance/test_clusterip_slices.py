@@ -64,6 +64,7 @@ def test_ports_are_matched_by_name(service: Services, client: Client, assert_poo
 
 
 @requirement("cip-unnamed-port", level=CORE, reference="API: EndpointPort.name")
+@pytest.mark.parametrize("protocol", ["UDP"])
 def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     """A Service with one unnamed port must be served by slice ports whose name is the empty
     string.
