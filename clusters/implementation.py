@@ -191,12 +191,14 @@ def _checked(value: Any, wanted: str, where: str) -> Any:
 
     right = {
         "str": isinstance(value, str),
-        "int": isinstance(value, int),
+        "int": type(value) is int,
         "list[str]": strings(value),
         "frozenset[str]": strings(value),
         "list[list[str]]": isinstance(value, list) and all(strings(item) for item in value),
         "dict[str, str]": isinstance(value, dict)
         and all(isinstance(item, str) for item in value.values()),
+        "dict[str, dict[str, Any] | str]": isinstance(value, dict)
+        and all(isinstance(item, (dict, str)) for item in value.values()),
     }.get(wanted, True)
     if not right:
         raise ImplementationError(f"{where}: {wanted} is needed, not {value!r}")
