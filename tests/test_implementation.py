@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,21 @@ def test_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
             implementation.load(name)
 
 
+def test_expected_failures_name_requirements_that_there_are(
+    run_suite: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    listed = run_suite("conformance", "--list-requirements").stdout
+    there_are = set(re.findall(r"^([a-z0-9-]+) \(", listed, re.MULTILINE))
+    assert "cip-tcp-dnat" in there_are
+    for path in (
+        *FOLDER.glob("*.toml"),
+        *(Path(__file__).parent / "implementations").glob("*.toml"),
+    ):
+        if "." not in path.stem:
+            known = expectations.of(implementation.load(str(path)))
+            assert {each.requirement for each in known} <= there_are
+
+
 # --- what is filled in and merged -----------------------------------------------------------------
 
 
@@ -264,6 +281,22 @@ def test_wrong_expectations_are_refused_in_one_line(
         expectations.load(Path(written(KNOWN.replace(old, new))))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_expectations_name_modes_of_their_implementation(tmp_path: Path, written: Written) -> None:
+    listed = 'expected_failures = "known.toml"\n[environment]'
+    read = implementation.load(written(GOOD.replace("[environment]", listed)))
+    (tmp_path / "known.toml").write_text(KNOWN)
+    assert [each.modes for each in expectations.of(read)] == [("fast",)]
+    (tmp_path / "known.toml").write_text(KNOWN.replace("fast", "fats"))
+    with pytest.raises(
+        ImplementationError, match="other has no mode 'fats': choose from fast, slow"
+    ):
+        expectations.of(read)
+
+
+def test_implementation_may_list_no_expectations(written: Written) -> None:
+    assert expectations.of(implementation.load(written(GOOD))) == []
 
 
 def test_missing_file_of_expectations_is_refused(tmp_path: Path) -> None:
