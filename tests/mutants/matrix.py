@@ -51,10 +51,11 @@ class Kill(NamedTuple):
     ) -> Kill:
         """Read it off a run with the mutant as mode ``name``, and off what its wrappers said."""
         control = not mutant.killed_by
-        mine = [each for each in run.results if each.mode == name]
-        results = [each for each in mine if each.requirement == requirement]
+        results = [
+            each for each in run.results if each.mode == name and each.requirement == requirement
+        ]
         failed = [each for each in results if each.outcome == "failed"]
-        others = [each for each in mine if each.outcome not in ("failed", "passed")]
+        others = [each for each in results if each.outcome not in ("failed", "passed")]
         refused = [line for line in record if line.startswith(wrapper.REFUSED)]
         alterations = record.count(wrapper.ALTERED)
         if not results:
