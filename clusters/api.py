@@ -104,6 +104,10 @@ class Api:
         """Create many ``(resource, body, namespace)`` at once; return them as stored, in order."""
         return list(self._pool.map(lambda each: self.create(*each), objects))
 
+    def patch_all(self, changes: Iterable[tuple[str, str, Object]]) -> None:
+        """Apply many merge patches ``(resource, name, body)`` in the default namespace at once."""
+        list(self._pool.map(lambda each: self.patch(*each), changes))
+
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
         """Delete many ``(resource, name, namespace)`` at once."""
         list(self._pool.map(lambda each: self.delete(*each), objects))
