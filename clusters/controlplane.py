@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_FRUGAL = {"GOGC": "400"}
+"""Memory for time: tests write much and keep little."""
+
+
 class ControlPlane:
     """etcd and kube-apiserver on one management address; ``api`` talks to them as administrator."""
 
@@ -43,6 +47,7 @@ class ControlPlane:
                 "--log-level=warn",
             ],
             folder / "etcd.log",
+            environment=_FRUGAL,
         )
         self._apiserver = Daemon(
             "kube-apiserver",
@@ -66,6 +71,7 @@ class ControlPlane:
                 "--profiling=false",
             ],
             folder / "kube-apiserver.log",
+            environment=_FRUGAL,
         )
         self.api = Api(f"https://127.0.0.1:{self._port}", self._token, folder / "ca.crt")
 

@@ -79,6 +79,7 @@ class Node:
         }
         self.host = inspect_host(netns.path(self.namespace))
         """A testinfra host: what is inside the node."""
+        self._conntrack = netns.Conntrack(self.namespace)
         self._counters = [
             DropCounter(self._lab, self.wires),
             DropCounter(self.namespace, (POD_INTERFACE, EXTERNAL_INTERFACE)),
@@ -115,6 +116,10 @@ class Node:
         """The command that opens a shell on the node from inside the sandbox."""
         return f"ip netns exec {self.namespace} bash"
 
+    def forget_connections(self) -> None:
+        """Empty the node's conntrack."""
+        self._conntrack.flush()
+
     def check_losses(self) -> None:
         """Raise WireError if a link or ring of ours has dropped a frame since the last check."""
         for wire in self.wires.values():
@@ -132,6 +137,7 @@ class Node:
             wire.close()
         for counter in self._counters:
             counter.close()
+        self._conntrack.close()
         netns.delete(self.namespace, self._lab)
 
     def _count_drops(self) -> int:

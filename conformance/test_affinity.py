@@ -72,7 +72,7 @@ def test_without_affinity_connections_spread(
     """With session affinity None, connections from one client address must be spread over all
     endpoints.
     """
-    web = service(sessionAffinity="None")
+    web = service.shared(sessionAffinity="None")
     count = sample_to_hit_all(3, budget.alpha)
     sample = client.connect_many(web.cluster_ip, web.port, count)
     assert sample.words == {"answered": count}, sample

@@ -29,7 +29,7 @@ def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
     """A TCP connection opened to a Service's cluster IP and port must be delivered to one ready
     endpoint of that Service port.
     """
-    web = service(endpoints=3)
+    web = service.shared(endpoints=3)
     for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
         assert probe.endpoint in web.endpoints, probe
         assert probe.answered, probe
@@ -43,7 +43,7 @@ def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: C
     """A UDP datagram sent to a Service's cluster IP and port must be delivered to one ready
     endpoint of that Service port.
     """
-    web = service(endpoints=3)
+    web = service.shared(endpoints=3)
     for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
         assert probe.endpoint in web.endpoints, probe
         assert probe.answered, probe
@@ -60,7 +60,7 @@ def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: 
     """An SCTP INIT sent to a Service's cluster IP and port must be delivered to one ready endpoint
     of that Service port, and the INIT-ACK must come back from the cluster IP and port.
     """
-    web = service(endpoints=3)
+    web = service.shared(endpoints=3)
     for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
         assert probe.endpoint in web.endpoints, probe
         assert probe.reply == Reply("answer", web.frontend), probe
@@ -80,7 +80,7 @@ def test_endpoint_is_reached_on_its_target_port(service: Services, client: Clien
         Port(65535, 1, client.protocol, "down"),
         Port(7777, 7777, client.protocol, "same"),
     ]
-    web = service(endpoints=1, ports=ports)
+    web = service.shared(endpoints=1, ports=ports)
     for port in ports:
         probe = client.connect(web.cluster_ip, port.number)
         (endpoint,) = web.endpoints_of(port.name)
@@ -101,7 +101,7 @@ def test_each_port_of_a_service_is_served(
     of its endpoints.
     """
     ports = [Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(3)]
-    web = service(endpoints=2, ports=ports)
+    web = service.shared(endpoints=2, ports=ports)
     for port in ports:
         assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
 
@@ -159,7 +159,7 @@ def test_cluster_ip_can_be_used_through_the_node(
     """A host that is not on the node but routes cluster IPs to it, a pod of another node or a host
     outside the cluster, must reach the Service's endpoints and be answered from the cluster IP.
     """
-    web = service(endpoints=2)
+    web = service.shared(endpoints=2)
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 

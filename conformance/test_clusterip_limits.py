@@ -102,7 +102,7 @@ def test_other_protocols_do_not_match(service: Services, client: Client) -> None
     """Traffic of one protocol must not be delivered to a Service port of another protocol with the
     same number.
     """
-    web = service(endpoints=1)
+    web = service.shared(endpoints=1)
     served = client.connect(web.cluster_ip, web.port)
     assert served.answered, served
     protocols: set[Protocol] = {"TCP", "UDP", "SCTP"}
@@ -146,7 +146,7 @@ def test_cluster_ip_does_not_lead_to_the_node(
     """A process that listens on all addresses of the node must not become reachable by a cluster
     IP.
     """
-    web = service(endpoints=1)
+    web = service.shared(endpoints=1)
     with netns.inside(world.node.namespace):
         domain = socket.AF_INET if family == "IPv4" else socket.AF_INET6
         listener = socket.socket(domain, socket.SOCK_DGRAM)
@@ -170,7 +170,7 @@ def test_headless_service_has_no_effect(service: Services, client: Client) -> No
     """A headless Service must have no effect on traffic to the addresses of its endpoints, on its
     port or on their target port.
     """
-    headless = service(endpoints=2, clusterIP="None")
+    headless = service.shared(endpoints=2, clusterIP="None")
     for endpoint in headless.endpoints:
         for port in (endpoint.port, headless.port):
             probe = client.connect(endpoint.address, port)
@@ -195,7 +195,7 @@ def test_other_traffic_is_untouched(
     must be translated in neither its destination nor its source, even where a Service uses the same
     port number.
     """
-    web = service(endpoints=1)
+    web = service.shared(endpoints=1)
     places: list[Place] = ["pod"]
     if vantage == "pod":
         places += ["remote-pod", "remote-node", "outside"]
@@ -222,7 +222,7 @@ def test_node_does_not_claim_cluster_ips(service: Services, world: World, family
     """The node should not answer ARP requests or neighbour solicitations for a cluster IP on its
     external link.
     """
-    web = service(endpoints=1)
+    web = service.shared(endpoints=1)
     neighbours = Neighbours(world.lab, "external")
     assert neighbours.ask(world.node.address(family)) == [world.node.external_wire.node_mac]
     assert neighbours.ask(web.cluster_ip) == []

@@ -24,7 +24,7 @@ def test_replies_come_from_the_cluster_ip(service: Services, client: Client) -> 
     """Every reply that a client of a cluster IP sees must have the cluster IP and the Service port
     as its source, never the endpoint's address or port.
     """
-    web = service(endpoints=2)
+    web = service.shared(endpoints=2)
     flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
     for sample in (flows.opened, flows.exchange(), flows.exchange()):
         for probe in sample:
@@ -40,7 +40,7 @@ def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -
     """Traffic from a pod on the node to a cluster IP must keep the pod's address as its source at
     an endpoint that is another pod, on this node or elsewhere.
     """
-    web = service(endpoints=2)
+    web = service.shared(endpoints=2)
     sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
     assert sample.is_delivered.all(), sample
     for probe in sample:
@@ -59,7 +59,7 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
     """Where the source address is not translated, the endpoint must see the client's own source
     port.
     """
-    web = service(endpoints=2)
+    web = service.shared(endpoints=2)
     sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
     assert sample.is_delivered.all(), sample
     for probe in sample:
@@ -69,7 +69,7 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
 @requirement("cip-conn-pinned", level=CORE, reference="docs: Virtual IPs and service proxies")
 def test_a_connection_stays_with_its_endpoint(service: Services, client: Client) -> None:
     """All packets of one established connection must go to the endpoint that it was opened to."""
-    web = service(endpoints=4)
+    web = service.shared(endpoints=4)
     flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
     assert flows.opened.is_answered.all(), flows.opened
     for _ in range(20):
@@ -87,7 +87,7 @@ def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> 
     """A connection to an endpoint's own address and port must reach it untranslated while the
     endpoint serves a Service, on the target port and on the number of the Service port.
     """
-    web = service(endpoints=2)
+    web = service.shared(endpoints=2)
     assert client.connect(web.cluster_ip, web.port).answered
     for endpoint in web.endpoints:
         for port in (endpoint.port, web.port):

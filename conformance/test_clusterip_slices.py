@@ -69,7 +69,7 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     """A Service with one unnamed port must be served by slice ports whose name is the empty
     string.
     """
-    web = service(endpoints=1, ports=[Port(protocol=client.protocol, name="")])
+    web = service.shared(endpoints=1, ports=[Port(protocol=client.protocol, name="")])
     probe = client.connect(web.cluster_ip, web.port)
     assert probe.endpoint == web.socket(0), probe
     assert probe.answered, probe

@@ -55,7 +55,7 @@ def test_every_endpoint_gets_connections(
     """Without session affinity and topology, every ready endpoint of a Service must be given some
     of the new connections, whichever node it is on.
     """
-    web = service(endpoints=10)
+    web = service.shared(endpoints=10)
     sample = client.connect_many(web.cluster_ip, web.port, sample_to_hit_all(10, budget.alpha))
     judge(all_hit, tally(sample, web.endpoints))
 
@@ -88,7 +88,7 @@ def test_successive_choices_are_independent(
     """The endpoint of a new connection must not depend on the endpoints of the connections before
     it: there are no turns, no streaks and no fixed cycle.
     """
-    web = service(endpoints=3)
+    web = service.shared(endpoints=3)
     pairs = sample_size(9, 0.5, budget.alpha / 2)  # two tables are judged at once
     sample = client.connect_many(web.cluster_ip, web.port, 2 * pairs)
     tally(sample, web.endpoints)
@@ -101,7 +101,7 @@ def test_single_endpoint_gets_every_connection(service: Services, client: Client
     """The only ready endpoint of a Service must be given every new connection, and none may be
     lost.
     """
-    web = service(endpoints=1)
+    web = service.shared(endpoints=1)
     # shows a loss of 1 % with probability 0.9999
     sample = client.connect_many(web.cluster_ip, web.port, 1000)
     assert tally(sample, web.endpoints) == {web.socket(0): 1000}, sample
@@ -192,7 +192,7 @@ def test_packets_of_a_connection_stay_together(
     """All packets of one connection (for UDP: of one pair of addresses and ports) must go to the
     endpoint that was chosen for the first of them.
     """
-    web = service(endpoints=4)
+    web = service.shared(endpoints=4)
     flows = client.open(web.cluster_ip, web.port, 64)
     judge(spread, tally(flows.opened, web.endpoints))
     for message in range(16):
@@ -209,7 +209,7 @@ def test_datagrams_from_one_port_stay_together(
     """Datagrams from one source port must go to one endpoint as long as the node remembers the
     first of them, answered or not, while other source ports are given other endpoints.
     """
-    web = service(endpoints=3)
+    web = service.shared(endpoints=3)
     if answers == "unanswered":
         lab.silent |= {endpoint.address for endpoint in web.endpoints}
     count = sample_to_hit_all(3, budget.alpha)
@@ -232,7 +232,7 @@ def test_sctp_balances_by_association(
     """Each SCTP association must be given one endpoint, which gets all of its packets; new
     associations must be spread over all endpoints.
     """
-    web = service(endpoints=3)
+    web = service.shared(endpoints=3)
     associations = client.open(web.cluster_ip, web.port, sample_to_hit_all(3, budget.alpha))
     judge(all_hit, tally(associations.opened, web.endpoints))
     for _ in range(4):
@@ -249,7 +249,7 @@ def test_silent_endpoint_is_not_replaced(
     one: with one silent endpoint of two, half of the attempts stay unanswered, and a client's
     repeated SYN goes to the same endpoint again.
     """
-    web = service(endpoints=2)
+    web = service.shared(endpoints=2)
     silent = web.socket(0)
     lab.silent.add(silent.address)
     count = sample_size(2, 0.5, budget.alpha)
@@ -280,7 +280,7 @@ def test_ports_of_a_service_choose_independently(
     every combination of endpoints occurs.
     """
     ports = [Port(80, 8080, name="web"), Port(81, 8081, name="admin")]
-    web = service(endpoints=3, ports=ports)
+    web = service.shared(endpoints=3, ports=ports)
     frontends = [SocketAddress(web.cluster_ip, port.number) for port in ports]
     # in an irregular order, so that proxies that take turns on each port pass too
     order = np.random.default_rng(0).integers(0, 2, 6 * sample_to_hit_all(9, budget.alpha))
@@ -358,7 +358,7 @@ def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds, wo
     """In a burst of thousands of connections from many clients, each must reach one endpoint, once,
     and each answer must come back to the client and port that asked, also where sources are masked.
     """
-    web = service(endpoints=3, type="NodePort")
+    web = service.shared(endpoints=3, type="NodePort")
     clients = crowd(512)
     node = world.node.address(clients.family)
     for address, port in (web.frontend, (node, web.node_port())):

@@ -209,7 +209,7 @@ def test_other_traffic_keeps_its_source(service: Services, client: Client, world
     """A connection that is not to a Service passes the node with source and destination, addresses
     and ports, unchanged.
     """
-    web = service(2, type="NodePort")
+    web = service.shared(2, type="NodePort")
     others = [
         SocketAddress(host.address(client.family), web.port)
         for place in ("pod", "remote-pod", "remote-node", "outside")

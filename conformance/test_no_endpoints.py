@@ -38,7 +38,7 @@ def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> 
     """A TCP connection to the cluster IP and port of a Service without a usable endpoint is refused
     at once, by an ICMP error or a reset, and not left to a timeout.
     """
-    web = service([])
+    web = service.shared(0)
     assert_refused(client.connect(web.cluster_ip, web.port))
 
 
@@ -50,7 +50,7 @@ def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> 
     """A datagram to the cluster IP and port of a Service without a usable endpoint is refused at
     once with ICMP port unreachable.
     """
-    web = service([])
+    web = service.shared(0)
     assert_refused(client.connect(web.cluster_ip, web.port))
 
 
@@ -66,7 +66,7 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
     """Over IPv6, the error that refuses a datagram to a Service without a usable endpoint is ICMPv6
     destination unreachable with the code port unreachable.
     """
-    web = service([])
+    web = service.shared(0)
     probe = client.connect(web.cluster_ip, web.port)
     assert probe.refused, probe
 
@@ -83,7 +83,7 @@ def test_the_node_refuses_with_icmp(service: Services, client: Client, world: Wo
     """A TCP connection to a Service without a usable endpoint is refused, as datagrams are, with
     ICMP port unreachable, and the error comes from the node's own address.
     """
-    web = service([])
+    web = service.shared(0)
     probe = client.connect(web.cluster_ip, web.port)
     node = world.node.address(client.family)
     assert probe.outcome == Rejected("port-unreachable", node), probe
@@ -99,7 +99,7 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
     """The connection of a process on the node to the cluster IP and port of a Service without a
     usable endpoint is refused at once.
     """
-    web = service([])
+    web = service.shared(0)
     assert_refused(client.connect(web.cluster_ip, web.port))
 
 
@@ -113,7 +113,7 @@ def test_node_port_without_endpoints_is_refused(
     service: Services, client: Client, world: World
 ) -> None:
     """A connection to the nodePort of a Service without a usable endpoint is refused at once."""
-    web = service([], type="NodePort")
+    web = service.shared(0, type="NodePort")
     assert_refused(client.connect(world.node.address(client.family), web.node_port()))
 
 

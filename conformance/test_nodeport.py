@@ -46,7 +46,7 @@ def test_node_port_delivers_tcp(service: Services, client: Client, world: World)
     """A TCP connection from outside the cluster to the address of a node and the nodePort of a
     Service is sent to the address and target port of one ready endpoint.
     """
-    web = service(type="NodePort")
+    web = service.shared(type="NodePort")
     probe = at_node(world, client, web.node_port())
     assert probe.endpoint in web.endpoints, probe
 
@@ -61,7 +61,7 @@ def test_node_port_delivers_udp(service: Services, client: Client, world: World)
     """A datagram from outside the cluster to the address of a node and the nodePort of a Service is
     sent to the address and target port of one ready endpoint.
     """
-    web = service(type="NodePort")
+    web = service.shared(type="NodePort")
     probe = at_node(world, client, web.node_port())
     assert probe.endpoint in web.endpoints, probe
 
@@ -77,7 +77,7 @@ def test_node_port_delivers_sctp(service: Services, client: Client, world: World
     """An SCTP association from outside the cluster to the address of a node and the nodePort of a
     Service is set up with one ready endpoint, at its target port.
     """
-    web = service(type="NodePort")
+    web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
 
 
@@ -119,7 +119,7 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
     """A packet that the node only forwards is not captured although its destination port is the
     number of a nodePort: it reaches the host that it is addressed to.
     """
-    web = service(type="NodePort")
+    web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
     for place in ("remote-node", "remote-pod", "outside"):
         (host,) = world.hosts(place)
@@ -141,7 +141,7 @@ def test_node_port_is_no_port_of_the_cluster_ip(
     """A connection to a Service's cluster IP at the number of its nodePort reaches none of its
     endpoints.
     """
-    web = service(type="NodePort")
+    web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
     probe = client.connect(web.cluster_ip, web.node_port())
     assert probe.endpoint is None, probe
@@ -265,7 +265,7 @@ def test_one_number_serves_tcp_and_udp(service: Services, client: Client, world:
         Port(80, 8000, "TCP", "stream", node_port=CHOSEN),
         Port(80, 9000, "UDP", "datagram", node_port=CHOSEN),
     ]
-    web = service(ports=ports, type="NodePort")
+    web = service.shared(ports=ports, type="NodePort")
     for port in ports:
         address = world.node.address(client.family)
         probe = client.connect(address, CHOSEN, protocol=port.protocol)
