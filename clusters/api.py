@@ -7,7 +7,7 @@ which cost more time than the API server does.
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -48,9 +48,11 @@ class Api:
         """The official client, for whatever this class does not offer."""
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         self._pool = ThreadPoolExecutor(_WRITERS, "api")
+        self._deletions: list[Future[None]] = []
 
     def close(self) -> None:
         """Give the connections and threads back."""
+        self._finish_deletions()
         self._pool.shutdown()
         self.client.rest_client.pool_manager.clear()
 
@@ -102,15 +104,25 @@ class Api:
 
     def create_all(self, objects: Iterable[tuple[str, Object, str]]) -> list[Object]:
         """Create many ``(resource, body, namespace)`` at once; return them as stored, in order."""
+        self._finish_deletions()
         return list(self._pool.map(lambda each: self.create(*each), objects))
 
     def patch_all(self, changes: Iterable[tuple[str, str, Object]]) -> None:
         """Apply many merge patches ``(resource, name, body)`` in the default namespace at once."""
         list(self._pool.map(lambda each: self.patch(*each), changes))
 
+    def delete_soon(self, objects: Iterable[tuple[str, str, str]]) -> None:
+        """Delete many ``(resource, name, namespace)``, at the latest before anything is created."""
+        self._deletions += [self._pool.submit(self.delete, *each) for each in objects]
+
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
         """Delete many ``(resource, name, namespace)`` at once."""
         list(self._pool.map(lambda each: self.delete(*each), objects))
+
+    def _finish_deletions(self) -> None:
+        deletions, self._deletions = self._deletions, []
+        for deletion in deletions:
+            deletion.result()
 
     def _json(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clusters.addresses import LOAD_BALANCER_IPS, Family, index
+from clusters.addresses import FAMILIES, LOAD_BALANCER_IPS, Family, index
 from conformance.affinity import (
     CLIENTS,
     DOCS,
@@ -195,10 +195,10 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
     """Affinity must be kept for each IP family on its own: the endpoint of a dual-stack client over
     IPv4 does not determine its endpoint over IPv6.
     """
-    web, hosts = service(affinity=HOUR), world.hosts(PLACES["pod"], CLIENTS)
+    web = service(affinity=HOUR, families=FAMILIES)
+    hosts = world.hosts(PLACES["pod"], CLIENTS)
     met = []
-    families: tuple[Family, Family] = ("IPv4", "IPv6")
-    for family in families:
+    for family in FAMILIES:
         at = SocketAddress(web.cluster_ip_of(family), web.port)
         pool = [each.host.address(family) for each in web.wanted.slices[0].endpoints]
         endpoints = [SocketAddress(address, web.socket(0).port) for address in pool]

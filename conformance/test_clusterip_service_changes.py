@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from clusters.addresses import FAMILIES
 from conformance.conftest import Pool
 from fixtures.clients import Client
 from fixtures.requirement import CORE, requirement
@@ -195,7 +196,11 @@ def test_service_turned_cluster_ip_is_served(
     be served.
     """
     web = service(
-        endpoints=2, type="ExternalName", externalName="service.example.com", ipFamilyPolicy=None
+        endpoints=2,
+        families=FAMILIES,
+        type="ExternalName",
+        externalName="service.example.com",
+        ipFamilyPolicy=None,
     )
     web.update(type="ClusterIP", externalName=None, ipFamilyPolicy="RequireDualStack")
     assert_pool(web.cluster_ip, web.port, web.endpoints)

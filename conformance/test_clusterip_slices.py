@@ -211,7 +211,8 @@ def test_slices_of_the_other_family_do_not_count(
     """
     (other,) = set(FAMILIES) - {family}
     ports = (Port(protocol=client.protocol),)
-    web = service(slices=[Slice(tuple(service.endpoints(2)), ports, families=(other,))])
+    slices = [Slice(tuple(service.endpoints(2)), ports, families=(other,))]
+    web = service(slices=slices, families=FAMILIES)
     neighbour = Client(world.lab, client.host, other, client.protocol)
     served = neighbour.connect(web.cluster_ip_of(other), web.port)
     assert served.answered, served

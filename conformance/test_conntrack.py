@@ -24,7 +24,8 @@ UDP = pytest.mark.parametrize("protocol", ["UDP"])
 TCP = pytest.mark.parametrize("protocol", ["TCP"])
 OUTSIDE = pytest.mark.parametrize("vantage", ["outside"])
 ALL = pytest.mark.parametrize(
-    ("family", "protocol"), [pytest.param("IPv4", "TCP", id="dual-stack-TCP-UDP")]
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
 )
 """A single case in which the test itself sees to both families and protocols."""
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from fixtures.world import World
 
 ALL_AT_ONCE = pytest.mark.parametrize(
-    ("family", "protocol"), [pytest.param("IPv4", "TCP", id="dual-stack-TCP-UDP")]
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
 )
 """A single case in which the test itself sees to both families and protocols."""
 

@@ -41,12 +41,14 @@ if TYPE_CHECKING:
 UDP = pytest.mark.parametrize("protocol", ["UDP"])
 TCP = pytest.mark.parametrize("protocol", ["TCP"])
 FAMILIES_AT_ONCE = pytest.mark.parametrize(
-    ("family", "protocol"), [pytest.param("IPv4", "TCP", id="dual-stack-TCP")]
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP")],
 )
 """A single case in which the test itself sees to both families."""
 
 ALL_AT_ONCE = pytest.mark.parametrize(
-    ("family", "protocol"), [pytest.param("IPv4", "TCP", id="dual-stack-TCP-UDP")]
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
 )
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
 REPETITIONS = 20

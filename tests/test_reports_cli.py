@@ -40,7 +40,7 @@ def test_the_sample_is_valid_as_a_whole_and_line_by_line(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "record,message",
+    ("record", "message"),
     [
         (sample.result(colour="red"), "line 3: the record: Additional properties"),
         (sample.result(seconds=-1), "line 3: seconds: -1 is less than the minimum of 0"),
@@ -71,7 +71,7 @@ def test_reports_that_cannot_be_written_are_one_clear_line(tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("outcome,code", [("passed", 0), ("failed", 1), ("error", 2)])
+@pytest.mark.parametrize(("outcome", "code"), [("passed", 0), ("failed", 1), ("error", 2)])
 def test_the_exit_code_is_that_of_the_run(tmp_path: Path, outcome: str, code: int) -> None:
     header = sample.header(modes=["iptables"])
     path = sample.write(tmp_path, header, sample.requirement(), sample.result(outcome=outcome))

@@ -173,7 +173,7 @@ def test_text_from_outside_stays_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "records,words",
+    ("records", "words"),
     [
         ([], "iptables ERROR No verdict: the run could not judge."),
         ([sample.requirement(), sample.result()], "nftables ERROR No verdict"),

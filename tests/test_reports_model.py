@@ -28,7 +28,7 @@ def one_mode(*outcomes: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "outcomes,word,verdict,exit_code",
+    ("outcomes", "word", "verdict", "exit_code"),
     [
         (["passed"], "passed", "pass", 0),
         (["passed", "unclaimed"], "passed", "pass", 0),
@@ -95,7 +95,9 @@ def test_an_interrupted_run_is_an_error(tmp_path: Path) -> None:
     assert run.exit_code == 2
 
 
-@pytest.mark.parametrize("mode,hit", [(None, {"iptables", "nftables"}), ("nftables", {"nftables"})])
+@pytest.mark.parametrize(
+    ("mode", "hit"), [(None, {"iptables", "nftables"}), ("nftables", {"nftables"})]
+)
 def test_an_error_of_the_run_is_one_of_its_modes(
     tmp_path: Path, mode: str | None, hit: set[str]
 ) -> None:
@@ -193,7 +195,7 @@ def _after_the_end(lines: list[bytes]) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "damage,message",
+    ("damage", "message"),
     [
         (_drop_last, "has no footer in its last line"),
         (_cut, "its last line is cut off"),
@@ -217,7 +219,7 @@ def test_a_file_that_is_not_whole_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
-    "records,message",
+    ("records", "message"),
     [
         ([sample.header(schema=2)], "has schema version 2, this program reads version 1"),
         ([sample.header(modes=[])], '"modes" is empty'),
