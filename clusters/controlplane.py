@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_FRUGAL = {"GOGC": "400"}
-"""Memory for time: tests write much and keep little."""
+_FRUGAL = {"GOGC": "400", "GOMAXPROCS": "1"}
+"""Memory for time, and no threads that spin: tests write much, and one thing after another."""
 
 
 class ControlPlane:

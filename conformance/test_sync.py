@@ -51,7 +51,7 @@ ALL_AT_ONCE = pytest.mark.parametrize(
     [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
 )
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
-REPETITIONS = 20
+REPETITIONS = 15
 FLIPS = 40
 
 
