@@ -78,9 +78,11 @@ class UsageError(Exception):
 
 
 def workers() -> int:
-    """How many clusters run side by side: one a core, and a GiB of memory for each."""
+    """How many clusters run side by side: one more than cores, since each waits now and then, and
+    a GiB of memory for each.
+    """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**30
-    return max(1, min(os.cpu_count() or 1, memory, 8))
+    return max(1, min((os.cpu_count() or 1) + 1, memory, 8))
 
 
 class _Parser(argparse.ArgumentParser):
