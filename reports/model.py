@@ -188,7 +188,7 @@ class Run:
 
     @cached_property
     def areas(self) -> Mapping[str, Mapping[str, Counter[str]]]:
-        """Area -> mode -> how many of its requirements have which word, in the file's order."""
+        """Area -> mode -> how many of its requirements have which word; areas by name."""
         areas: dict[str, dict[str, Counter[str]]] = {}
         for requirement in self.requirements:
             row = areas.setdefault(requirement.area, {mode: Counter() for mode in self.modes})
@@ -345,7 +345,8 @@ def read(path: Path | str) -> Run:
             raise record.wrong(f"mode {result.mode} is none of the run's modes")
     run = Run(
         header=header,
-        requirements=tuple(requirements.values()),
+        # workers finish in any order: the same results must give the same page
+        requirements=tuple(sorted(requirements.values(), key=lambda each: (each.area, each.id))),
         fingerprints=tuple(fingerprints),
         results=tuple(result for _, result in results),
         errors=tuple(errors),

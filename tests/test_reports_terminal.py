@@ -18,23 +18,23 @@ EXPECTED = """\
 kube-proxy v1.36.3
 
                iptables                                     nftables
-clusterip      23 pass, 1 expected failure, 1 not claimed   23 pass, 1 FAIL, 1 expected failure
-distribution   11 pass, 1 FAIL, 1 not claimed               13 pass
 affinity       17 pass, 1 expected failure, 1 not claimed   19 pass
+clusterip      23 pass, 1 expected failure, 1 not claimed   23 pass, 1 FAIL, 1 expected failure
 conntrack      6 pass, 1 UNEXPECTED PASS                    7 pass
-sync           6 pass, 1 skipped                            6 pass, 1 skipped
+distribution   11 pass, 1 FAIL, 1 not claimed               13 pass
 iptables       7 pass                                       -
 nftables       -                                            6 pass
+sync           6 pass, 1 skipped                            6 pass, 1 skipped
 
 Failures
   cip-unserved-port  nftables  FAIL, 4/12 cases: no answer <script>alert('x')</script> within 1 s...
-  lb-uniform         iptables  FAIL, 2/12 cases: the endpoints are not chosen uniformly
   ct-restart-keep    iptables  UNEXPECTED PASS, 12/12 cases: listed as broken since v1.30
+  lb-uniform         iptables  FAIL, 2/12 cases: the endpoints are not chosen uniformly
 
 Expected failures
+  aff-many-clients   iptables  1 case: xt_recent remembers 100 addresses per list (module paramet...
   cip-slice-relabel  iptables  12/12 cases: The first Service keeps the endpoints of a slice that...
   cip-slice-relabel  nftables  12/12 cases: The first Service keeps the endpoints of a slice that...
-  aff-many-clients   iptables  1 case: xt_recent remembers 100 addresses per list (module paramet...
 
 Skipped
   sync-apiserver-outage  iptables  1 case: the API server cannot be stopped here
