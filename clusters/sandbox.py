@@ -12,7 +12,9 @@ run's outermost process, passes signals on, and dies together with what it start
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,8 +93,8 @@ def _new_namespaces() -> None:
     """Enter new namespaces; root needs no user namespace, and large rule sets do not fit through
     one.
 
-    (There, nft and iptables-restore cannot have socket buffers beyond net.core.wmem_max, so a
-    transaction of more than some hundred rules is refused: "Message too long".)
+    (There, nft cannot have socket buffers beyond net.core.wmem_max, so a transaction of more than
+    some hundred Services is refused: "Message too long"; see _prefer_legacy_iptables.)
     """
     try:
         if os.getuid() != 0:
@@ -134,9 +136,25 @@ def _furnish() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
+def _prefer_legacy_iptables() -> None:
+    """In a user namespace, put iptables' older backend first on PATH, where the machine has it.
+
+    The one over nf_tables asks there for socket buffers beyond net.core.wmem_max and is refused, so
+    that a transaction of more than some hundred rules fails ("Message too long"). Reports name the
+    backend.
+    """
+    folder = Path("/run/iptables-legacy")
+    folder.mkdir()
+    for family, suffix in itertools.product(("iptables", "ip6tables"), ("", "-save", "-restore")):
+        legacy = shutil.which(f"{family}-legacy{suffix}")
+        if legacy:
+            (folder / f"{family}{suffix}").symlink_to(legacy)
+    os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+
+
 def _run(command: list[str]) -> int:
     """Run ``command`` as the first process of new namespaces and return its exit code."""
-    outermost = os.getpid()
+    outermost, user = os.getpid(), os.getuid()
     _new_namespaces()
     alive, _held = os.pipe()  # ends with us: tells a child that was too late for the death signal
     child = os.fork()
@@ -152,6 +170,8 @@ def _run(command: list[str]) -> int:
         os.close(alive)
         try:
             _furnish()
+            if user != 0:
+                _prefer_legacy_iptables()
         except OSError as problem:
             print(f"error: the sandbox cannot be furnished: {problem}", file=sys.stderr)
             os._exit(2)
