@@ -90,11 +90,6 @@ class Node:
         return f"<node {self.name}>"
 
     @property
-    def pod_wire(self) -> Wire:
-        """Where the pods of this node are."""
-        return self.wires["pod"]
-
-    @property
     def external_wire(self) -> Wire:
         """Where everything else is: other nodes and their pods, the router, the world outside."""
         return self.wires["external"]

@@ -168,11 +168,6 @@ class Wire:
         if not self._status[self._next] & _STATUS_USER:
             self._poll.poll(timeout * 1000)
 
-    @property
-    def descriptor(self) -> int:
-        """File descriptor that becomes readable when a frame arrives."""
-        return self._socket.fileno()
-
     def check_losses(self) -> None:
         """Raise WireError if the receive ring has overflowed or the link has dropped a frame since
         last time.
