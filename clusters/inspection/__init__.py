@@ -1,4 +1,4 @@
-"""Looking into a node through testinfra: its nftables, iptables and conntrack tables.
+"""Looking into a node through testinfra: its nftables, iptables, IPVS, ipset and conntrack tables.
 
 `clusters.inspection.netns.host(path)` is a testinfra host for a network namespace;
 `clusters.inspection.host.Host(backend)` is the same for any other testinfra backend.

@@ -9,7 +9,9 @@ import testinfra.backend
 import testinfra.host
 
 from clusters.inspection.conntrack import Conntrack
+from clusters.inspection.ipset import Ipset
 from clusters.inspection.iptables import Iptables
+from clusters.inspection.ipvs import Ipvs
 from clusters.inspection.nftables import Nftables
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ testinfra.backend.BACKENDS.setdefault("netns", "clusters.inspection.netns.NetnsB
 
 
 class Host(testinfra.host.Host):  # type: ignore[misc]  # testinfra publishes no types
-    """`testinfra.host.Host`, with `nftables`, `iptables` and `conntrack`, over any backend.
+    """`testinfra.host.Host`, with a module for each of the kernel's tables, over any backend.
+
+    They are `nftables`, `iptables`, `ipvs`, `ipset` and `conntrack`.
 
     testinfra looks modules up by name inside its own package only; as attributes of a subclass they
     need no entry there, and the host's other modules stay as they are.
@@ -47,6 +51,16 @@ class Host(testinfra.host.Host):  # type: ignore[misc]  # testinfra publishes no
     def iptables(self) -> Iptables:
         """The tables of iptables and ip6tables."""
         return Iptables.of(self)
+
+    @cached_property
+    def ipvs(self) -> Ipvs:
+        """The virtual servers and connections of IPVS."""
+        return Ipvs.of(self)
+
+    @cached_property
+    def ipset(self) -> Ipset:
+        """The sets that rules of iptables match."""
+        return Ipset.of(self)
 
     @cached_property
     def conntrack(self) -> Conntrack:
