@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import socket
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from clusters import certificates
 from clusters.addresses import SERVICE_RANGES
 from clusters.api import Api
-from clusters.process import Daemon
+from clusters.process import Daemon, LocalProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ class ControlPlane:
         etcd_port, peer_port, self._port = _free_ports(3)
         etcd = f"http://127.0.0.1:{etcd_port}"
         peer = f"http://127.0.0.1:{peer_port}"
-        self._etcd = Daemon(
+        self._etcd = self._start(
             "etcd",
             [
                 str(binaries["etcd"]),
@@ -46,10 +47,8 @@ class ControlPlane:
                 "--unsafe-no-fsync",  # nothing here outlives the run
                 "--log-level=warn",
             ],
-            folder / "etcd.log",
-            environment=_FRUGAL,
         )
-        self._apiserver = Daemon(
+        self._apiserver = self._start(
             "kube-apiserver",
             [
                 str(binaries["kube-apiserver"]),
@@ -70,8 +69,6 @@ class ControlPlane:
                 "--endpoint-reconciler-type=none",
                 "--profiling=false",
             ],
-            folder / "kube-apiserver.log",
-            environment=_FRUGAL,
         )
         self.api = Api(f"https://127.0.0.1:{self._port}", self._token, folder / "ca.crt")
 
@@ -84,28 +81,33 @@ class ControlPlane:
         """The API server's URL as a node reaches it over the management wire."""
         return f"https://{self.address}:{self._port}"
 
-    def kubeconfig(self) -> Path:
-        """Write, once, a kubeconfig for programs on a node and return its path."""
-        path = self._folder / "kubeconfig"
-        if not path.exists():
-            cluster = {"server": self.server, "certificate-authority": str(self._folder / "ca.crt")}
-            config = {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "suite", "cluster": cluster}],
-                "users": [{"name": "admin", "user": {"token": self._token}}],
-                "contexts": [{"name": "suite", "context": {"cluster": "suite", "user": "admin"}}],
-                "current-context": "suite",
-            }
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(config))
-        return path
+    def kubeconfig(self) -> str:
+        """A kubeconfig for programs on a node."""
+        authority = base64.b64encode((self._folder / "ca.crt").read_bytes()).decode()
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {
+                    "name": "suite",
+                    "cluster": {"server": self.server, "certificate-authority-data": authority},
+                }
+            ],
+            "users": [{"name": "admin", "user": {"token": self._token}}],
+            "contexts": [{"name": "suite", "context": {"cluster": "suite", "user": "admin"}}],
+            "current-context": "suite",
+        }
+        return json.dumps(config)
 
     def stop(self) -> None:
         """End both programs at once: nothing of theirs is kept."""
         self.api.close()
         self._apiserver.kill()
         self._etcd.kill()
+
+    def _start(self, name: str, argv: list[str]) -> Daemon:
+        log = self._folder / f"{name}.log"
+        return Daemon(name, lambda: LocalProcess(argv, log, _FRUGAL), log)
 
 
 def _free_ports(count: int) -> list[int]:

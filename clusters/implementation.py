@@ -31,6 +31,14 @@ class Mode:
     """A command on the node that succeeds only when this mode has programmed the kernel."""
     rules: list[list[str]]
     """Commands whose output shows what is programmed; evidence of a failing test."""
+    syncs: int = 1
+    """How many changes must be seen in force, one written after the other, before all that was
+    written earlier is: 2 where the changes of a sync are made one by one, in any order.
+    """
+    trial: list[str] = dataclasses.field(default_factory=list)
+    """A command that succeeds, in a new network namespace, only where this machine's kernel can run
+    the mode; where it fails, the node is a virtual machine. Without one every kernel can.
+    """
     features: frozenset[str] = frozenset()
     """What this mode claims beyond ``Implementation.features``."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _CLONE_NEWNET = 0x40000000
 _SIOCETHTOOL = 0x8946
@@ -92,11 +92,12 @@ def set_sysctls(name: str, values: Mapping[str, int]) -> None:
 
 
 class Conntrack:
-    """A connection to the conntrack of the namespace ``name``, to empty it within microseconds."""
+    """A connection to the conntrack of a network stack, to empty it within microseconds;
+    ``open_socket`` opens a socket there.
+    """
 
-    def __init__(self, name: str) -> None:
-        with inside(name):
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
+    def __init__(self, open_socket: Callable[[int, int, int], socket.socket]) -> None:
+        self._socket = open_socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
         self._socket.bind((0, 0))
 
     def flush(self) -> None:

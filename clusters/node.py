@@ -1,10 +1,12 @@
-"""A node as a network namespace: wires to the lab, routes as on a real node, and a proxy on it."""
+"""A node: a system with wires to the lab, and routes as on a real node."""
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clusters import netns
 from clusters.addresses import (
@@ -16,16 +18,19 @@ from clusters.addresses import (
     node_address,
     pod_cidr,
 )
-from clusters.inspection.netns import host as inspect_host
-from clusters.wires import MTU, DropCounter, Wire, WireError
+from clusters.wires import MTU, DropCounter, Link, Wire, WireError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
+
+    from clusters.system import System
 
 POD_INTERFACE = "pod0"
 EXTERNAL_INTERFACE = "ext0"
 MANAGEMENT_INTERFACE = "mgmt0"
 
+_COUNTERS = "/proc/thread-self/net/dev"
 _NODE_MACS = {"pod": bytes.fromhex("02000000a001"), "external": bytes.fromhex("02000000e001")}
 _LAB_MACS = {"pod": bytes.fromhex("02000000a0fe"), "external": bytes.fromhex("02000000e0fe")}
 
@@ -61,28 +66,50 @@ class Management:
     address: str
 
 
+Build = Callable[[str, "Sequence[Link]", str], "System"]
+"""Makes the system of that name, with an end of each of these links, the first of which is the
+management wire's, and the address of that.
+"""
+
+
 class Node:
     """The node under test, without its proxy: a network stack with a pod, an external and a
     management wire.
     """
 
-    def __init__(self, name: str, management: Management) -> None:
+    def __init__(self, name: str, management: Management, build: Build) -> None:
         self.name = name
         self.management_address = management.address
-        self.namespace = name
         self._lab = f"{name}-lab"
-        netns.add(self.namespace, self._lab)
-        self._make_wires(management)
-        self.wires = {
-            kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], _NODE_MACS[kind])
-            for kind in _NODE_MACS
+        netns.add(self._lab)
+        wires = {
+            "pod": self._link("pod", POD_INTERFACE),
+            "external": self._link("external", EXTERNAL_INTERFACE),
         }
-        self.host = inspect_host(netns.path(self.namespace))
+        port = Link(
+            MANAGEMENT_INTERFACE,
+            b"\x02\x00" + ip_address(management.address).packed,
+            management.port,
+            bridge=management.bridge,
+        )
+        try:
+            self.system = build(name, [port, *wires.values()], management.address)
+        except BaseException:
+            netns.delete(self._lab)
+            raise
+        self.host = self.system.host
         """A testinfra host: what is inside the node."""
-        self._conntrack = netns.Conntrack(self.namespace)
+        self._configure()
+        self.wires = {
+            kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], link.node_mac)
+            for kind, link in wires.items()
+        }
+        self._conntrack = netns.Conntrack(self.system.socket)
+        with netns.inside(self._lab):
+            lab_counters = Path(_COUNTERS).open()  # noqa: SIM115  (kept open: read often)
         self._counters = [
-            DropCounter(self._lab, self.wires),
-            DropCounter(self.namespace, (POD_INTERFACE, EXTERNAL_INTERFACE)),
+            DropCounter(lab_counters, self.wires),
+            DropCounter(self.system.open(_COUNTERS), (POD_INTERFACE, EXTERNAL_INTERFACE)),
         ]
         self._drops = self._count_drops()
 
@@ -99,17 +126,22 @@ class Node:
         return node_address(0, family)
 
     def run(
-        self, argv: Sequence[str], check: bool = True, **options: Any
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002  (subprocess.run's word for it)
+        timeout: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program on the node; ``CalledProcessError`` where it fails and ``check`` holds."""
-        enter = ["nsenter", f"--net={netns.path(self.namespace)}", "--"]
-        return subprocess.run(
-            [*enter, *argv], check=check, capture_output=True, text=True, **options
-        )
+        return self.system.run(argv, check=check, input=input, timeout=timeout)
 
-    def enter_command(self) -> str:
-        """The command that opens a shell on the node from inside the sandbox."""
-        return f"ip netns exec {self.namespace} bash"
+    def write(self, path: str | Path, text: str, mode: int | None = None) -> None:
+        """Write a file on the node, one of /proc or /sys too, with the permissions ``mode``."""
+        with self.system.open(path, "w") as file:
+            file.write(text)
+        if mode is not None:
+            self.run(["chmod", f"{mode:o}", str(path)])
 
     def forget_connections(self) -> None:
         """Empty the node's conntrack."""
@@ -133,58 +165,26 @@ class Node:
         for counter in self._counters:
             counter.close()
         self._conntrack.close()
-        netns.delete(self.namespace, self._lab)
+        self.system.close()
+        netns.delete(self._lab)
 
     def _count_drops(self) -> int:
         return sum(counter.read() for counter in self._counters)
 
-    def _make_wires(self, management: Management) -> None:
+    def _configure(self) -> None:
+        """Give the node its addresses and routes."""
+
         def mac(address: bytes) -> str:
             return address.hex(":")
 
-        lab, node = self._lab, self.namespace
+        for key, value in SYSCTLS.items():
+            # what is the default applies to interfaces that are made later
+            names = ("default", POD_INTERFACE, EXTERNAL_INTERFACE) if "/default/" in key else ("",)
+            for name in names:
+                self.write(Path("/proc/sys", key.replace("default", name)), str(value))
         pod, external = f"dev {POD_INTERFACE}", f"dev {EXTERNAL_INTERFACE}"
-        netns.set_sysctls(node, SYSCTLS)
-        netns.configure(
-            lab,
-            [
-                (
-                    f"link add pod mtu {MTU} address {mac(_LAB_MACS['pod'])} type veth"
-                    f" peer name {POD_INTERFACE} mtu {MTU}"
-                    f" address {mac(_NODE_MACS['pod'])} netns {node}"
-                ),
-                (
-                    f"link add external mtu {MTU} address {mac(_LAB_MACS['external'])} type veth"
-                    f" peer name {EXTERNAL_INTERFACE} mtu {MTU}"
-                    f" address {mac(_NODE_MACS['external'])} netns {node}"
-                ),
-            ],
-        )
-        # the lab's ends only carry frames: its kernel must not answer anything by itself
-        netns.set_sysctls(lab, {f"net/ipv6/conf/{kind}/disable_ipv6": 1 for kind in _LAB_MACS})
-        netns.configure(lab, [f"link set {kind} arp off up" for kind in _LAB_MACS])
-        netns.configure(
-            None,
-            [
-                (
-                    f"link add {management.port} type veth"
-                    f" peer name {MANAGEMENT_INTERFACE} netns {node}"
-                ),
-                f"link set {management.port} master {management.bridge} up",
-            ],
-        )
-        for interface in (
-            POD_INTERFACE,
-            EXTERNAL_INTERFACE,
-        ):  # what the node sends carries whole checksums
-            netns.checksum_offload_off(node, interface)
         commands = [
-            "link set lo up",
-            *(
-                f"link set {name} up"
-                for name in (POD_INTERFACE, EXTERNAL_INTERFACE, MANAGEMENT_INTERFACE)
-            ),
-            f"addr add {management.address}/24 dev {MANAGEMENT_INTERFACE}",
+            *(f"link set {name} mtu {MTU} up" for name in (POD_INTERFACE, EXTERNAL_INTERFACE)),
         ]
         for position, family in enumerate(FAMILIES):
             router, gateway = ROUTERS[position], POD_GATEWAYS[position]
@@ -198,4 +198,9 @@ class Node:
                     f" src {self.address(family)}"
                 ),
             ]
-        netns.configure(node, commands)
+        self.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n")
+
+    def _link(self, kind: str, interface: str) -> Link:
+        return Link(
+            interface, _NODE_MACS[kind], kind, namespace=self._lab, peer_mac=_LAB_MACS[kind]
+        )

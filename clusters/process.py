@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,43 +26,76 @@ class StartError(Exception):
     """
 
 
-class Daemon:
-    """One running program, optionally in the network namespace of the path ``netns``."""
+class Process(Protocol):
+    """A program that runs, here or on a node: what of ``subprocess.Popen`` is needed of it."""
+
+    @property
+    def pid(self) -> int:
+        """Process id where it runs."""
+
+    def poll(self) -> int | None:
+        """Exit code, negative for a signal; ``None`` while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; ``subprocess.TimeoutExpired`` after ``timeout`` seconds."""
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM)."""
+
+    def kill(self) -> None:
+        """End it and its children at once (SIGKILL)."""
+
+
+class LocalProcess(subprocess.Popen[bytes]):
+    """A program on this machine, in a process group of its own, which prints into ``log``."""
 
     def __init__(
         self,
-        name: str,
         argv: Sequence[str],
         log: Path,
-        *,
-        netns: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        *,
+        pass_fds: Sequence[int] = (),
     ) -> None:
+        with log.open("ab") as output:
+            super().__init__(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+
+    def kill(self) -> None:
+        """End the whole group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class Daemon:
+    """A program that is to go on running; ``start`` starts it, ``log`` is where it prints.
+
+    Raises StartError where it cannot be started.
+    """
+
+    def __init__(self, name: str, start: Callable[[], Process], log: Path) -> None:
         self.name = name
         self.log = log
-        self.argv = list(argv)
-        enter = ["nsenter", f"--net={netns}", "--"] if netns else []
-        with log.open("ab") as output:
-            self._log_start = output.tell()
-            try:
-                self._process = subprocess.Popen(
-                    [*enter, *self.argv],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
-                    start_new_session=True,
-                )
-            except OSError as problem:
-                raise StartError(f"{name} cannot be started: {problem}") from None
+        self._log_start = log.stat().st_size if log.exists() else 0
+        try:
+            self._process = start()
+        except OSError as problem:
+            raise StartError(f"{name} cannot be started: {problem}") from None
 
     def __repr__(self) -> str:
-        state = "running" if self.running else f"ended with {self._process.returncode}"
+        state = "running" if self.running else f"ended with {self.exit_code}"
         return f"<{self.name} {state}, pid {self._process.pid}>"
 
     @property
     def pid(self) -> int:
-        """Process id inside the sandbox."""
+        """Process id where it runs."""
         return self._process.pid
 
     @property
@@ -102,7 +135,7 @@ class Daemon:
             time.sleep(POLL)
         return time.monotonic() - start
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float | None) -> int:
         """Wait for the end and return the exit code; ``subprocess.TimeoutExpired`` after
         ``timeout`` seconds.
         """
@@ -122,8 +155,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End the program and its children at once (SIGKILL)."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
 
 

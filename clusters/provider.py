@@ -1,7 +1,8 @@
-"""Clusters on this machine: a real control plane, and nodes as network namespaces beside it."""
+"""Clusters on this machine: a real control plane, and nodes beside it: namespaces or machines."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from clusters import netns
@@ -9,12 +10,17 @@ from clusters.addresses import CLUSTER_CIDRS, FAMILIES, node_address, pod_cidr
 from clusters.controlplane import ControlPlane
 from clusters.node import Management, Node
 from clusters.proxy import Proxy
+from clusters.system import Namespace, NodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from clusters.implementation import Implementation
+    from clusters.node import Build
+    from clusters.system import System
+    from clusters.vm.supply import Machines
+    from clusters.wires import Link
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 ZONES = ("zone-a", "zone-a", "zone-b")
@@ -27,13 +33,12 @@ LAB_NODES = ("lab-1", "lab-2")
 class NodeUnderTest(Node):
     """A node with the proxy under test on it."""
 
-    def __init__(self, name: str, management: Management) -> None:
-        super().__init__(name, management)
-        self.proxy: Proxy
+    proxy: Proxy
 
     def close(self) -> None:
         """End the proxy and remove the node."""
-        self.proxy.kill()
+        with contextlib.suppress(NodeError, EOFError):  # what is gone needs no end
+            self.proxy.kill()
         super().close()
 
 
@@ -44,6 +49,7 @@ class Cluster:
     Raises (here and in ``node``):
         StartError: a program did not start; the message shows the end of its log.
         NetworkError: an interface or namespace could not be made.
+        NodeError: a virtual machine did not start.
     """
 
     def __init__(
@@ -52,8 +58,10 @@ class Cluster:
         binaries: dict[str, Path],
         folder: Path,
         number: int = 0,
+        machines: Machines | None = None,
     ) -> None:
         self.implementation = implementation
+        self._machines = machines
         self._binaries = binaries
         self._folder = folder
         self._number = number
@@ -89,18 +97,18 @@ class Cluster:
             self._bridge, f"m{self._number}-{number}", f"100.64.{self._number}.{10 + number % 240}"
         )
         self._register(name, 0)
-        node = NodeUnderTest(name, management)
+        node = NodeUnderTest(name, management, self._build(mode))
         values = {
-            "binary": str(self._binaries["proxy"]),
+            "binary": str(node.system.install(self._binaries["proxy"])),
             "node_name": name,
-            "kubeconfig": str(self._control_plane.kubeconfig()),
             "server": self._control_plane.server,
             "management_address": management.address,
             "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
             "node_ipv4": str(node_address(0, "IPv4")),
             "node_ipv6": str(node_address(0, "IPv6")),
         }
-        node.proxy = Proxy(self.implementation, mode, node.namespace, self._folder / name, values)
+        kubeconfig = self._control_plane.kubeconfig()
+        node.proxy = Proxy(self.implementation, mode, node.system, values, kubeconfig)
         if start:
             try:
                 node.proxy.start(config)
@@ -108,6 +116,17 @@ class Cluster:
                 node.close()
                 raise
         return node
+
+    def _build(self, mode: str) -> Build:
+        def build(name: str, links: Sequence[Link], address: str) -> System:
+            folder, machines = self._folder / name, self._machines
+            if machines is None or mode not in machines.modes:
+                return Namespace(name, folder, links, address)
+            from clusters.vm.machine import Machine  # noqa: PLC0415  (only runs with machines pay)
+
+            return Machine(name, folder, machines.kernel, machines.image, links, address)
+
+        return build
 
     def close(self) -> None:
         """End the control plane; nodes are closed by whoever asked for them."""

@@ -4,19 +4,19 @@ after.
 
 from __future__ import annotations
 
-import subprocess
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from clusters import netns
 from clusters.implementation import Implementation, fill
 from clusters.process import Daemon, answers
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
-    from pathlib import Path
+
+    from clusters.system import System
 
 
 class Proxy:
@@ -26,25 +26,35 @@ class Proxy:
         self,
         implementation: Implementation,
         mode: str,
-        namespace: str,
-        directory: Path,
+        system: System,
         values: Mapping[str, str],
+        kubeconfig: str,
     ) -> None:
         self.implementation = implementation
         self.mode = mode
-        self.log = directory / "proxy.log"
+        self.log = system.log
         """Everything the proxy has printed, over all its starts."""
+        self.directory = system.log.parent
+        """Where its files are, on the node."""
         self.seconds_to_ready = 0.0
         """How long the last start took."""
-        self._netns = netns.path(namespace)
-        self._directory = directory
-        self._values = {**values, "mode": mode, "directory": str(directory)}
+        self._system = system
+        self._values = {
+            **values,
+            "mode": mode,
+            "directory": str(self.directory),
+            "kubeconfig": str(self.directory / "kubeconfig"),
+        }
         self._daemon: Daemon | None = None
-        directory.mkdir(parents=True)
-        self.log.touch()
+        self._write("kubeconfig", kubeconfig)
 
     def __repr__(self) -> str:
         return f"<{self.implementation.name} in {self.mode} mode: {self._daemon or 'not started'}>"
+
+    @property
+    def syncs(self) -> int:
+        """See ``Mode.syncs``."""
+        return self.implementation.modes[self.mode].syncs
 
     @property
     def running(self) -> bool:
@@ -62,13 +72,13 @@ class Proxy:
             ImplementationError: ``config`` is given but the implementation has no such file.
         """
         for name, content in self.implementation.files_for(self._values, config).items():
-            (self._directory / name).write_text(content)
+            self._write(name, content)
+        argv = self._filled(self.implementation.argv)
+        environment = self._filled(self.implementation.environment)
         daemon = self._daemon = Daemon(
             f"{self.implementation.name} ({self.mode})",
-            self._filled(self.implementation.argv),
+            lambda: self._system.spawn(argv, environment),
             self.log,
-            netns=self._netns,
-            environment=self._filled(self.implementation.environment),
         )
         if ready:
             url = self._filled(self.implementation.ready)
@@ -146,10 +156,11 @@ class Proxy:
         )
 
     def _run(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
-        enter = ["nsenter", f"--net={self._netns}", "--"]
-        return subprocess.run(
-            [*enter, *self._filled(argv)], capture_output=True, text=True, check=False, timeout=60
-        )
+        return self._system.run(self._filled(argv), check=False)
+
+    def _write(self, name: str, text: str) -> None:
+        with self._system.open(self.directory / name, "w") as file:
+            file.write(text)
 
     def _filled(self, template: Any) -> Any:
         return fill(template, self._values)

@@ -15,8 +15,7 @@ import select
 import socket
 import struct
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -40,11 +39,37 @@ _SLOT = 2048  # bytes: header and a frame of up to 1,500 bytes payload
 _BLOCK = 1 << 16
 _SLOTS = 8192
 
+_QUEUE = 4096  # frames that a machine's link holds until the machine takes them
+
 MTU = 1500
 
 
 class WireError(Exception):
     """The wire itself failed or lost frames: the run cannot judge anything by it."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to a node: ``interface`` on the node, and its peer here, which is in the lab's
+    ``namespace`` or, in ours, a port of ``bridge``.
+    """
+
+    interface: str
+    node_mac: bytes
+    peer: str
+    namespace: str | None = None
+    bridge: str | None = None
+    peer_mac: bytes = b""
+
+    def raise_peer(self) -> None:
+        """Put the peer, which has just been made, into operation."""
+        if self.namespace:
+            # it only carries frames: its kernel must not answer anything by itself
+            netns.set_sysctls(self.namespace, {f"net/ipv6/conf/{self.peer}/disable_ipv6": 1})
+            settings = f"mtu {MTU} txqueuelen {_QUEUE} address {self.peer_mac.hex(':')} arp off"
+        else:
+            settings = f"master {self.bridge}"
+        netns.configure(self.namespace, [f"link set {self.peer} {settings} up"])
 
 
 @dataclass(frozen=True)
@@ -189,20 +214,19 @@ class Wire:
 
 
 class DropCounter:
-    """Counts the frames that interfaces of one namespace have dropped for want of room
-    (/proc/net/dev).
+    """Counts the frames that some interfaces have dropped for want of room, in ``counters``: the
+    /proc/net/dev of their network stack, open.
     """
 
-    def __init__(self, namespace: str, interfaces: Iterable[str]) -> None:
-        with netns.inside(namespace):
-            self._file = Path("/proc/thread-self/net/dev").open()  # noqa: SIM115  (kept open: read often)
+    def __init__(self, counters: IO[str], interfaces: Iterable[str]) -> None:
+        self._file = counters
         self._interfaces = set(interfaces)
 
     def read(self) -> int:
         """Frames dropped since the interfaces were made, in both directions."""
         self._file.seek(0)
         total = 0
-        for line in self._file:
+        for line in self._file.read().splitlines():
             name, _, counters = line.partition(":")
             if name.strip() in self._interfaces:
                 fields = counters.split()

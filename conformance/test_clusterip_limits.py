@@ -7,7 +7,6 @@ import socket
 
 import pytest
 
-from clusters import netns
 from clusters.addresses import Family
 from fixtures.clients import Client, Vantage
 from fixtures.frames import Protocol
@@ -147,10 +146,8 @@ def test_cluster_ip_does_not_lead_to_the_node(
     IP.
     """
     web = service.shared(endpoints=1)
-    with netns.inside(world.node.namespace):
-        domain = socket.AF_INET if family == "IPv4" else socket.AF_INET6
-        listener = socket.socket(domain, socket.SOCK_DGRAM)
-    with listener:
+    domain = socket.AF_INET if family == "IPv4" else socket.AF_INET6
+    with world.node.system.socket(domain, socket.SOCK_DGRAM) as listener:
         listener.setblocking(False)
         listener.bind(("", _UNSERVED))
         client.connect(world.node.address(family), _UNSERVED)

@@ -13,11 +13,9 @@ import pytest
 
 from clusters.addresses import FAMILIES
 from fixtures.clients import Client
-from fixtures.lab import Lab
 from fixtures.latency import (
     LIMIT,
     Change,
-    LatencyError,
     OwnWord,
     measurement,
     time_changes,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from clusters.addresses import Family
-    from clusters.provider import Cluster
     from fixtures.latency import Interval
     from fixtures.probes import Sample
     from fixtures.services import Endpoint, Service, Services
@@ -277,14 +274,14 @@ def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
 
 
 PERIOD = 1.0
-"""minSyncPeriod of a node of its own, in seconds: kube-proxy's default."""
+"""minSyncPeriod for these requirements, in seconds: kube-proxy's default."""
 
 
 class Pace(NamedTuple):
-    """How two changes, one right after the other, came into force on that node, in seconds."""
+    """How two changes, one right after the other, came into force with it, in seconds."""
 
     first: float
-    """At most so much later did the first come into force than on a node that never waits."""
+    """At most so much later did the first come into force than with a proxy that never waits."""
     second: float
     """At most so long after the first was written did the second come into force."""
 
@@ -296,52 +293,39 @@ def paces() -> dict[str, Pace]:
 
 
 @pytest.fixture
-def pace(
-    paces: dict[str, Pace], cluster: Cluster, mode: str, world: World, service: Services
-) -> Pace:
-    """Bring a node up that gathers changes, leave it in peace, and make two changes."""
+def pace(paces: dict[str, Pace], mode: str, world: World, service: Services) -> Pace:
+    """Make a change as ever, and two with a proxy that gathers changes and was left in peace."""
     if mode not in paces:
-        wait = {"minSyncPeriod": f"{PERIOD:g}s"}
         web = service(endpoints=1)
-        node = cluster.node(mode, {"iptables": wait, "nftables": wait})
-        try:
-            paces[mode] = find_pace(service, world, Lab(node), web)
-        finally:
-            node.close()
+        usual = time_changes(replacement(service, world, web))
+        period = {"minSyncPeriod": f"{PERIOD:g}s"}
+        world.configure({"iptables": period, "ipvs": period, "nftables": period})
+        time.sleep(1.2 * PERIOD)  # the quiet time
+        began = time.monotonic()
+        first = time_changes(replacement(service, world, web))
+        between = time.monotonic() - began
+        second = time_changes(replacement(service, world, web))
+        paces[mode] = Pace(
+            max(a.high - b.low for a, b in zip(first, usual, strict=True)),
+            between + min(each.high for each in second),
+        )
     return paces[mode]
 
 
-def find_pace(services: Services, world: World, lab: Lab, web: Service) -> Pace:
-    """Replace the endpoint of a Service twice; ``lab`` is that of the node that gathers changes."""
-    there = [Client(lab, world.hosts("pod")[0], family, "TCP") for family in FAMILIES]
-    here = clients_of(world, "TCP")
-    acknowledged = [time.monotonic()]
+def replacement(services: Services, world: World, web: Service) -> Change:
+    """Replace the endpoint of a Service, which is in force once clients reach the new one."""
+    endpoint = services.endpoint("remote-pod")
 
-    def is_served(client: Client, endpoint: Endpoint) -> bool:
+    def write() -> None:
+        for family in FAMILIES:
+            write_endpoints(services, web, family, [endpoint], world.node.name)
+
+    def is_served(client: Client) -> bool:
         probe = client.connect(web.cluster_ip_of(client.family), web.port)
         expected = SocketAddress(endpoint.host.address(client.family), 8080)
         return probe.endpoint == expected
 
-    def replace_by(endpoint: Endpoint, clients: list[Client]) -> Change:
-        def write() -> None:
-            for family in FAMILIES:
-                write_endpoints(services, web, family, [endpoint], world.node.name)
-            acknowledged.append(time.monotonic())
-
-        return Change(write, [partial(is_served, client, endpoint) for client in clients])
-
-    while not all(is_served(client, web.endpoint(0)) for client in there):
-        if time.monotonic() > acknowledged[0] + LIMIT:
-            raise LatencyError(f"nothing is served on {lab.node.name}")
-        time.sleep(0.01)
-    time.sleep(1.2 * PERIOD)  # the quiet time
-    began = time.monotonic()
-    waiting = time_changes(replace_by(services.endpoint("remote-pod", 1), [*there, *here]))
-    gathered = time_changes(replace_by(services.endpoint("remote-pod", 2), there))
-    return Pace(
-        max(a.high - b.low for a, b in zip(waiting[:2], waiting[2:], strict=True)),
-        acknowledged[-1] - began + min(each.high for each in gathered),
-    )
+    return Change(write, [partial(is_served, client) for client in clients_of(world, "TCP")])
 
 
 @requirement(

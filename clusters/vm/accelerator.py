@@ -1,0 +1,57 @@
+"""What makes a virtual machine fast: KVM where it works, and emulation (TCG) everywhere."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from typing import Literal
+
+PROGRAM = f"qemu-system-{platform.machine()}"
+"""QEMU for machines like this one."""
+
+_EXIT_PORT = 0xF4
+_CODE = 0x31
+# mov al, _CODE; out _EXIT_PORT, al; hlt: all that the machine runs, from its first sector
+_PROGRAM = bytes([0xB0, _CODE, 0xE6, _EXIT_PORT, 0xF4])
+_SECTOR = _PROGRAM.ljust(510, b"\0") + b"\x55\xaa"
+_TIMEOUT = 10.0
+
+
+def program() -> str | None:
+    """Where QEMU is; ``None`` where it is not."""
+    return shutil.which(PROGRAM)
+
+
+@functools.cache
+def name() -> Literal["kvm", "tcg"]:
+    """What machines run by here; KVM counts only where a machine has run by it."""
+    return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) and _runs("kvm") else "tcg"
+
+
+def processor() -> str:
+    """The processor that machines have: this machine's where it runs them, else all QEMU has."""
+    return "host" if name() == "kvm" else "Nehalem,+aes,+pclmulqdq,+rdrand"
+
+
+def _runs(accelerator: str) -> bool:
+    """Boot a machine whose only program ends it (QEMU's isa-debug-exit doubles the code and adds
+    one).
+    """
+    with tempfile.NamedTemporaryFile() as disk:
+        disk.write(_SECTOR)
+        disk.flush()
+        argv = [
+            *(PROGRAM, "-machine", "pc", "-accel", accelerator, "-cpu", "host"),
+            *("-nodefaults", "-display", "none", "-no-reboot"),
+            *("-device", f"isa-debug-exit,iobase={_EXIT_PORT},iosize=4"),
+            *("-drive", f"file={disk.name},format=raw,if=ide"),
+        ]
+        try:
+            done = subprocess.run(argv, capture_output=True, timeout=_TIMEOUT, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+    return done.returncode == 2 * _CODE + 1

@@ -1,0 +1,214 @@
+"""What a virtual machine boots into: this machine's own tools and a kernel's modules, as one file.
+
+The tools are those that kube-proxy and the suite call on any node, with the libraries they need,
+and a Python that runs ``agent.py``. Nothing is compressed: under emulation it takes longer to
+unpack than to load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import marshal
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusters.progress import Progress
+from clusters.toolchain import ArtifactError, cache_folder, locked
+from clusters.vm.archive import Archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
+
+    from clusters.vm.kernel import Kernel
+
+_HERE = Path(__file__).parent
+
+PROGRAMS = {
+    "iptables": "iptables iptables-save iptables-restore"
+    " ip6tables ip6tables-save ip6tables-restore",
+    "nftables": "nft",
+    "ipset": "ipset",
+    "ipvsadm": "ipvsadm",
+    "conntrack": "conntrack",
+    "iproute2": "ip",
+    "kmod": "modprobe rmmod",
+    "coreutils": "cat chmod env ln mkdir sleep true uname",
+    "mount": "mount",
+    "util-linux": "unshare",
+    "dash": "sh",
+}
+"""Programs that a node needs, by Debian's package."""
+
+_EXTENSIONS = ("usr/lib/*/xtables", "usr/lib64/xtables", "usr/lib/xtables")
+"""Where distributions keep the plug-ins of iptables."""
+
+_TABLES = ("/etc/protocols", "/etc/services")
+"""Names of numbers, which iptables and ipset look up."""
+
+_MODULES = re.compile(
+    r"kernel/(net/(netfilter|ipv4|ipv6|sched)/"
+    r"|drivers/(virtio/|char/virtio_console|char/hw_random/virtio|net/(virtio_net|dummy|veth)\.)"
+    r"|(arch/\w+/)?crypto/crc32c)"
+)
+"""Kernel modules that a node may load; what they depend on comes along."""
+
+_PYTHON = Path(f"/usr/lib/python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def build(kernel: Kernel, progress: TextIO | None = None) -> Path:
+    """The archive for machines with ``kernel``, from the cache where nothing in it has changed.
+
+    Raises ArtifactError where a program is missing on this machine.
+    """
+    files = dict(_files(kernel))
+    described = [(str(path), str(source), *_state(source)) for path, source in files.items()]
+    digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
+    image = cache_folder() / "images" / f"{kernel.release}-{digest}.cpio"
+    if not image.exists():
+        with locked(image.with_suffix(".lock"), "waiting: another process packs it", progress):
+            if not image.exists():
+                _pack(files, image, progress)
+    return image
+
+
+def missing() -> dict[str, str]:
+    """Programs of a node that this machine lacks, with Debian's package for each."""
+    return {
+        name: package
+        for package, names in PROGRAMS.items()
+        for name in names.split()
+        if not shutil.which(name)
+    }
+
+
+def _state(source: Path | str) -> tuple[int, int]:
+    if isinstance(source, str):
+        return 0, 0
+    state = source.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _pack(files: dict[Path, Path | str], image: Path, progress: TextIO | None) -> None:
+    with (
+        Progress(f"packing {image.name} (once)", progress),
+        tempfile.NamedTemporaryFile(dir=image.parent, delete=False) as stream,
+    ):
+        try:
+            archive = Archive(stream.file)
+            for path, source in files.items():
+                if isinstance(source, str):
+                    archive.link(path, Path(source))
+                else:
+                    archive.file(path, _content(path, source))
+            archive.close()
+        except BaseException:
+            Path(stream.name).unlink()
+            raise
+        Path(stream.name).replace(image)
+
+
+def _files(kernel: Kernel) -> Iterator[tuple[Path, Path | str]]:
+    """Every path in the archive, and the file it is a copy of or, as text, what it links to."""
+    yield from _programs()
+    yield from _python()
+    for table in map(Path, _TABLES):
+        if table.exists():
+            yield table, table
+    for module in _modules(kernel):
+        yield Path("/lib/modules", kernel.release, module), kernel.modules / module
+    yield Path("/init"), _HERE / "init"
+    yield Path("/agent.py"), _HERE / "agent.py"
+
+
+def _programs() -> Iterator[tuple[Path, Path | str]]:
+    lacking = missing()
+    if lacking:
+        packages = " ".join(sorted(set(lacking.values())))
+        raise ArtifactError(
+            f"a virtual machine needs {', '.join(lacking)}: ./conform installs {packages}"
+        )
+    yield Path("/sbin"), "bin"  # the kernel calls /sbin/modprobe
+    binaries = {Path(sys.executable).resolve()}
+    for name in " ".join(PROGRAMS.values()).split():
+        program = Path(str(shutil.which(name))).resolve()
+        yield Path("/bin", name), str(Path("/programs", program.name))
+        binaries.add(program)
+    for program in sorted(binaries):
+        yield Path("/programs", program.name), program
+    plugins = [plugin for place in _EXTENSIONS for plugin in Path("/").glob(f"{place}/*.so")]
+    for plugin in plugins:
+        yield plugin, plugin
+    yield from _libraries([*binaries, *plugins])
+
+
+def _libraries(binaries: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """The shared libraries, and the loader, where the dynamic loader of this machine finds them."""
+    found = set()
+    done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines():
+        named = re.search(r"(?:=> )?(/\S+) \(0x", line)
+        if named:
+            found.add(Path(named[1]))
+    for library in sorted(found):
+        yield library, library.resolve()
+
+
+def _python() -> Iterator[tuple[Path, Path | str]]:
+    """The interpreter, and the modules that the agent imports, compiled.
+
+    They lie where the interpreter looks without being told: lib/pythonX.Y beside its bin.
+    """
+    yield Path("/bin/python3"), str(Path("/programs", Path(sys.executable).resolve().name))
+    script = (
+        "import sys, json, encodings.idna, encodings.utf_8, encodings.latin_1, subprocess, socket;"
+        "sys.argv = ['agent']; import runpy; runpy.run_path(sys.stdin.read());"
+        "print(json.dumps({n: m.__spec__.origin for n, m in sys.modules.items()"
+        " if getattr(m, '__spec__', None) and m.__spec__.has_location}))"
+    )
+    agent = str(_HERE / "agent.py")
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=agent, capture_output=True, text=True, check=True
+    )
+    libraries = []
+    for name, origin in json.loads(done.stdout.splitlines()[-1]).items():
+        source, place = Path(origin), _PYTHON / name.replace(".", "/")
+        if source.suffix == ".py":
+            if source.stem == "__init__":
+                place /= "__init__"
+            yield place.with_suffix(".pyc"), source
+        elif source.suffix == ".so":
+            yield place.with_name(source.name), source
+            libraries.append(source)
+    yield from _libraries(libraries)
+
+
+def _content(path: Path, source: Path) -> bytes:
+    """What of ``source`` is put at ``path``: all of it, or compiled where that is a .pyc.
+
+    (Under emulation it takes seconds to compile what the agent imports.)
+    """
+    if path.suffix != ".pyc":
+        return source.read_bytes()
+    code = compile(source.read_bytes(), str(path), "exec", dont_inherit=True, optimize=0)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)  # PEP 552
+
+
+def _modules(kernel: Kernel) -> Iterator[Path]:
+    """The kernel modules of a node, with those they depend on and the lists that modprobe reads."""
+    needed: dict[str, list[str]] = {}
+    for line in (kernel.modules / "modules.dep").read_text().splitlines():
+        module, _, others = line.partition(":")
+        needed[module] = others.split()
+    wanted = {module for module in needed if _MODULES.match(module)}
+    wanted |= {other for module in wanted for other in needed[module]}
+    yield from map(Path, sorted(wanted))
+    for listed in sorted(kernel.modules.glob("modules.*")):
+        yield Path(listed.name)

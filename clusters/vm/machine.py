@@ -1,0 +1,336 @@
+"""A virtual machine as a node's system: QEMU, and RPyC's server in it to use it from outside.
+
+Its interfaces are taps on the lab's wires, one virtual CPU keeps the order of packets, and nothing
+of it outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import rpyc
+from rpyc.core.service import MasterService
+from rpyc.core.stream import SocketStream
+
+from clusters import netns
+from clusters.inspection.machine import host as inspect_host
+from clusters.process import POLL, Daemon, LocalProcess, StartError
+from clusters.system import NodeError
+from clusters.vm import accelerator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clusters.vm.kernel import Kernel
+    from clusters.wires import Link
+
+_PORT = 18812
+_MEMORY = 1024  # MiB: rules and objects of thousands of Services, beside what the image unpacks to
+_BOOT_TIMEOUT = 120.0
+_CONNECT_TIMEOUT = 20.0
+_CALL_TIMEOUT = 120.0  # seconds for one call: longer than anything that is run to its end
+_LOOKS = 0.25  # seconds for which a program that runs is taken to go on running
+_LOG = "/dev/virtio-ports/log"
+
+_FAST = (
+    # QEMU translates a program anew at every address: at a fixed one it starts five times faster
+    "norandmaps",
+    # nobody attacks from inside
+    "mitigations=off",
+    "init_on_alloc=0",
+    "lsm=",
+    "audit=0",
+    # changes of rules wait for grace periods, which take tens of milliseconds
+    "rcupdate.rcu_expedited=1",
+)
+"""Kernel parameters that save time and change nothing that a packet could tell."""
+
+_TUNSETIFF = 0x400454CA  # linux/if_tun.h
+_IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
+
+
+class Machine:
+    """A virtual machine with an interface for each of ``links``; the first is the management wire's
+    and has ``address``.
+
+    Raises:
+        NodeError: it did not start; the message ends with its console's last lines.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        kernel: Kernel,
+        image: Path,
+        links: Sequence[Link],
+        address: str,
+    ) -> None:
+        self.name = name
+        self.log = folder / "proxy.log"
+        self.console = folder / "console.log"
+        """What its kernel prints."""
+        self.emulated = accelerator.name() != "kvm"
+        self.description: Mapping[str, str] = {
+            "kind": "vm",
+            "kernel": kernel.release,
+            "accelerator": accelerator.name(),
+        }
+        self._address = address
+        self._here = threading.local()  # an RPyC connection serves one thread
+        self._links: list[socket.socket] = []
+        self._connections: list[Any] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log.touch()
+        taps = [_tap(link) for link in links]
+        try:
+            self._qemu = self._power_on(kernel, image, links, taps)
+        finally:
+            for tap in taps:
+                os.close(tap)
+        threading.Thread(target=self._hang_up_at_the_end, daemon=True).start()
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.close()
+            raise
+        self.remote.modules.os.makedirs(str(folder), exist_ok=True)
+        self.host = inspect_host(name, lambda argv: self.run(argv, check=False))
+
+    def __repr__(self) -> str:
+        return f"<virtual machine {self.name}>"
+
+    # --- clusters.system.System -------------------------------------------------------------------
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002
+        timeout: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]:
+        """See System."""
+        remote = self.remote
+        done = remote.modules.subprocess.run(
+            tuple(argv), input=input or "", capture_output=True, text=True, timeout=timeout
+        )
+        result = subprocess.CompletedProcess(list(argv), done.returncode, done.stdout, done.stderr)
+        if check:
+            result.check_returncode()
+        return result
+
+    def spawn(self, argv: Sequence[str], environment: Mapping[str, str]) -> RemoteProcess:
+        """See System."""
+        return RemoteProcess(self, argv, environment)
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """See System."""
+        made: socket.socket = self.remote.modules.socket.socket(int(family), int(kind), protocol)
+        return made
+
+    def open(self, path: str | Path, mode: str = "r") -> IO[str]:
+        """See System."""
+        opened: IO[str] = self.remote.builtins.open(str(path), mode)
+        return opened
+
+    def install(self, program: Path) -> Path:
+        """Copy it into the machine."""
+        there = Path("/installed", program.name)
+        remote = self.remote
+        remote.modules.os.makedirs(str(there.parent), exist_ok=True)
+        with program.open("rb") as source, remote.builtins.open(str(there), "wb") as copy:
+            while piece := source.read(1 << 20):
+                copy.write(piece)
+        remote.modules.os.chmod(str(there), 0o755)
+        return there
+
+    def enter_command(self) -> str:
+        """See System."""
+        return f"python3 -m clusters.vm.shell {self._address}"
+
+    def check(self) -> None:
+        """See System."""
+        if not self._qemu.running:
+            raise NodeError(self._ended())
+
+    def close(self) -> None:
+        """See System."""
+        for connection in self._connections:
+            connection.close()
+        self._qemu.kill()
+
+    # --- how it is reached ------------------------------------------------------------------------
+
+    @property
+    def remote(self) -> Any:
+        """The calling thread's connection: ``remote.modules.os`` is the machine's ``os``."""
+        connection = getattr(self._here, "connection", None)
+        if connection is None or connection.closed:
+            self.check()
+            connection = self._here.connection = self._connect()
+            self._connections.append(connection)
+        return connection
+
+    def _connect(self) -> Any:
+        try:
+            link = socket.create_connection((self._address, _PORT), timeout=_CONNECT_TIMEOUT)
+        except OSError as problem:
+            self.check()
+            raise NodeError(
+                f"{self.name} does not answer ({problem}); the end of its console:\n"
+                f"{self._qemu.last_lines()}"
+            ) from None
+        link.settimeout(None)
+        self._links.append(link)
+        timeout = {"sync_request_timeout": _CALL_TIMEOUT}
+        return rpyc.connect_stream(SocketStream(link), MasterService, timeout)
+
+    def _answers(self) -> bool:
+        """Whether the agent listens; before that, its kernel refuses or is not there at all."""
+        try:
+            socket.create_connection((self._address, _PORT), timeout=0.2).close()
+        except OSError:
+            return False
+        return True
+
+    def _hang_up_at_the_end(self) -> None:
+        """Break all connections when QEMU ends: no packet would ever tell that it has."""
+        self._qemu.wait(None)
+        for link in self._links:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+
+    # --- how it is made ---------------------------------------------------------------------------
+
+    def _power_on(
+        self,
+        kernel: Kernel,
+        image: Path,
+        links: Sequence[Link],
+        taps: Sequence[int],
+    ) -> Daemon:
+        interfaces = ",".join(f"{link.interface}/{link.node_mac.hex(':')}" for link in links)
+        options = [
+            "console=ttyS0 panic=-1 quiet loglevel=4 random.trust_cpu=on",
+            *_FAST,
+            f"node.interfaces={interfaces} node.address={self._address}/24 node.port={_PORT}",
+        ]
+        argv = [
+            *(accelerator.PROGRAM, "-name", self.name),
+            *("-machine", "q35", "-accel", accelerator.name(), "-cpu", accelerator.processor()),
+            *("-smp", "1", "-m", str(_MEMORY)),
+            *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+            *("-kernel", str(kernel.image), "-initrd", str(image), "-append", " ".join(options)),
+            *("-serial", "stdio", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
+            *("-chardev", f"file,id=log,path={self.log},append=on"),
+            *("-device", "virtserialport,chardev=log,name=log"),
+        ]
+        for link, tap in zip(links, taps, strict=True):
+            device = f"virtio-net-pci,netdev={link.interface},mac={link.node_mac.hex(':')},romfile="
+            argv += ["-netdev", f"tap,id={link.interface},fd={tap}", "-device", device]
+        try:
+            return Daemon(
+                self.name, lambda: LocalProcess(argv, self.console, pass_fds=taps), self.console
+            )
+        except StartError as problem:
+            raise NodeError(str(problem)) from None
+
+    def _wait_until_it_answers(self) -> None:
+        try:
+            self._qemu.wait_ready(self._answers, _BOOT_TIMEOUT)
+        except StartError as problem:
+            raise NodeError(str(problem)) from None
+
+    def _ended(self) -> str:
+        return (
+            f"{self.name} has ended ({self._qemu!r}); the end of its console:\n"
+            f"{self._qemu.last_lines()}"
+        )
+
+
+class RemoteProcess:
+    """A program in a machine, in a process group of its own, which prints into the machine's
+    log.
+    """
+
+    def __init__(
+        self, machine: Machine, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self._machine = machine
+        self._looked = 0.0
+        self._exit_code: int | None = None
+        remote = machine.remote
+        system = remote.modules.os
+        self._pid: int = system.posix_spawnp(
+            argv[0],
+            tuple(argv),
+            remote.builtins.dict(system.environ, **environment),
+            file_actions=(
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, _LOG, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ),
+            setsid=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """See Process."""
+        return self._pid
+
+    def poll(self) -> int | None:
+        """See Process; what ran a moment ago is taken to run still."""
+        if self._exit_code is None and time.monotonic() - self._looked > _LOOKS:
+            self._look()
+        return self._exit_code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """See Process."""
+        start = time.monotonic()
+        while (code := self._look()) is None:
+            if timeout is not None and time.monotonic() - start > timeout:
+                raise subprocess.TimeoutExpired(str(self._pid), timeout)
+            time.sleep(POLL)
+        return code
+
+    def terminate(self) -> None:
+        """See Process."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """See Process."""
+        self._signal(signal.SIGKILL)
+
+    def _look(self) -> int | None:
+        if self._exit_code is None:
+            self._looked = time.monotonic()
+            pid, status = self._machine.remote.modules.os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._exit_code = os.waitstatus_to_exitcode(status)
+        return self._exit_code
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to the group: to its first process too where the others are to end."""
+        if self._look() is None:
+            self._machine.remote.modules.os.killpg(self._pid, int(number))
+
+
+def _tap(link: Link) -> int:
+    """Make the lab's end of a link, in its namespace, for as long as the descriptor is open."""
+    with netns.inside(link.namespace) if link.namespace else contextlib.nullcontext():
+        tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+        request = struct.pack("16sH", link.peer.encode(), _IFF_TAP | _IFF_NO_PI)
+        fcntl.ioctl(tap, _TUNSETIFF, request)
+    link.raise_peer()
+    return tap

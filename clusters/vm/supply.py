@@ -1,0 +1,101 @@
+"""Whether a run needs virtual machines, and what they are made of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from clusters import sandbox
+from clusters.toolchain import ArtifactError
+from clusters.vm import accelerator, kernel
+from clusters.vm.kernel import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from clusters.implementation import Implementation
+
+NodeKind = Literal["auto", "netns", "vm"]
+"""What nodes are: namespaces, machines, or machines only where this kernel cannot run the mode."""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What virtual machines are made of, and the modes whose nodes are such."""
+
+    kernel: Kernel
+    image: Path
+    modes: frozenset[str]
+
+    def as_record(self) -> dict[str, object]:
+        """As values of JSON."""
+        found = self.kernel
+        return {
+            "kernel": [found.release, str(found.image), str(found.modules)],
+            "image": str(self.image),
+            "modes": sorted(self.modes),
+        }
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> Self:
+        """What ``as_record`` has made JSON of."""
+        release, image, modules = record["kernel"]
+        return cls(
+            Kernel(release, Path(image), Path(modules)),
+            Path(record["image"]),
+            frozenset(record["modes"]),
+        )
+
+
+def supply(
+    implementation: Implementation,
+    modes: Collection[str],
+    node: NodeKind,
+    version_or_file: str = "",
+    modules: Path | None = None,
+) -> Machines | None:
+    """Find or make what the machines of a run need; ``None`` where it needs none.
+
+    Raises:
+        ArtifactError: QEMU or a kernel is missing, or a program that belongs in the image.
+    """
+    needing = frozenset(mode for mode in modes if _needs_machine(implementation, mode, node))
+    if not needing:
+        return None
+    if not accelerator.program():
+        raise ArtifactError(
+            f"{', '.join(sorted(needing))} mode needs a virtual machine, and there is no"
+            f" {accelerator.PROGRAM}: ./conform installs qemu-system-x86"
+        )
+    if modules:
+        chosen = kernel.own(Path(version_or_file), modules)
+    elif "/" in version_or_file:
+        raise ArtifactError("--kernel FILE needs --modules FOLDER, the modules of that kernel")
+    else:
+        chosen = kernel.packaged(version_or_file)
+    from clusters.vm import image  # noqa: PLC0415  (only runs with machines pay for it)
+
+    return Machines(chosen, image.build(chosen), needing)
+
+
+def _needs_machine(implementation: Implementation, mode: str, node: NodeKind) -> bool:
+    trial = implementation.modes[mode].trial
+    return node == "vm" or (node == "auto" and bool(trial) and not _succeeds(tuple(trial)))
+
+
+def _succeeds(trial: tuple[str, ...]) -> bool:
+    """Whether a command succeeds in a network namespace that is made for it."""
+    nested = {sandbox.NESTED: "1"} if sandbox.inside() else {}
+    done = subprocess.run(
+        [sys.executable, "-m", "clusters.sandbox", *trial],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **nested},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
