@@ -7,7 +7,7 @@ which cost more time than the API server does.
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -48,7 +48,7 @@ class Api:
         """The official client, for whatever this class does not offer."""
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         self._pool = ThreadPoolExecutor(_WRITERS, "api")
-        self._deletions: list[Future[None]] = []
+        self._deletions: list[tuple[str, str, str]] = []
 
     def close(self) -> None:
         """Give the connections and threads back."""
@@ -112,8 +112,11 @@ class Api:
         list(self._pool.map(lambda each: self.patch(*each), changes))
 
     def delete_soon(self, objects: Iterable[tuple[str, str, str]]) -> None:
-        """Delete many ``(resource, name, namespace)``, at the latest before anything is created."""
-        self._deletions += [self._pool.submit(self.delete, *each) for each in objects]
+        """Delete many ``(resource, name, namespace)`` when something is created next.
+
+        (A proxy then handles both at once, and is left in peace until then.)
+        """
+        self._deletions += objects
 
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
         """Delete many ``(resource, name, namespace)`` at once."""
@@ -121,8 +124,7 @@ class Api:
 
     def _finish_deletions(self) -> None:
         deletions, self._deletions = self._deletions, []
-        for deletion in deletions:
-            deletion.result()
+        self.delete_all(deletions)
 
     def _json(
         self,

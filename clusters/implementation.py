@@ -31,9 +31,9 @@ class Mode:
     """A command on the node that succeeds only when this mode has programmed the kernel."""
     rules: list[list[str]]
     """Commands whose output shows what is programmed; evidence of a failing test."""
-    syncs: int = 1
-    """How many changes must be seen in force, one written after the other, before all that was
-    written earlier is: 2 where the changes of a sync are made one by one, in any order.
+    stepwise: bool = False
+    """Whether a sync changes one thing after another and may be seen half done. The last addresses
+    that it gives up must be those which no Service has any more.
     """
     trial: list[str] = dataclasses.field(default_factory=list)
     """A command that succeeds, in a new network namespace, only where this machine's kernel can run
@@ -50,7 +50,8 @@ class Implementation:
     In ``argv``, ``cleanup``, ``version``, ``environment``, ``ready``, ``metrics`` and ``files``
     these words in braces are filled in: binary, mode, directory (a folder of the node's own),
     node_name, kubeconfig, server (the API server's URL), management_address, cluster_cidrs
-    (IPv4,IPv6), node_ipv4, node_ipv6.
+    (IPv4,IPv6), node_ipv4, node_ipv6, min_sync_period (for how long changes are best gathered:
+    10ms, and longer where the node's processor is emulated).
     """
 
     path: Path

@@ -106,6 +106,7 @@ class Cluster:
             "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
             "node_ipv4": str(node_address(0, "IPv4")),
             "node_ipv6": str(node_address(0, "IPv6")),
+            "min_sync_period": "500ms" if node.system.emulated else "10ms",
         }
         kubeconfig = self._control_plane.kubeconfig()
         node.proxy = Proxy(self.implementation, mode, node.system, values, kubeconfig)

@@ -52,9 +52,9 @@ class Proxy:
         return f"<{self.implementation.name} in {self.mode} mode: {self._daemon or 'not started'}>"
 
     @property
-    def syncs(self) -> int:
-        """See ``Mode.syncs``."""
-        return self.implementation.modes[self.mode].syncs
+    def stepwise(self) -> bool:
+        """See ``Mode.stepwise``."""
+        return self.implementation.modes[self.mode].stepwise
 
     @property
     def running(self) -> bool:
