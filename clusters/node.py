@@ -67,8 +67,9 @@ class Management:
 
 
 Build = Callable[[str, "Sequence[Link]", str], "System"]
-"""Makes the system of that name, with an end of each of these links, the first of which is the
-management wire's, and the address of that.
+"""Makes the system of that name, with an end of each of these links, the last of which is the
+management wire's, and the address of that. (The kernel masquerades with the address of the first
+link that has one, where the outgoing one has none.)
 """
 
 
@@ -93,7 +94,7 @@ class Node:
             bridge=management.bridge,
         )
         try:
-            self.system = build(name, [port, *wires.values()], management.address)
+            self.system = build(name, [*wires.values(), port], management.address)
         except BaseException:
             netns.delete(self._lab)
             raise

@@ -87,7 +87,7 @@ class Namespace:
         netns.add(name)
         for link in links:
             _connect(name, link)
-        management = links[0].interface
+        management = links[-1].interface
         netns.configure(
             name,
             [

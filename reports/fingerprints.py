@@ -19,10 +19,18 @@ _MEMBERS: tuple[tuple[str, Callable[[Fingerprint], str | None]], ...] = (
     ("sha256", lambda f: f.sha256),
     ("mode claimed", lambda f: f.claimed_mode),
     ("mode observed", lambda f: f.observed_mode or "not observed"),
+    ("node", lambda f: _node(f.system)),
     ("kernel", lambda f: f.kernel),
     ("CPU", lambda f: f"{f.cpu} (x {f.cpus})" if f.cpus else f.cpu),
     ("Python", lambda f: f.python),
 )
+
+
+def _node(system: Mapping[str, str]) -> str:
+    words = {"netns": "network namespace", "vm": "virtual machine"}
+    how = {"tcg": " (emulated by QEMU's TCG)", "kvm": " (KVM)"}
+    kind = system.get("kind", "")
+    return words.get(kind, kind) + how.get(system.get("accelerator", ""), "")
 
 
 def _member(fingerprint: Fingerprint, kind: str, name: str) -> str | None:

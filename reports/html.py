@@ -153,7 +153,8 @@ def _quantities(run: Run) -> list[Quantity]:
     quantities = []
     for (requirement, case, name, _), rows in found.items():
         rows.sort(key=lambda row: run.modes.index(row[0]))
-        along = charts.axis([m for _, m in rows])
+        comparable = [m for _, m in rows if not m.emulated] or [m for _, m in rows]
+        along = charts.axis(comparable)
         quantities.append(
             Quantity(
                 requirement=by_id[requirement],
@@ -161,7 +162,13 @@ def _quantities(run: Run) -> list[Quantity]:
                 name=name,
                 logarithmic=along is not None and along.logarithmic,
                 rows=tuple(
-                    Row(mode, m, charts.samples(m, along, f"{name}, {mode}") if along else Markup())
+                    Row(
+                        mode,
+                        m,
+                        charts.samples(m, along, f"{name}, {mode}")
+                        if along and m in comparable
+                        else Markup(),
+                    )
                     for mode, m in rows
                 ),
             )

@@ -183,6 +183,7 @@ class Fingerprint:
     version: str
     sha256: str
     kernel: str
+    system: Mapping[str, str]
     tools: Mapping[str, str]
     cpu: str
     cpus: int | None
@@ -203,6 +204,7 @@ class Fingerprint:
             version=record.text("version"),
             sha256=record.text("sha256"),
             kernel=record.text("kernel"),
+            system=record.table("system"),
             tools=record.table("tools"),
             cpu=record.text("cpu"),
             cpus=record.maybe("cpus", int),
@@ -257,6 +259,7 @@ class Measurement:
     p95: Interval | None
     p99: Interval | None
     note: str
+    emulated: bool
 
     @classmethod
     def of(cls, record: Record) -> Measurement:
@@ -269,6 +272,7 @@ class Measurement:
             p95=record.interval("p95"),
             p99=record.interval("p99"),
             note=record.text("note"),
+            emulated=record.get("emulated", default=False),
         )
 
 

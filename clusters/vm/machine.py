@@ -60,7 +60,7 @@ _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
 
 
 class Machine:
-    """A virtual machine with an interface for each of ``links``; the first is the management wire's
+    """A virtual machine with an interface for each of ``links``; the last is the management wire's
     and has ``address``.
 
     Raises:
