@@ -40,10 +40,15 @@ commands:
   list        list the requirements (--markdown: as CONFORMANCE.md); runs nothing
 
 what is tested:
-  --modes MODE[,MODE]      only these modes: iptables, nftables
+  --modes MODE[,MODE]      only these modes: iptables, nftables, ipvs
   --implementation FILE    another proxy, described by a TOML file (see clusters/implementations)
   --proxy-binary FILE      this kube-proxy binary, of any version
   --proxy-version X.Y.Z    kube-proxy of this version, built into the cache
+  --node KIND              what the node is: netns (a network namespace of this kernel), vm (a
+                           virtual machine with a kernel of its own) or auto (vm where this kernel
+                           lacks what a mode needs; the default)
+  --kernel VERSION|FILE    the kernel of virtual machines: a packaged one (6.1), or a bzImage
+  --modules FOLDER         with --kernel FILE: its modules, such as /lib/modules/6.12.0
   -k EXPRESSION            only requirements whose test names match
   PATH[::TEST]             only these tests, such as conformance/test_affinity.py
 
@@ -67,6 +72,7 @@ exit codes:
 examples:
   ./conform
   ./conform --modes nftables -k affinity
+  ./conform --modes iptables,nftables --node vm --kernel 6.1
   ./conform --proxy-version 1.34.4
   ./conform --proxy-binary ./kube-proxy --modes iptables
   ./conform selftest -k mutants
@@ -97,8 +103,10 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("-n", "--numprocesses")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--pdb", action="store_true")
-    for option in ("--modes", "--implementation", "--proxy-binary", "--proxy-version", "--results"):
-        parser.add_argument(option)
+    for option in ("modes", "implementation", "proxy-binary", "proxy-version", "results"):
+        parser.add_argument(f"--{option}")
+    for option in ("kernel", "modules"):
+        parser.add_argument(f"--{option}")
     return parser.parse_known_args(arguments)
 
 
@@ -137,6 +145,11 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
         options += ["--implementation", name]
     if known.results:
         options += ["--results", _absolute(known.results)]
+    if known.kernel:
+        described = Path(known.kernel)
+        options += ["--kernel", _absolute(known.kernel) if described.exists() else known.kernel]
+    if known.modules:
+        options += ["--modules", _absolute(known.modules)]
     if known.modes:
         options += ["--modes", known.modes]
     elif command == "conform" and not known.implementation:
@@ -149,7 +162,7 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
 
 
 def _runnable() -> list[str]:
-    why = {mode: reason for mode, reason in doctor.modes().items() if mode in doctor.OFFERED}
+    why = doctor.modes()
     runnable = [mode for mode, reason in why.items() if not reason]
     if not runnable:
         reasons = "; ".join(f"{mode}: {reason}" for mode, reason in why.items())

@@ -20,6 +20,9 @@ class Trial:
     remedy: str
 
 
+IP_VS = "IP_VS"
+"""The trial that need not succeed where a virtual machine can be had."""
+
 _BOTH = ("iptables", "nftables", "ipvs")
 _NO_MODULES = "as root: modprobe {}; or boot a distribution's kernel"
 
@@ -113,11 +116,12 @@ TRIALS = (
         _NO_MODULES.format("ip6table_nat nft_compat xt_statistic xt_recent xt_conntrack xt_mark"),
     ),
     Trial(
-        "IP_VS",
-        "in the kernel",
-        "test -e /proc/net/ip_vs || { echo 'not in this kernel'; false; }",
+        IP_VS,
+        "in the kernel, with dummy interfaces",
+        "{ ipvsadm -Ln >/dev/null && ip link add kube-ipvs0 type dummy; } 2>/dev/null ||"
+        " { echo 'not in this kernel'; false; }",
         ("ipvs",),
-        _NO_MODULES.format("ip_vs"),
+        _NO_MODULES.format("ip_vs dummy") + "; or install qemu-system-x86: ./conform does",
     ),
 )
 
