@@ -179,11 +179,11 @@ def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: J
     web, clients = service(ports=ports, affinity=HOUR), crowd(CLIENTS)
     chosen = [
         sticky_choices(
-            judge, clients, SocketAddress(web.cluster_ip, port.number), web.endpoints_of(port.name)
+            judge, visitors, SocketAddress(web.cluster_ip, port.number), web.endpoints_of(port.name)
         )
-        for port in ports
+        for port, visitors in zip(ports, (clients, clients.reversed()), strict=True)
     ]
-    pairs = zip(*chosen, strict=True)
+    pairs = zip(chosen[0], chosen[1][::-1], strict=True)
     differ = sum(first.address != second.address for first, second in pairs)
     assert differ, f"all {CLIENTS} clients have the same endpoint on both ports"
 
@@ -198,11 +198,12 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
     web = service(affinity=HOUR, families=FAMILIES)
     hosts = world.hosts(PLACES["pod"], CLIENTS)
     met = []
-    for family in FAMILIES:
+    for family, turn in zip(FAMILIES, (1, -1), strict=True):
         at = SocketAddress(web.cluster_ip_of(family), web.port)
         pool = [each.host.address(family) for each in web.wanted.slices[0].endpoints]
         endpoints = [SocketAddress(address, web.socket(0).port) for address in pool]
-        chosen = sticky_choices(judge, Crowd(world.lab, hosts, family, "TCP"), at, endpoints)
+        clients = Crowd(world.lab, hosts[::turn], family, "TCP")
+        chosen = sticky_choices(judge, clients, at, endpoints)[::turn]
         met.append([pool.index(endpoint.address) for endpoint in chosen])
     assert met[0] != met[1], f"all {CLIENTS} clients have the same endpoint in both families"
 

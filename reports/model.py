@@ -108,6 +108,7 @@ class Header:
     implementation: Mapping[str, str]
     modes: tuple[str, ...]
     provider: str
+    sampled: tuple[str, ...]
     false_alarm_budget: float | None
     workers: int | None
 
@@ -127,6 +128,7 @@ class Header:
             },
             modes=record.strings("modes"),
             provider=record.text("provider"),
+            sampled=record.strings("sampled"),
             false_alarm_budget=record.maybe("false_alarm_budget", float),
             workers=record.maybe("workers", int),
         )

@@ -106,6 +106,9 @@ def _verdicts(run: Run, pen: _Pen) -> list[str]:
         word = pen(verdict.upper().ljust(7), _VERDICT_COLOURS[verdict])
         faults = "; ".join(_plain(fault) for fault in run.faults(mode))
         lines.append(f"{mode.ljust(width)}  {word}  {faults or text.told(run.totals[mode])}")
+    if run.header.sampled:
+        modes = " and ".join(run.header.sampled)
+        lines.append(f"{modes}: one case of each requirement; --every-case runs all of them")
     return lines
 
 

@@ -31,6 +31,11 @@ class Machines:
     image: Path
     modes: frozenset[str]
 
+    @property
+    def emulated(self) -> bool:
+        """Whether their processors are."""
+        return accelerator.name() != "kvm"
+
     def as_record(self) -> dict[str, object]:
         """As values of JSON."""
         found = self.kernel
