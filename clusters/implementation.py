@@ -63,7 +63,7 @@ class Implementation:
     runs.
     """
     ready_timeout: int = 60
-    """Seconds that the proxy has to become ready."""
+    """Seconds that the proxy has to become ready; four times as many on an emulated node."""
     version: list[str]
     """A command that prints the version."""
     version_pattern: str = r"(v?\d\S*)\s*$"

@@ -199,6 +199,9 @@ class Node:
                     f" src {self.address(family)}"
                 ),
             ]
+        # the address that the kernel prefers towards pods; it would take a cluster IP where a proxy
+        # puts those on the node (RFC 6724, section 5, rules 5 and 8)
+        commands.append(f"addr add {self.address('IPv6')}/128 {pod} nodad noprefixroute")
         self.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n")
 
     def _link(self, kind: str, interface: str) -> Link:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from clusters.system import System
 
 
+_PATIENCE = 4  # times as long does an emulated node have, and it may be on a busy machine
+
+
 class Proxy:
     """One implementation's program on one node, in one mode."""
 
@@ -84,7 +87,7 @@ class Proxy:
             url = self._filled(self.implementation.ready)
             self.seconds_to_ready = daemon.wait_ready(
                 answers(url) if url else lambda: daemon.running,
-                self.implementation.ready_timeout,
+                self.implementation.ready_timeout * (_PATIENCE if self._system.emulated else 1),
             )
         return daemon
 

@@ -35,7 +35,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--modes", "ipvs"], "error: kube-proxy has no mode 'ipvs': choose from iptables, nft"),
+        (["--modes", "ebpf"], "error: kube-proxy has no mode 'ebpf': choose from iptables, nft"),
         (["--implementation", "nope"], "error: there is no implementation nope: give one of kube"),
         (["--proxy-binary", "/nope"], "error: there is no binary /nope: check --proxy-binary"),
         (["--proxy-binary", "/bin/true"], "is no kube-proxy: asked for its version it said"),
