@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
-from tests.mutants import wrapper
+from tests.mutants.mutant import ALTERED, REFUSED
 
 if TYPE_CHECKING:
     from reports.model import Run
@@ -38,7 +38,7 @@ class Kill(NamedTuple):
     """The first failure, or why the verdict is an error."""
     seconds: float
     alterations: int
-    """How many transactions were altered on their way into the kernel."""
+    """How many times something was altered that the proxy has programmed."""
 
     @property
     def right(self) -> bool:
@@ -49,15 +49,17 @@ class Kill(NamedTuple):
     def of(
         cls, mode: str, mutant: Mutant, requirement: str, name: str, run: Run, record: list[str]
     ) -> Kill:
-        """Read it off a run with the mutant as mode ``name``, and off what its wrappers said."""
+        """Read it off a run with the mutant as the mode, or case, ``name``, and off its record."""
         control = not mutant.killed_by
         results = [
-            each for each in run.results if each.mode == name and each.requirement == requirement
+            each
+            for each in run.results
+            if name in f"{each.mode} {each.case}" and each.requirement == requirement
         ]
         failed = [each for each in results if each.outcome == "failed"]
         others = [each for each in results if each.outcome not in ("failed", "passed")]
-        refused = [line for line in record if line.startswith(wrapper.REFUSED)]
-        alterations = record.count(wrapper.ALTERED)
+        refused = [line for line in record if line.startswith(REFUSED)]
+        alterations = record.count(ALTERED)
         if not results:
             verdict, reason = ERROR, "the requirement was not tested"
         elif refused:
@@ -65,7 +67,7 @@ class Kill(NamedTuple):
         elif others:
             verdict, reason = ERROR, f"{others[0].outcome}: {others[0].reason}"
         elif not record or bool(alterations) == control:
-            verdict, reason = ERROR, "nothing was altered" if record else "no wrapper was called"
+            verdict, reason = ERROR, "nothing was altered" if record else "nothing was recorded"
         elif control:
             verdict, reason = (FAILED, failed[0].reason) if failed else (PASSED, "")
         else:
@@ -89,7 +91,7 @@ def as_text(kills: Sequence[Kill]) -> list[str]:
     width = max(len(_label(kill)) for kill in kills)
     lines = []
     for kill in _mutants(kills):
-        alterations = f"{kill.alterations} transactions altered"
+        alterations = f"{kill.alterations} alterations"
         lines.append(
             f"{_label(kill):<{width}}  {kill.verdict:<8}  by {kill.requirement}"
             f" ({kill.failed} of {kill.cases} cases, {kill.seconds:.1f} s, {alterations})"

@@ -1,4 +1,4 @@
-"""What a mutant is, and how its functions edit what kube-proxy programs.
+"""What a mutant is, and how its functions edit the text that kube-proxy programs.
 
 Imported by every call of a wrapper, so it must load fast: nothing but ``typing`` is imported.
 """
@@ -6,25 +6,30 @@ Imported by every call of a wrapper, so it must load fast: nothing but ``typing`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 CANARY = "/canary-"
 """In every line about the Service that tells when a change is in force: mutations spare it."""
 
-Mutation = Callable[[str, str], str]
-"""From a transaction's text, and that of all earlier ones of its family, to the text to program."""
+ALTERED, UNALTERED, REFUSED = "altered", "unaltered", "refused"
+"""Words of a mutant's record: something was changed or not, or the node refused it (and why)."""
 
 
 class Mutant(NamedTuple):
     """One way to be broken."""
 
     name: str
-    """Words with hyphens; the name of a mode in the run that judges it."""
+    """Words with hyphens; with the mode before them what tells its tests from other mutants'."""
     breaks: str
     """What is wrong with it, in a sentence."""
     killed_by: tuple[str, ...]
     """Requirements that must fail, each of them."""
-    mutate: Mutation
+    mutate: Callable[[Any, Any], Any]
+    """From what kube-proxy programs now, and what it has programmed before, to what is altered:
+    texts here, see ``tests.mutants.ipvs`` for what it is there.
+    """
+    cases: str = ""
+    """Which of the requirements' cases are tried, as pytest's -k takes it; all by default."""
 
 
 def unmutated(text: str, before: str) -> str:

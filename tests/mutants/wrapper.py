@@ -12,14 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALTERED, UNALTERED, REFUSED = "altered", "unaltered", "refused"
-"""Words of the record: the text was changed or not, or the real tool refused it (and why)."""
-
 
 def main(argv: list[str]) -> int:
     """Run the real tool on the altered text and return its exit code."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from tests.mutants import MUTANTS
+    from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED
 
     mode, _, name = os.environ["MUTANT"].partition("-")
     mutant = next(each for each in MUTANTS[mode] if each.name == name)
