@@ -22,8 +22,8 @@ import pytest
 from clusters.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family, index
 from fixtures.world import World
 from tests.mutants import MUTANTS
-from tests.mutants.ipvs import Programmed
 from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
+from tests.mutants.programmed import Programmed
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

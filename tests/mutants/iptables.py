@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.mutants.faults import fault
 from tests.mutants.mutant import CANARY, Mutant, edited
 
 _CHANCE = re.compile(r" -m statistic --mode random --probability (\S+)")
@@ -183,114 +184,34 @@ MUTANTS = (
         ("lb-uniform",),
         _skewed,
     ),
-    Mutant(
-        "last-never-chosen",
-        "the last of several endpoints is never chosen",
-        ("lb-all-eps-hit",),
-        _last_never_chosen,
-    ),
-    Mutant(
-        "only-first-chosen",
-        "the rule of the first endpoint has lost its condition and takes every connection",
-        ("lb-all-eps-hit",),
-        _unconditional,
-    ),
+    fault("last-never-chosen", _last_never_chosen),
+    fault("only-first-chosen", _unconditional),
     Mutant(
         "same-chance-in-every-rule",
         "every rule has the chance 1/n of the first, and the last endpoint gets what is left",
         ("lb-uniform",),
         _same_chance,
     ),
-    Mutant(
-        "cyclic-choice",
-        "endpoints take turns instead of being chosen at random",
-        ("lb-independence",),
-        _cyclic,
-    ),
-    Mutant(
-        "affinity-ignored",
-        "no connection looks up the endpoint that its client had",
-        ("aff-clientip-sticky",),
-        _affinity_ignored,
-    ),
-    Mutant(
-        "affinity-endless",
-        "a client keeps its endpoint beyond the timeout",
-        ("aff-timeout-expire",),
-        _affinity_endless,
-    ),
+    fault("cyclic-choice", _cyclic),
+    fault("affinity-ignored", _affinity_ignored),
+    fault("affinity-endless", _affinity_endless),
     Mutant(
         "affinity-too-short",
         "a client loses its endpoint after one second, whatever the timeout",
         ("aff-default-timeout",),
         _affinity_short,
     ),
-    Mutant(
-        "nodeport-not-masqueraded",
-        "connections to a NodePort keep their client's address",
-        ("np-masq-cluster",),
-        _external_not_masqueraded,
-    ),
-    Mutant(
-        "pods-masqueraded",
-        "connections of pods to a cluster IP are masqueraded",
-        ("cip-no-snat-pod",),
-        _pods_masqueraded,
-    ),
-    Mutant(
-        "hairpin-not-masqueraded",
-        "a pod that is sent to itself sees itself as the client",
-        ("masq-hairpin",),
-        _hairpin_not_masqueraded,
-    ),
-    Mutant(
-        "reject-as-drop",
-        "connections to a Service without endpoints are dropped instead of rejected",
-        ("noep-cip-tcp",),
-        _reject_as_drop,
-    ),
-    Mutant(
-        "drop-as-reject",
-        "what a traffic policy excludes is rejected instead of dropped",
-        ("noep-reject-vs-drop",),
-        _drop_as_reject,
-    ),
-    Mutant(
-        "wrong-target-port",
-        "connections arrive at the port after the target port",
-        ("cip-tcp-dnat",),
-        _wrong_target_port,
-    ),
-    Mutant(
-        "udp-as-tcp",
-        "the rules of UDP ports match TCP",
-        ("cip-udp-dnat",),
-        _udp_as_tcp,
-    ),
-    Mutant(
-        "ipv6-missing",
-        "cluster IPs of IPv6 are not served",
-        ("cip-tcp-dnat",),
-        _ipv6_missing,
-    ),
-    Mutant(
-        "node-unserved",
-        "processes on the node get no Service",
-        ("cip-from-host",),
-        _node_unserved,
-    ),
-    Mutant(
-        "endpoints-frozen",
-        "a Service keeps the endpoints that it first had",
-        ("lb-after-remove",),
-        _endpoints_frozen,
-    ),
-    Mutant(
-        "never-deleted",
-        "a deleted Service is served on",
-        ("cip-delete",),
-        _never_deleted,
-    ),
+    fault("nodeport-not-masqueraded", _external_not_masqueraded),
+    fault("pods-masqueraded", _pods_masqueraded),
+    fault("hairpin-not-masqueraded", _hairpin_not_masqueraded),
+    fault("reject-as-drop", _reject_as_drop),
+    fault("drop-as-reject", _drop_as_reject),
+    fault("wrong-target-port", _wrong_target_port),
+    fault("udp-as-tcp", _udp_as_tcp),
+    fault("ipv6-missing", _ipv6_missing),
+    fault("node-unserved", _node_unserved),
+    fault("endpoints-frozen", _endpoints_frozen),
+    fault("never-deleted", _never_deleted),
     Mutant(
         "invalid-forwarded",
         "packets that belong to no connection are forwarded untranslated",

@@ -6,97 +6,13 @@ there at each earlier time in the same test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
 
+from tests.mutants.faults import fault
 from tests.mutants.mutant import Mutant
-
-if TYPE_CHECKING:
-    from clusters.inspection.ipset import Set
-    from clusters.inspection.ipvs import RealServer, VirtualServer
-
-_FLAGS = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
-
-
-class Programmed(NamedTuple):
-    """What there is for the Services of one family."""
-
-    version: int
-    """4 or 6."""
-    servers: tuple[VirtualServer, ...]
-    entries: dict[str, tuple[str, ...]]
-    """The entries of each set."""
-
-    @classmethod
-    def of(
-        cls,
-        version: int,
-        servers: Iterable[VirtualServer],
-        sets: Iterable[Set],
-        spared: Collection[str],
-    ) -> Programmed:
-        """Of all that there is, what is of a family and not about the addresses ``spared``."""
-        return cls(
-            version,
-            tuple(
-                each
-                for each in servers
-                if each.address and each.address not in spared and _version(each) == version
-            ),
-            {
-                each.name: tuple(
-                    sorted(entry for entry in each.entries if entry.split(",")[0] not in spared)
-                )
-                for each in sets
-                if each.name.startswith("KUBE-6-") == (version == 6)
-            },
-        )
-
-    def set_name(self, name: str) -> str:
-        """The family's set ``KUBE-CLUSTER-IP`` of the name ``CLUSTER-IP``."""
-        return f"KUBE-{'6-' if self.version == 6 else ''}{name}"
-
-    def of_set(self, name: str) -> tuple[str, ...]:
-        """The entries of the family's set of that name, none where it has no such set."""
-        return self.entries.get(self.set_name(name), ())
-
-    @property
-    def cluster_ips(self) -> list[str]:
-        """All cluster IPs."""
-        return sorted({entry.split(",")[0] for entry in self.of_set("CLUSTER-IP")})
-
-    @property
-    def iptables(self) -> str:
-        """The family's program; it waits for the lock."""
-        return f"ip{'6' if self.version == 6 else ''}tables -w"
-
+from tests.mutants.programmed import FLAGS, Programmed, bound, named, properties, socket
 
 Mutation = Callable[[Programmed, tuple[Programmed, ...]], list[str]]
-
-
-def _version(server: VirtualServer) -> int:
-    return 6 if ":" in str(server.address) else 4
-
-
-def _socket(where: VirtualServer | RealServer, port: int | None = None) -> str:
-    """Address and port, its own or another, as ipvsadm takes it."""
-    address = f"[{where.address}]" if ":" in str(where.address) else where.address
-    return f"{address}:{where.port if port is None else port}"
-
-
-def _name(server: VirtualServer) -> str:
-    """A virtual server as ipvsadm takes it."""
-    return f"{_FLAGS[server.protocol]} {_socket(server)}"
-
-
-def _how(server: VirtualServer, scheduler: str = "") -> str:
-    """A virtual server with its properties, but for the scheduler if one is given."""
-    affinity = f" -p {server.persistence}" if server.persistence else ""
-    return f"{_name(server)} -s {scheduler or server.scheduler}{affinity}"
-
-
-def _address(command: str, address: str) -> str:
-    return f"ip address {command} {address}/{128 if ':' in address else 32} dev kube-ipvs0"
 
 
 def unmutated(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
@@ -108,21 +24,21 @@ def unmutated(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
 
 
 def _hashed(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [f"ipvsadm -E {_how(server, 'sh')}" for server in now.servers]
+    return [f"ipvsadm -E {properties(server, 'sh')}" for server in now.servers]
 
 
 def _udp_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [f"ipvsadm -D {_name(server)}" for server in now.servers if server.protocol == "UDP"]
+    return [f"ipvsadm -D {named(server)}" for server in now.servers if server.protocol == "UDP"]
 
 
 def _ipv6_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [f"ipvsadm -D {_name(server)}" for server in now.servers if now.version == 6]
+    return [f"ipvsadm -D {named(server)}" for server in now.servers if now.version == 6]
 
 
 def _node_ports_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     ports = now.of_set("NODE-PORT-TCP")
     return [
-        f"ipvsadm -D {_name(server)}"
+        f"ipvsadm -D {named(server)}"
         for server in now.servers
         if server.protocol == "TCP" and str(server.port) in ports
     ]
@@ -130,7 +46,7 @@ def _node_ports_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> lis
 
 def _affinity_ignored(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     return [
-        f"ipvsadm -E {_name(server)} -s {server.scheduler}"
+        f"ipvsadm -E {named(server)} -s {server.scheduler}"
         for server in now.servers
         if server.persistence
     ]
@@ -138,32 +54,36 @@ def _affinity_ignored(now: Programmed, earlier: tuple[Programmed, ...]) -> list[
 
 def _affinity_of_networks(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     mask = "64" if now.version == 6 else "255.255.0.0"
-    return [f"ipvsadm -E {_how(server)} -M {mask}" for server in now.servers if server.persistence]
+    return [
+        f"ipvsadm -E {properties(server)} -M {mask}" for server in now.servers if server.persistence
+    ]
 
 
 def _affinity_too_long(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     return [
-        f"ipvsadm -E {_name(server)} -s {server.scheduler} -p {server.persistence + 60}"
+        f"ipvsadm -E {named(server)} -s {server.scheduler} -p {server.persistence + 60}"
         for server in now.servers
         if server.persistence
     ]
 
 
 def _each_datagram(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [f"ipvsadm -E {_how(server)} -o" for server in now.servers if server.protocol == "UDP"]
+    return [
+        f"ipvsadm -E {properties(server)} -o" for server in now.servers if server.protocol == "UDP"
+    ]
 
 
 def _never_deleted(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    there = {_name(server) for server in now.servers}
-    gone = {_name(server): server for known in earlier for server in known.servers}
+    there = {named(server) for server in now.servers}
+    gone = {named(server): server for known in earlier for server in known.servers}
     return [
         command
         for name, server in gone.items()
         if name not in there
         for command in (
-            f"ipvsadm -A {_how(server)}",
-            *(f"ipvsadm -a {name} -r {_socket(real)} -m" for real in server.real_servers),
-            _address("replace", str(server.address)),
+            f"ipvsadm -A {properties(server)}",
+            *(f"ipvsadm -a {name} -r {socket(real)} -m" for real in server.real_servers),
+            bound("replace", str(server.address)),
         )
     ]
 
@@ -177,8 +97,8 @@ def _every_port(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     }
     commands = []
     for server in firsts.values():
-        every = f"{_FLAGS[server.protocol]} {_socket(server, 0)}"
-        real = _socket(server.real_servers[0], 0)
+        every = f"{FLAGS[server.protocol]} {socket(server, 0)}"
+        real = socket(server.real_servers[0], 0)
         commands += [f"ipvsadm -A {every} -s rr -p 60", f"ipvsadm -a {every} -r {real} -m"]
     return [*commands, f"{now.iptables} -F KUBE-IPVS-FILTER"] if commands else []
 
@@ -192,7 +112,7 @@ def _others_not_refused(now: Programmed, earlier: tuple[Programmed, ...]) -> lis
 
 def _last_of_weight_0(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     return [
-        f"ipvsadm -e {_name(server)} -r {_socket(server.real_servers[-1])} -m -w 0"
+        f"ipvsadm -e {named(server)} -r {socket(server.real_servers[-1])} -m -w 0"
         for server in now.servers
         if len(server.real_servers) > 1
     ]
@@ -200,7 +120,7 @@ def _last_of_weight_0(now: Programmed, earlier: tuple[Programmed, ...]) -> list[
 
 def _last_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     return [
-        f"ipvsadm -d {_name(server)} -r {_socket(server.real_servers[-1])}"
+        f"ipvsadm -d {named(server)} -r {socket(server.real_servers[-1])}"
         for server in now.servers
         if len(server.real_servers) > 1
     ]
@@ -212,8 +132,8 @@ def _wrong_target_port(now: Programmed, earlier: tuple[Programmed, ...]) -> list
         for server in now.servers
         for real in server.real_servers
         for command in (
-            f"ipvsadm -d {_name(server)} -r {_socket(real)}",
-            f"ipvsadm -a {_name(server)} -r {_socket(real, real.port + 1)} -m",
+            f"ipvsadm -d {named(server)} -r {socket(real)}",
+            f"ipvsadm -a {named(server)} -r {socket(real, real.port + 1)} -m",
         )
     ]
 
@@ -224,23 +144,23 @@ def _not_translated(now: Programmed, earlier: tuple[Programmed, ...]) -> list[st
         for server in now.servers
         for real in server.real_servers
         for command in (
-            f"ipvsadm -d {_name(server)} -r {_socket(real)}",
-            f"ipvsadm -a {_name(server)} -r {_socket(real, server.port)} -g",
+            f"ipvsadm -d {named(server)} -r {socket(real)}",
+            f"ipvsadm -a {named(server)} -r {socket(real, server.port)} -g",
         )
     ]
 
 
 def _endpoints_frozen(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     """Real servers that are gone, or have only their connections left, are back in full."""
-    first = {_name(server): server for known in reversed(earlier) for server in known.servers}
+    first = {named(server): server for known in reversed(earlier) for server in known.servers}
     commands = []
     for server in now.servers:
-        serving = {_socket(real) for real in server.real_servers if real.weight}
-        there = {_socket(real) for real in server.real_servers}
-        known = first.get(_name(server), server).real_servers
+        serving = {socket(real) for real in server.real_servers if real.weight}
+        there = {socket(real) for real in server.real_servers}
+        known = first.get(named(server), server).real_servers
         commands += [
-            f"ipvsadm {'-e' if real in there else '-a'} {_name(server)} -r {real} -m -w 1"
-            for real in map(_socket, known)
+            f"ipvsadm {'-e' if real in there else '-a'} {named(server)} -r {real} -m -w 1"
+            for real in map(socket, known)
             if real not in serving
         ]
     return commands
@@ -248,7 +168,7 @@ def _endpoints_frozen(now: Programmed, earlier: tuple[Programmed, ...]) -> list[
 
 def _removed_at_once(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     return [
-        f"ipvsadm -d {_name(server)} -r {_socket(real)}"
+        f"ipvsadm -d {named(server)} -r {socket(real)}"
         for server in now.servers
         for real in server.real_servers
         if not real.weight
@@ -259,7 +179,7 @@ def _removed_at_once(now: Programmed, earlier: tuple[Programmed, ...]) -> list[s
 
 
 def _address_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [_address("delete", address) for address in now.cluster_ips]
+    return [bound("delete", address) for address in now.cluster_ips]
 
 
 def _strangers_not_masqueraded(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
@@ -312,12 +232,14 @@ _ALL = (
         "the last of several endpoints keeps the weight 0, as if it were to go",
         ("lb-all-eps-hit",),
         _last_of_weight_0,
+        "IPv4 and TCP",
     ),
     Mutant(
         "last-missing",
         "the last of several endpoints is no real server",
         ("lb-all-eps-hit",),
         _last_missing,
+        "IPv4 and TCP",
     ),
     Mutant(
         "each-datagram-for-itself",
@@ -325,12 +247,7 @@ _ALL = (
         ("lb-udp-tuple-sticks",),
         _each_datagram,
     ),
-    Mutant(
-        "wrong-target-port",
-        "connections arrive at the port after the target port",
-        ("cip-tcp-dnat",),
-        _wrong_target_port,
-    ),
+    fault("wrong-target-port", _wrong_target_port),
     Mutant(
         "not-translated",
         "packets are routed to the endpoint with the cluster IP as their destination",
@@ -362,12 +279,7 @@ _ALL = (
         ("np-tcp",),
         _node_ports_missing,
     ),
-    Mutant(
-        "affinity-ignored",
-        "virtual servers are not persistent",
-        ("aff-clientip-sticky",),
-        _affinity_ignored,
-    ),
+    fault("affinity-ignored", _affinity_ignored),
     Mutant(
         "affinity-of-networks",
         "persistence takes all clients of a network for one",
@@ -380,12 +292,7 @@ _ALL = (
         ("ipvs-persist",),
         _affinity_too_long,
     ),
-    Mutant(
-        "nodeport-not-masqueraded",
-        "the set of nodePorts whose clients are masqueraded is empty",
-        ("np-masq-cluster",),
-        _emptied("NODE-PORT-TCP"),
-    ),
+    fault("nodeport-not-masqueraded", _emptied("NODE-PORT-TCP")),
     Mutant(
         "cluster-ips-unlisted",
         "the set of cluster IPs is empty, so that connections to them are refused",
@@ -399,13 +306,7 @@ _ALL = (
         _strangers_not_masqueraded,
         "IPv4 and TCP",
     ),
-    Mutant(
-        "hairpin-not-masqueraded",
-        "the set of endpoints that may be sent to themselves is empty",
-        ("masq-hairpin",),
-        _emptied("LOOP-BACK"),
-        "IPv4 and TCP",
-    ),
+    fault("hairpin-not-masqueraded", _emptied("LOOP-BACK"), "IPv4 and TCP"),
     Mutant(
         "nothing-masqueraded",
         "the mark for masquerading is not acted upon",
@@ -413,20 +314,8 @@ _ALL = (
         _not_masqueraded,
         "IPv4 and TCP",
     ),
-    Mutant(
-        "pods-masqueraded",
-        "connections of pods to a cluster IP are masqueraded",
-        ("cip-no-snat-pod",),
-        _pods_masqueraded,
-        "IPv4 and TCP",
-    ),
-    Mutant(
-        "reject-as-drop",
-        "connections to a Service without endpoints are dropped instead of rejected",
-        ("noep-cip-tcp",),
-        _reject_as_drop,
-        "IPv4 and not remote",
-    ),
+    fault("pods-masqueraded", _pods_masqueraded, "IPv4 and TCP"),
+    fault("reject-as-drop", _reject_as_drop, "IPv4 and not remote"),
     Mutant(
         "every-port-served",
         "cluster IPs serve every port",
@@ -446,25 +335,14 @@ _ALL = (
         ("sec-arp-strict",),
         _arp_answered,
     ),
-    Mutant(
-        "endpoints-frozen",
-        "a Service keeps the endpoints that it first had",
-        ("cip-ep-ip-change",),
-        _endpoints_frozen,
-    ),
+    fault("endpoints-frozen", _endpoints_frozen, "IPv4 and TCP"),
     Mutant(
         "removed-at-once",
         "an endpoint is no longer a real server although it has connections",
         ("cip-keep-on-ep-removed",),
         _removed_at_once,
     ),
-    Mutant(
-        "never-deleted",
-        "a deleted Service is served on",
-        ("cip-delete",),
-        _never_deleted,
-        "IPv4 and TCP",
-    ),
+    fault("never-deleted", _never_deleted, "IPv4 and TCP"),
 )
 
 MUTANTS = tuple(each if each.cases else each._replace(cases="IPv4") for each in _ALL)

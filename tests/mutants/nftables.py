@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tests.mutants.faults import fault
 from tests.mutants.mutant import Mutant, edited
 
 _CHOICE = re.compile(r"numgen random mod (\d+) (v?map) \{ (.*?) \}")
@@ -169,78 +170,28 @@ MUTANTS = (
     Mutant(
         "skewed-choice", "the first endpoint is chosen a fifth too often", ("lb-uniform",), _skewed
     ),
-    Mutant(
-        "last-never-chosen",
-        "the last of several endpoints is never chosen",
-        ("lb-all-eps-hit",),
-        _modulus_too_small,
-    ),
+    fault("last-never-chosen", _modulus_too_small),
     Mutant(
         "modulus-too-large",
         "one number in n + 1 has no endpoint, and its connections are not translated",
         ("lb-single-ep",),
         _modulus_too_large,
     ),
-    Mutant(
-        "only-first-chosen",
-        "every connection goes to the first endpoint",
-        ("lb-all-eps-hit",),
-        _first_always,
-    ),
-    Mutant(
-        "cyclic-choice",
-        "endpoints take turns instead of being chosen at random",
-        ("lb-independence",),
-        _cyclic,
-    ),
-    Mutant(
-        "affinity-ignored",
-        "no connection looks up the endpoint that its client had",
-        ("aff-clientip-sticky",),
-        _affinity_ignored,
-    ),
-    Mutant(
-        "affinity-endless",
-        "a client keeps its endpoint beyond the timeout",
-        ("aff-timeout-expire",),
-        _affinity_endless,
-    ),
+    fault("only-first-chosen", _first_always),
+    fault("cyclic-choice", _cyclic),
+    fault("affinity-ignored", _affinity_ignored),
+    fault("affinity-endless", _affinity_endless),
     Mutant(
         "affinity-not-refreshed",
         "a new connection does not restart the timeout",
         ("aff-refresh-new-conn",),
         _affinity_not_refreshed,
     ),
-    Mutant(
-        "nodeport-not-masqueraded",
-        "connections to a NodePort keep their client's address",
-        ("np-masq-cluster",),
-        _external_not_masqueraded,
-    ),
-    Mutant(
-        "pods-masqueraded",
-        "connections of pods to a cluster IP are masqueraded",
-        ("cip-no-snat-pod",),
-        _pods_masqueraded,
-    ),
-    Mutant(
-        "hairpin-not-masqueraded",
-        "a pod that is sent to itself sees itself as the client",
-        ("masq-hairpin",),
-        _hairpin_not_masqueraded,
-    ),
-    Mutant(
-        "reject-as-drop",
-        "connections to a Service without endpoints are dropped instead of rejected",
-        ("noep-cip-tcp",),
-        _reject_as_drop,
-    ),
-    Mutant(
-        "drop-as-reject",
-        "what a traffic policy excludes is rejected instead of dropped",
-        ("noep-reject-vs-drop",),
-        _drop_as_reject,
-    ),
+    fault("nodeport-not-masqueraded", _external_not_masqueraded),
+    fault("pods-masqueraded", _pods_masqueraded),
+    fault("hairpin-not-masqueraded", _hairpin_not_masqueraded),
+    fault("reject-as-drop", _reject_as_drop),
+    fault("drop-as-reject", _drop_as_reject),
     Mutant(
         "unallocated-rejected",
         "connections to a cluster IP that no Service has are rejected instead of dropped",
@@ -253,27 +204,10 @@ MUTANTS = (
         ("cip-unserved-port-rejected",),
         _unserved_port_passed,
     ),
-    Mutant(
-        "wrong-target-port",
-        "connections arrive at the port after the target port",
-        ("cip-tcp-dnat",),
-        _wrong_target_port,
-    ),
-    Mutant("udp-as-tcp", "the rules of UDP ports match TCP", ("cip-udp-dnat",), _udp_as_tcp),
-    Mutant("ipv6-missing", "cluster IPs of IPv6 are not served", ("cip-tcp-dnat",), _ipv6_missing),
-    Mutant(
-        "node-unserved", "processes on the node get no Service", ("cip-from-host",), _node_unserved
-    ),
-    Mutant(
-        "endpoints-frozen",
-        "a Service keeps the endpoints that it first had",
-        ("lb-after-remove",),
-        _endpoints_frozen,
-    ),
-    Mutant(
-        "never-deleted",
-        "a deleted Service is served on",
-        ("cip-delete",),
-        _never_deleted,
-    ),
+    fault("wrong-target-port", _wrong_target_port),
+    fault("udp-as-tcp", _udp_as_tcp),
+    fault("ipv6-missing", _ipv6_missing),
+    fault("node-unserved", _node_unserved),
+    fault("endpoints-frozen", _endpoints_frozen),
+    fault("never-deleted", _never_deleted),
 )

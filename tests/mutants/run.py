@@ -23,7 +23,7 @@ RESULTS = ROOT / "results" / "selftest"
 """Where the kill matrix goes, and what is left of mutants that survived."""
 
 _TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
-_TIMEOUT = 2400.0
+_TIMEOUT = 900.0
 
 
 class MutantError(Exception):
@@ -66,7 +66,7 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
             " or ".join(_selection(mode, mutant, chosen) for mutant in chosen),
             "--quiet",
             "--tb=line",
-            "-n0",
+            "-n2",
         ],
         cwd=ROOT,
         env=outside() | environment,

@@ -1,0 +1,49 @@
+"""Faults that a proxy can have in several modes, and the requirements that must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.mutants.mutant import Mutant
+
+_FAULTS = {
+    "last-never-chosen": ("the last of several endpoints is never chosen", "lb-all-eps-hit"),
+    "only-first-chosen": ("every connection goes to the first endpoint", "lb-all-eps-hit"),
+    "cyclic-choice": ("endpoints take turns instead of being chosen at random", "lb-independence"),
+    "affinity-ignored": (
+        "a new connection does not get the endpoint that its client had",
+        "aff-clientip-sticky",
+    ),
+    "affinity-endless": ("a client keeps its endpoint beyond the timeout", "aff-timeout-expire"),
+    "nodeport-not-masqueraded": (
+        "connections to a NodePort keep their client's address",
+        "np-masq-cluster",
+    ),
+    "pods-masqueraded": ("connections of pods to a cluster IP are masqueraded", "cip-no-snat-pod"),
+    "hairpin-not-masqueraded": (
+        "a pod that is sent to itself sees itself as the client",
+        "masq-hairpin",
+    ),
+    "reject-as-drop": (
+        "connections to a Service without endpoints are dropped instead of rejected",
+        "noep-cip-tcp",
+    ),
+    "drop-as-reject": (
+        "what a traffic policy excludes is rejected instead of dropped",
+        "noep-reject-vs-drop",
+    ),
+    "wrong-target-port": ("connections arrive at the port after the target port", "cip-tcp-dnat"),
+    "udp-as-tcp": ("the rules of UDP ports match TCP", "cip-udp-dnat"),
+    "ipv6-missing": ("cluster IPs of IPv6 are not served", "cip-tcp-dnat"),
+    "node-unserved": ("processes on the node get no Service", "cip-from-host"),
+    "endpoints-frozen": ("a Service keeps the endpoints that it first had", "lb-after-remove"),
+    "never-deleted": ("a deleted Service is served on", "cip-delete"),
+}
+"""What is wrong, and what kills it, by the mutant's name."""
+
+
+def fault(name: str, mutate: Callable[[Any, Any], Any], cases: str = "") -> Mutant:
+    """The mutant of one mode that has the fault of that name."""
+    breaks, requirement = _FAULTS[name]
+    return Mutant(name, breaks, (requirement,), mutate, cases)
