@@ -6,8 +6,8 @@ import pytest
 
 from clusters.inspection import ipset, ipvs
 from tests.mutants import MUTANTS
-from tests.mutants.ipvs import Programmed
 from tests.mutants.mutant import Mutant
+from tests.mutants.programmed import Programmed
 
 CANARY = ("10.96.158.65", "198.51.100.254", "fd00:96::60e5")
 UNMUTATED, *EVERY = MUTANTS["ipvs"]
