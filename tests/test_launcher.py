@@ -36,7 +36,7 @@ def bare(tmp_path: Path) -> str:
     """A PATH with little more than a shell's own tools: no apt-get, sudo or conntrack."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("sh", "dirname", "id", "mkdir", "rm", "touch"):
+    for name in ("sh", "dirname", "id", "mkdir", "rm", "touch", "uname"):
         (tools / name).symlink_to(shutil.which(name) or name)
     (tools / "python3").symlink_to(sys.executable)
     return str(tools)
@@ -45,7 +45,7 @@ def bare(tmp_path: Path) -> str:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of two cores that can run iptables mode alone."""
-    why = {"iptables": "", "nftables": "nft: not found", "ipvs": "not offered"}
+    why = {"iptables": "", "nftables": "nft: not found", "ipvs": "IP_VS: not in this kernel"}
     monkeypatch.setattr(doctor, "modes", lambda: why)
     monkeypatch.setattr(launcher, "workers", lambda: 2)
 
@@ -105,7 +105,10 @@ def test_the_doctor_reports_what_is_missing_instead_of_installing_it(
 def test_modes_that_cannot_run_are_left_out_with_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     options = launcher.pytest_options(["-k", "affinity or cip", "-x"], command="conform")
     assert options == ["--modes", "iptables", "-n", "2", "-k", "affinity or cip", "-x"]
-    assert capsys.readouterr().err == "conform: not in nftables mode: nft: not found\n"
+    assert capsys.readouterr().err == (
+        "conform: not in nftables mode: nft: not found\n"
+        "conform: not in ipvs mode: IP_VS: not in this kernel\n"
+    )
 
 
 @pytest.mark.usefixtures("machine")
@@ -220,7 +223,7 @@ def test_modes_depend_on_what_they_need() -> None:
     why = doctor.modes(found)
     assert why["iptables"] == ""
     assert why["nftables"] == "nft: not found"
-    assert why["ipvs"] == "not offered by the suite yet"
+    assert not why["ipvs"]
     text = doctor.report(found)
     assert "  NO  nft" in text
     assert "  hm  cores" in text

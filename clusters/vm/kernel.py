@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import shutil
 import subprocess
@@ -84,7 +83,7 @@ def _locked() -> tuple[str, str, str]:
 def _offered(version: str) -> str:
     """The newest package with a kernel of that version; those for virtual machines are smallest."""
     _check_packages()
-    pattern = rf"^linux-image-{re.escape(version)}[.-].*{_flavour()}$"
+    pattern = rf"^linux-image-{re.escape(version)}[.-].*amd64$"
     done = subprocess.run(
         ["apt-cache", "--names-only", "search", pattern],
         capture_output=True,
@@ -97,10 +96,6 @@ def _offered(version: str) -> str:
         raise ArtifactError(f"no package holds a kernel {version}: run apt-get update, {_OWN}")
     cloud = [name for name in names if "-cloud-" in name] or names
     return max(cloud, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
-
-
-def _flavour() -> str:
-    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _check_packages() -> None:
