@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -59,6 +60,18 @@ _TUNSETIFF = 0x400454CA  # linux/if_tun.h
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
 
 
+def connect(address: str, *, timeout: float) -> Any:
+    """A connection to the agent of the machine with that address: ``connect(...).modules.os`` is
+    the machine's ``os``. It serves one thread.
+
+    Raises OSError where none is there within ``timeout`` seconds.
+    """
+    link = socket.create_connection((address, _PORT), timeout=timeout)
+    link.settimeout(None)
+    settings = {"sync_request_timeout": _CALL_TIMEOUT}
+    return rpyc.connect_stream(SocketStream(link), MasterService, settings)
+
+
 class Machine:
     """A virtual machine with an interface for each of ``links``; the last is the management wire's
     and has ``address``.
@@ -88,7 +101,6 @@ class Machine:
         }
         self._address = address
         self._here = threading.local()  # an RPyC connection serves one thread
-        self._links: list[socket.socket] = []
         self._connections: list[Any] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
@@ -157,7 +169,7 @@ class Machine:
 
     def enter_command(self) -> str:
         """See System."""
-        return f"python3 -m clusters.vm.shell {self._address}"
+        return f"{sys.executable} -m clusters.vm.shell {self._address}"
 
     def check(self) -> None:
         """See System."""
@@ -179,22 +191,19 @@ class Machine:
         if connection is None or connection.closed:
             self.check()
             connection = self._here.connection = self._connect()
-            self._connections.append(connection)
         return connection
 
     def _connect(self) -> Any:
         try:
-            link = socket.create_connection((self._address, _PORT), timeout=_CONNECT_TIMEOUT)
+            connection = connect(self._address, timeout=_CONNECT_TIMEOUT)
         except OSError as problem:
             self.check()
             raise NodeError(
                 f"{self.name} does not answer ({problem}); the end of its console:\n"
                 f"{self._qemu.last_lines()}"
             ) from None
-        link.settimeout(None)
-        self._links.append(link)
-        timeout = {"sync_request_timeout": _CALL_TIMEOUT}
-        return rpyc.connect_stream(SocketStream(link), MasterService, timeout)
+        self._connections.append(connection)
+        return connection
 
     def _answers(self) -> bool:
         """Whether the agent listens; before that, its kernel refuses or is not there at all."""
@@ -207,9 +216,9 @@ class Machine:
     def _hang_up_at_the_end(self) -> None:
         """Break all connections when QEMU ends: no packet would ever tell that it has."""
         self._qemu.wait(None)
-        for link in self._links:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
+        for connection in self._connections:
+            with contextlib.suppress(OSError, EOFError):
+                socket.socket(fileno=os.dup(connection.fileno())).shutdown(socket.SHUT_RDWR)
 
     # --- how it is made ---------------------------------------------------------------------------
 
