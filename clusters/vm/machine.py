@@ -217,8 +217,11 @@ class Machine:
         """Break all connections when QEMU ends: no packet would ever tell that it has."""
         self._qemu.wait(None)
         for connection in self._connections:
-            with contextlib.suppress(OSError, EOFError):
-                socket.socket(fileno=os.dup(connection.fileno())).shutdown(socket.SHUT_RDWR)
+            with (
+                contextlib.suppress(OSError, EOFError),
+                socket.socket(fileno=os.dup(connection.fileno())) as link,
+            ):
+                link.shutdown(socket.SHUT_RDWR)
 
     # --- how it is made ---------------------------------------------------------------------------
 
