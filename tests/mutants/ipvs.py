@@ -246,6 +246,7 @@ _ALL = (
         "each datagram is a connection of its own",
         ("lb-udp-tuple-sticks",),
         _each_datagram,
+        "IPv4 and not unanswered",
     ),
     fault("wrong-target-port", _wrong_target_port),
     Mutant(

@@ -143,8 +143,6 @@ def _implementation(mode: str) -> dict[str, Any]:
     del table["expected_failures"]  # no mutant is to be killed by what is known to be broken
     table["name"] = f"kube-proxy, mutated, in {mode} mode"
     table["modes"] = {mode: table["modes"][mode]}
-    # what is altered afterwards must not be mended before the test has looked
-    table["files"]["config.json"]["ipvs"]["syncPeriod"] = "1h"
     return table
 
 
