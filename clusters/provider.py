@@ -99,7 +99,7 @@ class Cluster:
         self._register(name, 0)
         node = NodeUnderTest(name, management, self._build(mode))
         values = {
-            "binary": str(node.system.install(self._binaries["proxy"])),
+            "binary": str(node.system.program(self._binaries["proxy"])),
             "node_name": name,
             "server": self._control_plane.server,
             "management_address": management.address,
@@ -125,7 +125,15 @@ class Cluster:
                 return Namespace(name, folder, links, address)
             from clusters.vm.machine import Machine  # noqa: PLC0415  (only runs with machines pay)
 
-            return Machine(name, folder, machines.kernel, machines.image, links, address)
+            return Machine(
+                name,
+                folder,
+                machines.kernel,
+                machines.image,
+                links,
+                address,
+                [self._binaries["proxy"]],
+            )
 
         return build
 

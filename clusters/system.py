@@ -57,8 +57,10 @@ class System(Protocol):
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """Open a text file as a program here sees it, those of /proc included."""
 
-    def install(self, program: Path) -> Path:
-        """Have a program of the machine that the suite runs on at hand; where it is then."""
+    def program(self, path: Path) -> Path:
+        """Where a program of the machine that the suite runs on, and that the system was made with,
+        is here.
+        """
 
     def enter_command(self) -> str:
         """The command that opens a shell, from inside the sandbox."""
@@ -133,9 +135,9 @@ class Namespace:
         with netns.inside(self.name):
             return Path(path).open(mode)
 
-    def install(self, program: Path) -> Path:
-        """It is there."""
-        return program
+    def program(self, path: Path) -> Path:
+        """See System."""
+        return path
 
     def enter_command(self) -> str:
         """See System."""

@@ -40,7 +40,8 @@ def boot(name: str, folder: Path) -> Machine:
     """A machine with a management wire alone, in whose place is a bridge of this test's own."""
     chosen = kernel.packaged()
     link = Link("mgmt0", bytes.fromhex("020064400001"), f"{name}-tap", bridge="vmtest")
-    return Machine(name, folder / name, chosen, image.build(chosen), [link], ADDRESS)
+    programs = [Path("/bin/true").resolve()]
+    return Machine(name, folder / name, chosen, image.build(chosen), [link], ADDRESS, programs)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_sockets_and_files_of_a_machine(machine: Machine) -> None:
         file.write("1")
     with machine.open("/proc/sys/net/ipv4/ip_forward") as file:
         assert file.read() == "1\n"
-    assert machine.run([str(machine.install(Path("/bin/true")))]).returncode == 0
+    assert machine.run([str(machine.program(Path("/bin/true").resolve()))]).returncode == 0
 
 
 def test_machine_that_is_killed_says_so(machine: Machine, folder: Path) -> None:

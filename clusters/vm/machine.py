@@ -28,6 +28,7 @@ from clusters.inspection.machine import host as inspect_host
 from clusters.process import POLL, Daemon, LocalProcess, StartError
 from clusters.system import NodeError
 from clusters.vm import accelerator
+from clusters.vm.image import INSTALLED, with_programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,8 @@ def connect(address: str, *, timeout: float) -> Any:
 
 class Machine:
     """A virtual machine with an interface for each of ``links``; the last is the management wire's
-    and has ``address``.
+    and has ``address``. It has ``programs`` of this one, which are static or need libraries that
+    its own tools need too.
 
     Raises:
         NodeError: it did not start; the message ends with its console's last lines.
@@ -88,6 +90,7 @@ class Machine:
         image: Path,
         links: Sequence[Link],
         address: str,
+        programs: Sequence[Path] = (),
     ) -> None:
         self.name = name
         self.log = folder / "proxy.log"
@@ -104,9 +107,11 @@ class Machine:
         self._connections: list[Any] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
+        whole = folder / "image.cpio"
+        with_programs(image, programs, whole)
         taps = [_tap(link) for link in links]
         try:
-            self._qemu = self._power_on(kernel, image, links, taps)
+            self._qemu = self._power_on(kernel, whole, links, taps)
         finally:
             for tap in taps:
                 os.close(tap)
@@ -116,6 +121,7 @@ class Machine:
         except BaseException:
             self.close()
             raise
+        whole.unlink()  # a file in memory, as a rule
         self.remote.modules.os.makedirs(str(folder), exist_ok=True)
         self.host = inspect_host(name, lambda argv: self.run(argv, check=False))
 
@@ -156,16 +162,9 @@ class Machine:
         opened: IO[str] = self.remote.builtins.open(str(path), mode)
         return opened
 
-    def install(self, program: Path) -> Path:
-        """Copy it into the machine."""
-        there = Path("/installed", program.name)
-        remote = self.remote
-        remote.modules.os.makedirs(str(there.parent), exist_ok=True)
-        with program.open("rb") as source, remote.builtins.open(str(there), "wb") as copy:
-            while piece := source.read(1 << 20):
-                copy.write(piece)
-        remote.modules.os.chmod(str(there), 0o755)
-        return there
+    def program(self, path: Path) -> Path:
+        """See System."""
+        return INSTALLED / path.name
 
     def enter_command(self) -> str:
         """See System."""
