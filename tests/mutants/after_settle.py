@@ -2,7 +2,8 @@
 
 kube-proxy programs IPVS through netlink, on a node that may be a machine of its own: no wrapper
 could stand between. So what it has programmed is altered afterwards, each time that a test has seen
-a change settle, before the test looks at it. One node serves all mutants: before each test
+a change settle, before the test looks at it. (kube-proxy mends it at its next sync: with the next
+change, or after half a minute without any.) One node serves all mutants: before each test
 everything in IPVS is removed, for the proxy to program anew.
 
 The environment holds MUTANTS (names, comma-separated) and MUTANT_RECORDS (a folder with a file for
