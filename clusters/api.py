@@ -7,11 +7,14 @@ which cost more time than the API server does.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 from kubernetes import client as kubernetes
+
+from clusters.addresses import FAMILIES, Family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,11 +51,11 @@ class Api:
         """The official client, for whatever this class does not offer."""
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         self._pool = ThreadPoolExecutor(_WRITERS, "api")
-        self._deletions: list[tuple[str, str, str]] = []
+        self._deletions: list[tuple[tuple[str, str, str], frozenset[Family]]] = []
 
     def close(self) -> None:
         """Give the connections and threads back."""
-        self._finish_deletions()
+        self.finish_deletions()
         self._pool.shutdown()
         self.client.rest_client.pool_manager.clear()
 
@@ -102,29 +105,39 @@ class Api:
         """Delete an object."""
         self._request("DELETE", _path(resource, namespace, name))
 
-    def create_all(self, objects: Iterable[tuple[str, Object, str]]) -> list[Object]:
-        """Create many ``(resource, body, namespace)`` at once; return them as stored, in order."""
-        self._finish_deletions()
+    def create_all(
+        self, objects: Iterable[tuple[str, Object, str]], families: Collection[Family] = FAMILIES
+    ) -> list[Object]:
+        """Create many ``(resource, body, namespace)`` at once; return them as stored, in order.
+
+        What was to be deleted soon, and concerns one of ``families``, is deleted first.
+        """
+        self.finish_deletions(families)
         return list(self._pool.map(lambda each: self.create(*each), objects))
 
     def patch_all(self, changes: Iterable[tuple[str, str, Object]]) -> None:
         """Apply many merge patches ``(resource, name, body)`` in the default namespace at once."""
         list(self._pool.map(lambda each: self.patch(*each), changes))
 
-    def delete_soon(self, objects: Iterable[tuple[str, str, str]]) -> None:
-        """Delete many ``(resource, name, namespace)`` when something is created next.
+    def delete_soon(
+        self, objects: Iterable[tuple[str, str, str]], families: Collection[Family] = FAMILIES
+    ) -> None:
+        """Delete many ``(resource, name, namespace)``, which concern ``families``, when something
+        is created next in one of these.
 
         (A proxy then handles both at once, and is left in peace until then.)
         """
-        self._deletions += objects
+        self._deletions += [(each, frozenset(families)) for each in objects]
 
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
         """Delete many ``(resource, name, namespace)`` at once."""
         list(self._pool.map(lambda each: self.delete(*each), objects))
 
-    def _finish_deletions(self) -> None:
-        deletions, self._deletions = self._deletions, []
-        self.delete_all(deletions)
+    def finish_deletions(self, families: Collection[Family] = FAMILIES) -> None:
+        """Delete now what was to be deleted soon and concerns one of ``families``."""
+        due = [each for each, concerned in self._deletions if concerned.intersection(families)]
+        self._deletions = [entry for entry in self._deletions if entry[0] not in due]
+        self.delete_all(due)
 
     def _json(
         self,

@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def mutant(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> Mutant:
     """The mutant that the test runs with, on a node that bears nothing of the one before."""
-    world.cluster.api._finish_deletions()
+    world.cluster.api.finish_deletions()
     world.node.run(["ipvsadm", "--clear"])
     world.canary.settle(removed=False)
     chosen: Mutant = request.param
