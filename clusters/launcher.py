@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from clusters import artifacts, doctor, sandbox
 from clusters.artifacts import ArtifactError
 from clusters.toolchain import locked
+from clusters.vm import accelerator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,11 +87,12 @@ class UsageError(Exception):
 
 
 def workers() -> int:
-    """How many clusters run side by side: one more than cores, since each waits now and then, and
-    a GiB of memory for each.
+    """How many clusters run side by side, with 2 GiB of memory for each: as many as there are cores
+    where machines are emulated, and one more elsewhere, since each waits now and then.
     """
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**30
-    return max(1, min((os.cpu_count() or 1) + 1, memory, 8))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**31
+    emulated = not Path("/proc/net/ip_vs").exists() and accelerator.name() == "tcg"
+    return max(1, min((os.cpu_count() or 1) + (0 if emulated else 1), memory, 8))
 
 
 class _Parser(argparse.ArgumentParser):
