@@ -7,10 +7,14 @@ there at each earlier time in the same test.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tests.mutants.faults import fault
 from tests.mutants.mutant import Mutant
 from tests.mutants.programmed import FLAGS, Programmed, bound, named, properties, socket
+
+if TYPE_CHECKING:
+    from clusters.inspection.ipvs import RealServer, VirtualServer
 
 Mutation = Callable[[Programmed, tuple[Programmed, ...]], list[str]]
 
@@ -126,28 +130,25 @@ def _last_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]
     ]
 
 
-def _wrong_target_port(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [
-        command
-        for server in now.servers
-        for real in server.real_servers
-        for command in (
-            f"ipvsadm -d {named(server)} -r {socket(real)}",
-            f"ipvsadm -a {named(server)} -r {socket(real, real.port + 1)} -m",
-        )
-    ]
+def _replaced(end: Callable[[VirtualServer, RealServer], str]) -> Mutation:
+    """Each real server gives way to ``end``: a socket and how it is forwarded to."""
+
+    def mutate(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
+        return [
+            command
+            for server in now.servers
+            for real in server.real_servers
+            for command in (
+                f"ipvsadm -d {named(server)} -r {socket(real)}",
+                f"ipvsadm -a {named(server)} -r {end(server, real)}",
+            )
+        ]
+
+    return mutate
 
 
-def _not_translated(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [
-        command
-        for server in now.servers
-        for real in server.real_servers
-        for command in (
-            f"ipvsadm -d {named(server)} -r {socket(real)}",
-            f"ipvsadm -a {named(server)} -r {socket(real, server.port)} -g",
-        )
-    ]
+_wrong_target_port = _replaced(lambda _, real: f"{socket(real, real.port + 1)} -m")
+_not_translated = _replaced(lambda server, real: f"{socket(real, server.port)} -g")
 
 
 def _endpoints_frozen(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
@@ -182,11 +183,20 @@ def _address_missing(now: Programmed, earlier: tuple[Programmed, ...]) -> list[s
     return [bound("delete", address) for address in now.cluster_ips]
 
 
-def _strangers_not_masqueraded(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [
-        f"{now.iptables} -t nat -I KUBE-SERVICES -d {address} -j RETURN"
-        for address in now.cluster_ips
-    ]
+def _cluster_ips_sent(target: str) -> Mutation:
+    """Before anything else, connections to cluster IPs are sent to ``target``."""
+
+    def mutate(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
+        return [
+            f"{now.iptables} -t nat -I KUBE-SERVICES -d {address} -j {target}"
+            for address in now.cluster_ips
+        ]
+
+    return mutate
+
+
+_strangers_not_masqueraded = _cluster_ips_sent("RETURN")
+_pods_masqueraded = _cluster_ips_sent("KUBE-MARK-MASQ")
 
 
 def _arp_answered(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
@@ -202,13 +212,6 @@ def _emptied(name: str) -> Mutation:
 
 def _not_masqueraded(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
     return [f"{now.iptables} -t nat -F KUBE-POSTROUTING"]
-
-
-def _pods_masqueraded(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
-    return [
-        f"{now.iptables} -t nat -I KUBE-SERVICES -d {address} -j KUBE-MARK-MASQ"
-        for address in now.cluster_ips
-    ]
 
 
 def _reject_as_drop(now: Programmed, earlier: tuple[Programmed, ...]) -> list[str]:
