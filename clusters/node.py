@@ -21,7 +21,6 @@ from clusters.addresses import (
 from clusters.wires import MTU, DropCounter, Link, Wire, WireError
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Sequence
 
     from clusters.system import System
@@ -100,6 +99,8 @@ class Node:
             raise
         self.host = self.system.host
         """A testinfra host: what is inside the node."""
+        self.run = self.system.run
+        """Runs a program on the node: see System."""
         self._configure()
         self.wires = {
             kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], link.node_mac)
@@ -126,16 +127,10 @@ class Node:
         """The node's InternalIP."""
         return node_address(0, family)
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        check: bool = True,
-        input: str | None = None,  # noqa: A002  (subprocess.run's word for it)
-        timeout: float = 60.0,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a program on the node; ``CalledProcessError`` where it fails and ``check`` holds."""
-        return self.system.run(argv, check=check, input=input, timeout=timeout)
+    def read(self, path: str | Path) -> str:
+        """The text of a file on the node, one of /proc or /sys too."""
+        with self.system.open(path) as file:
+            return file.read()
 
     def write(self, path: str | Path, text: str, mode: int | None = None) -> None:
         """Write a file on the node, one of /proc or /sys too, with the permissions ``mode``."""

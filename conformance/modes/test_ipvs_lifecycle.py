@@ -14,7 +14,7 @@ from clusters.inspection.ipvs import Timeouts
 from clusters.provider import NodeUnderTest
 from conformance.modes.iptables_chains import Chains
 from conformance.modes.ipvs_frontends import DUMMY, bound, links, servers
-from conformance.modes.test_choice import assert_refuses, pretend
+from conformance.modes.starts import assert_refuses, pretend
 from fixtures.requirement import MODE, requirement
 from fixtures.services import Services
 from fixtures.world import World
@@ -43,8 +43,7 @@ def await_that(holds: Callable[[], bool], what: str, seconds: float = _PATIENCE)
 
 def ipvs_modules(node: NodeUnderTest) -> list[str]:
     """The loaded modules of IPVS; those that use others come before them."""
-    with node.system.open("/proc/modules") as file:
-        loaded = [line.split()[0] for line in file]
+    loaded = [line.split()[0] for line in node.read("/proc/modules").splitlines()]
     return [name for name in loaded if name.startswith(("ip_vs", "xt_ipvs"))]
 
 
@@ -53,8 +52,7 @@ def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
     """While the block runs, the node's kernel has no IPVS, and cannot load it by itself; nor can
     the proxy.
     """
-    with node.system.open(_HELPER) as file:
-        helper = file.read()
+    helper = node.read(_HELPER)
     script, known = node.proxy.directory / "modprobe", node.proxy.implementation
     node.write(script, "#!/bin/sh\nexit 1\n", 0o755)
     search = node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
@@ -103,8 +101,7 @@ def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> Non
         return f"/proc/sys/net/ipv4/{name}"
 
     def read(name: str) -> int:
-        with bare_node.system.open(path(name)) as file:
-            return int(file.read())
+        return int(bare_node.read(path(name)))
 
     for name in _SYSCTLS:
         bare_node.write(path(name), "0")

@@ -178,8 +178,7 @@ def strict_node(bare_node: NodeUnderTest) -> Iterator[NodeUnderTest]:
 
 
 def _read(node: NodeUnderTest, name: str) -> int:
-    with node.system.open(f"{_ARP_FOLDER}/{name}") as file:
-        return int(file.read())
+    return int(node.read(f"{_ARP_FOLDER}/{name}"))
 
 
 @requirement(
