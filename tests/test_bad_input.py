@@ -15,6 +15,7 @@ import pytest
 
 from reports.model import read
 from tests.conftest import ROOT, outside
+from tests.processes import alive, descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,23 +150,6 @@ class Running:
         while not done():
             assert time.monotonic() < deadline, "it has not come"
             time.sleep(0.05)
-
-
-def descendants(pid: int) -> set[int]:
-    """A process and all that it has started, directly or not."""
-    family = {pid}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            family |= descendants(int(child))
-    return family
-
-
-def alive(pid: int) -> bool:
-    """Whether a process still runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,11 +24,11 @@ from clusters.vm.archive import Archive
 from clusters.vm.machine import Machine
 from clusters.wires import Link
 from tests.conftest import ROOT, outside
+from tests.processes import alive, descendants, machines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ADDRESS = "100.64.77.10"
 TRIAL = tuple(load("kube-proxy").modes["ipvs"].trial)
 
 
@@ -36,28 +37,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("machine")
 
 
-def boot(name: str, folder: Path) -> Machine:
-    """A machine with a management wire alone, in whose place is a bridge of this test's own."""
+@contextlib.contextmanager
+def booted(name: str, folder: Path, network: int) -> Iterator[Machine]:
+    """A machine on a management wire alone, a bridge that only this one of all workers has."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    bridge, subnet = f"vm{network}-{worker}", f"100.{64 + network}.{worker}"
     chosen = kernel.packaged()
-    link = Link("mgmt0", bytes.fromhex("020064400001"), f"{name}-tap", bridge="vmtest")
-    programs = [Path("/bin/true").resolve()]
-    return Machine(name, folder / name, chosen, image.build(chosen), [link], ADDRESS, programs)
+    link = Link("mgmt0", bytes.fromhex("020064400001"), f"{bridge}-tap", bridge=bridge)
+    netns.configure(
+        None,
+        [
+            f"link add {bridge} type bridge",
+            f"address add {subnet}.1/24 dev {bridge}",
+            f"link set {bridge} up",
+        ],
+    )
+    try:
+        programs = [Path("/bin/true").resolve()]
+        place, files = f"{subnet}.10", image.build(chosen)
+        made = Machine(name, folder / name, chosen, files, [link], place, programs)
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        netns.configure(None, [f"link delete {bridge}"])
 
 
 @pytest.fixture(scope="module")
 def machine(folder: Path) -> Iterator[Machine]:
-    netns.configure(
-        None,
-        [
-            "link add vmtest type bridge",
-            "address add 100.64.77.1/24 dev vmtest",
-            "link set vmtest up",
-        ],
-    )
-    made = boot("machine", folder)
-    yield made
-    made.close()
-    netns.configure(None, ["link delete vmtest"])
+    with booted("machine", folder, 0) as made:
+        yield made
 
 
 # --- what can be done with one --------------------------------------------------------------------
@@ -104,7 +114,7 @@ def test_programs_of_a_machine_print_into_its_log(machine: Machine) -> None:
 
 def test_sockets_and_files_of_a_machine(machine: Machine) -> None:
     with machine.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
-        there.bind((ADDRESS, 0))
+        there.bind((machine.address, 0))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
             here.sendto(b"hello", there.getsockname())
             assert there.recv(16) == b"hello"
@@ -115,40 +125,25 @@ def test_sockets_and_files_of_a_machine(machine: Machine) -> None:
     assert machine.run([str(machine.program(Path("/bin/true").resolve()))]).returncode == 0
 
 
-def test_machine_that_is_killed_says_so(machine: Machine, folder: Path) -> None:
-    doomed = boot("doomed", folder)
-    assert doomed.run(["true"]).returncode == 0
-    (qemu,) = (pid for pid, argv in processes().items() if "doomed" in argv)
-    os.kill(qemu, signal.SIGKILL)
-    began = time.monotonic()
-    with pytest.raises((NodeError, EOFError)):
-        doomed.run(["sleep", "60"])
-    with pytest.raises(NodeError, match="doomed has ended"):
-        doomed.check()
-    assert time.monotonic() - began < 10
-    doomed.close()
+def test_machine_that_is_killed_says_so(folder: Path) -> None:
+    with booted("doomed", folder, 1) as doomed:
+        assert doomed.run(["true"]).returncode == 0
+        (qemu,) = (pid for pid, argv in machines(os.getpid()).items() if "doomed" in argv)
+        os.kill(qemu, signal.SIGKILL)
+        began = time.monotonic()
+        with pytest.raises((NodeError, EOFError)):
+            doomed.run(["sleep", "60"])
+        with pytest.raises(NodeError, match="doomed has ended"):
+            doomed.check()
+        assert time.monotonic() - began < 10
 
 
 # --- how a run ends with one ----------------------------------------------------------------------
 
 
-def processes() -> dict[int, list[str]]:
-    """The arguments of every process of QEMU in this sandbox and those inside it."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            argv = entry.read_text().split("\0")
-        except OSError:
-            continue
-        if argv[0].startswith("qemu-system"):
-            found[int(entry.parent.name)] = argv
-    return found
-
-
 def test_run_whose_machine_is_killed_is_an_error(tmp_path: Path) -> None:
     """The run ends by itself soon, with an error verdict, and nothing is left."""
     words = ["conformance/test_clusterip.py", "--modes=ipvs", f"--results={tmp_path}", "-n0"]
-    before = set(processes())
     run = subprocess.Popen(
         [sys.executable, "-m", "pytest", *words],
         cwd=ROOT,
@@ -162,14 +157,15 @@ def test_run_whose_machine_is_killed_is_an_error(tmp_path: Path) -> None:
         assert run.poll() is None, run.communicate()[0]
         results = next(tmp_path.glob("*Z-*/results.jsonl"), results)
         time.sleep(0.1)
-    (qemu,) = set(processes()) - before
+    family = descendants(run.pid)
+    (qemu,) = machines(run.pid)
     os.kill(qemu, signal.SIGKILL)
     began = time.monotonic()
     said, _ = run.communicate(timeout=60)
     assert time.monotonic() - began < 30
     assert run.returncode == 2, said
     assert "has ended" in said
-    assert not set(processes()) - before
+    assert not [pid for pid in family if alive(pid)]
     records = [json.loads(line) for line in results.read_text().splitlines()]
     assert [each["mode"] for each in records if each["type"] == "error"] == ["ipvs"]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +14,7 @@ from reports.model import ResultFileError, Run, read
 from tests import sample_run as sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -261,3 +265,46 @@ def test_a_record_that_means_nothing_is_refused_in_one_line(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ResultFileError, match="absent: no such file"):
         read(tmp_path / "absent")
+
+
+# --- compressed, and edited by hand ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+def test_a_compressed_file_reads_like_the_plain_one(
+    tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    plain = sample.generate(tmp_path / "plain")
+    packed = tmp_path / f"results.jsonl{suffix}"
+    packed.write_bytes(pack(plain.read_bytes()))
+    assert read(packed) == read(plain) == read(tmp_path)
+    assert validate(packed) > 100
+    packed.write_bytes(pack(plain.read_bytes())[:-40])
+    with pytest.raises(ResultFileError, match=f"is cut off or no {suffix} file"):
+        read(packed)
+
+
+def test_a_file_that_was_edited_is_refused(tmp_path: Path) -> None:
+    path = sample.write(tmp_path, sample.requirement(), sample.result(outcome="failed"))
+    path.write_text(path.read_text().replace('"failed"', '"passed"'))
+    with pytest.raises(ResultFileError, match="is not what the run wrote"):
+        read(path)
+
+
+def test_files_from_before_there_were_digests_are_read(tmp_path: Path) -> None:
+    path = sample.write(tmp_path, sample.requirement(), sample.result())
+    path.write_text(re.sub(r',"digest":"sha256:[0-9a-f]+"', "", path.read_text()))
+    assert "digest" not in path.read_text()
+    assert read(path).verdict("iptables") == "pass"
+
+
+def test_two_files_in_one_are_told_from_a_broken_one(tmp_path: Path) -> None:
+    path = sample.write(tmp_path, sample.requirement(), sample.result())
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(ResultFileError, match=r"headers of 2 runs; join .* results merge"):
+        read(path)
+
+
+def test_a_folder_without_results_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResultFileError, match=r"holds no results\.jsonl"):
+        read(tmp_path)

@@ -102,7 +102,8 @@ class Machine:
             "kernel": kernel.release,
             "accelerator": accelerator.name(),
         }
-        self._address = address
+        self.address = address
+        """Its address on the management wire."""
         self._here = threading.local()  # an RPyC connection serves one thread
         self._connections: list[Any] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +169,7 @@ class Machine:
 
     def enter_command(self) -> str:
         """See System."""
-        return f"{sys.executable} -m clusters.vm.shell {self._address}"
+        return f"{sys.executable} -m clusters.vm.shell {self.address}"
 
     def check(self) -> None:
         """See System."""
@@ -194,7 +195,7 @@ class Machine:
 
     def _connect(self) -> Any:
         try:
-            connection = connect(self._address, timeout=_CONNECT_TIMEOUT)
+            connection = connect(self.address, timeout=_CONNECT_TIMEOUT)
         except OSError as problem:
             self.check()
             raise NodeError(
@@ -207,7 +208,7 @@ class Machine:
     def _answers(self) -> bool:
         """Whether the agent listens; before that, its kernel refuses or is not there at all."""
         try:
-            socket.create_connection((self._address, _PORT), timeout=0.2).close()
+            socket.create_connection((self.address, _PORT), timeout=0.2).close()
         except OSError:
             return False
         return True
@@ -235,7 +236,7 @@ class Machine:
         options = [
             "console=ttyS0 panic=-1 quiet loglevel=4 random.trust_cpu=on",
             *_FAST,
-            f"node.interfaces={interfaces} node.address={self._address}/24 node.port={_PORT}",
+            f"node.interfaces={interfaces} node.address={self.address}/24 node.port={_PORT}",
         ]
         argv = [
             *(accelerator.PROGRAM, "-name", self.name),

@@ -8,6 +8,7 @@ of addresses, or connection tracking. It needs Python 3.9 and nft, and nothing e
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import subprocess
@@ -32,7 +33,8 @@ class Api:
             config = json.load(file)
         cluster = config["clusters"][0]["cluster"]
         self._server = cluster["server"]
-        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        self._tls = ssl.create_default_context(cadata=authority)
         self._token = config["users"][0]["user"]["token"]
 
     def get(self, path: str) -> Any:
