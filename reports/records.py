@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SCHEMA_VERSION: Final = 1
 
@@ -59,6 +59,10 @@ class Record:
     def __init__(self, values: Mapping[str, object], where: str) -> None:
         self._values = values
         self._where = where
+
+    def members(self) -> Iterable[tuple[str, object]]:
+        """All members, as they stand there."""
+        return self._values.items()
 
     def wrong(self, problem: str) -> ResultFileError:
         """The error for a problem in this record, with the place where it stands."""
