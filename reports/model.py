@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reports import source
 from reports.records import (
     ERROR,
     EXPECTED_FAILURE,
@@ -32,6 +32,7 @@ from reports.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
     "Cell",
@@ -46,6 +47,7 @@ __all__ = [
     "Run",
     "RunError",
     "Statistic",
+    "complete",
     "read",
     "validate",
 ]
@@ -264,19 +266,13 @@ def _cell(requirement: Requirement, results: list[Result]) -> Cell:
     return Cell(word, counts, tuple(results))
 
 
-def _lines(path: Path) -> list[Record]:
-    """The records of a result file that is whole. Raises ResultFileError."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ResultFileError(f"{path}: no such file; give the folder of a run") from None
-    except OSError as error:
-        raise ResultFileError(f"{path}: cannot be read: {error.strerror}") from error
-    again = "the run did not end properly (killed, or its disk was full); run it again"
-    if not content:
-        raise ResultFileError(f"{path}: is empty; {again}")
-    if not content.endswith(b"\n"):
-        raise ResultFileError(f"{path}: its last line is cut off; {again}")
+def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> list[Record]:
+    """The records of a result file that is whole: its first has the type `header`.
+
+    Raises ResultFileError.
+    """
+    content = source.content(path)
+    again = source.AGAIN
     records: list[Record] = []
     types: list[str] = []
     ends = -1
@@ -293,12 +289,17 @@ def _lines(path: Path) -> list[Record]:
         types.append(record.need("type", str))
         if types[-1] == "end":
             ends = record.need("lines", int)
-    if types[0] != "run":
+    if types[0] != header:
         raise ResultFileError(f"{path}: has no header in its first line; is it a result file?")
-    version = records[0].maybe("schema", int)
-    if version != SCHEMA_VERSION:
+    if types.count(header) > 1:
         raise ResultFileError(
-            f"{path}: has schema version {version}, this program reads version {SCHEMA_VERSION}; "
+            f"{path}: holds the headers of {types.count(header)} runs; join result files with: "
+            "./conform results merge"
+        )
+    found = records[0].maybe("schema", int)
+    if found != version:
+        raise ResultFileError(
+            f"{path}: has schema version {found}, this program reads version {version}; "
             "use the version of the suite that wrote it"
         )
     if types[-1] != "end":
@@ -307,6 +308,7 @@ def _lines(path: Path) -> list[Record]:
         raise ResultFileError(
             f"{path}: has {len(records) - 1} lines before its footer, which counted {ends}; {again}"
         )
+    source.check_digest(path, content, records[-1].maybe("digest", str))
     return records
 
 
@@ -316,9 +318,8 @@ def read(path: Path | str) -> Run:
     Raises ResultFileError, with one clear line, when the file is missing, cut off, without its
     footer, of another schema version, or otherwise not what a run writes.
     """
-    path = Path(path)
-    path = path / "results.jsonl" if path.is_dir() else path
-    first, *middle, last = _lines(path)
+    path = source.locate(path, source.RESULTS)
+    first, *middle, last = complete(path)
     header, end = Header.of(first), End.of(last)
     if not header.modes:
         raise first.wrong('"modes" is empty')
@@ -368,7 +369,6 @@ def validate(path: Path | str) -> int:
     """
     from reports.schema import check  # noqa: PLC0415  only validation needs jsonschema
 
-    path = Path(path)
-    path = path / "results.jsonl" if path.is_dir() else path
+    path = source.locate(path, source.RESULTS)
     read(path)
     return check(path)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from reports.records import ResultFileError
+from reports.source import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-RESULTS: Final = "results.jsonl"
 
 
 class ResultWriter:
@@ -29,6 +29,7 @@ class ResultWriter:
         """Create the folder if need be, and in it the file, which must not exist yet."""
         self.path = Path(folder) / RESULTS
         self.lines = 0
+        self._digest = hashlib.sha256()  # over every line as it stands in the file
         self._lock = threading.Lock()
         self._broken: OSError | None = None
         self._closed = False
@@ -54,10 +55,11 @@ class ResultWriter:
             if self._closed:
                 raise ValueError(f"{self.path} is closed")
             self._put(line.encode() + b"\n")
+            self._digest.update(line.encode() + b"\n")
             self.lines += 1
 
     def close(self, **footer: object) -> None:
-        """Append the footer with the number of lines before it, and make sure that all is on disk.
+        """Append the footer, which counts and digests the lines before it, and sync to disk.
 
         `finished` defaults to now. Closing again does nothing.
         """
@@ -66,7 +68,8 @@ class ResultWriter:
                 return
             self._closed = True
             finished = datetime.now(UTC).isoformat(timespec="milliseconds")
-            end = {"type": "end", "finished": finished, **footer, "lines": self.lines}
+            counted = {"lines": self.lines, "digest": f"sha256:{self._digest.hexdigest()}"}
+            end = {"type": "end", "finished": finished, **footer, **counted}
             try:
                 self._put(json.dumps(_plain(end), separators=(",", ":")).encode() + b"\n")
                 os.fsync(self._file)
