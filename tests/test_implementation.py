@@ -263,8 +263,26 @@ def test_expectation_without_modes_and_cases_covers_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("versions", "version", "applies"),
+    [
+        ("", "v1.34.4", True),
+        ("", "main", True),
+        ("<1.36", "v1.34.4", True),
+        ("<1.36", "v1.36.0", False),
+        ("<1.36", "1.35.4+k3s1", True),
+        (">=1.32,<1.37", "v1.36.3", True),
+        (">=1.32,<1.37", "v1.37.0-rc.1", False),
+        ("<1.36", "main", False),
+    ],
+)
+def test_expectation_is_about_its_versions(versions: str, version: str, applies: bool) -> None:
+    assert Expectation("a", "why", "where", versions=versions).applies_to(version) is applies
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ('cases = "IPv6-*"', 'versions = "before 2"', "versions: 'before 2' is none such as"),
         ('reason = "broken"', "", "[[expected]] number 1: the key 'reason' is missing"),
         ('reason = "broken"', 'raeson = "broken"', "number 1: unknown key 'raeson'"),
         ('reason = "broken"', "reason = 3", "number 1: reason: a string is needed, not 3"),

@@ -170,9 +170,11 @@ def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Rul
         [service.endpoint("pod"), service.endpoint("remote-pod", 1), service.endpoint("outside")]
     )
     here, elsewhere, outside = (web.socket(position) for position in range(3))
+    sets = ruleset().sets
+    assert "hairpin-connections" in sets, sorted(sets)
     connections = {
         element[1:]
-        for element in ruleset().sets["hairpin-connections"].elements
+        for element in sets["hairpin-connections"].elements
         if isinstance(element, tuple) and element[0] == element[1]
     }
     assert (str(here.address), "tcp", here.port) in connections
