@@ -64,6 +64,13 @@ class Proxy:
         """Whether the program runs."""
         return self._daemon is not None and self._daemon.running
 
+    @property
+    def pid(self) -> int:
+        """Its process id where it runs; ``LookupError`` where it was never started."""
+        if self._daemon is None:
+            raise LookupError(f"{self!r} has no process")
+        return self._daemon.pid
+
     def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> Daemon:
         """Start the proxy and wait until it is ready; ``config`` is merged into its configuration
         file.

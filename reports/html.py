@@ -33,7 +33,6 @@ _EVIDENCE: Final = {
     "proxy.log": "log of the proxy",
     "reproduce.txt": "how to repeat it",
 }
-_URL = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
 _CONTRAST = re.compile(
     r"^(?:E\s+)?(expected|expectation|observed|observation|got)\s*:\s*(\S.*)$", re.IGNORECASE
 )
@@ -79,7 +78,7 @@ def anchor(*parts: str) -> str:
 def prose(value: str) -> Markup:
     """Text with its web addresses made into links, everything else escaped."""
     out, last = [], 0
-    for match in _URL.finditer(value):
+    for match in text.URL.finditer(value):
         url = match.group()
         out += [escape(value[last : match.start()]), Markup('<a href="{0}">{0}</a>').format(url)]
         last = match.end()
@@ -101,12 +100,15 @@ def claim(result: Result) -> str:
     return "\n".join(line for line in lines if not _CONTRAST.match(line.strip()))
 
 
-def evidence(result: Result, folder: Path | None) -> list[tuple[str, str, str]]:
-    """Name, address and size of each file of a result's evidence, the folder itself first."""
+def evidence(result: Result, folder: Path | None, way: str = ".") -> list[tuple[str, str, str]]:
+    """Name, address and size of each file of a result's evidence, the folder itself first.
+
+    `way` leads from the page to the run's `folder`.
+    """
     if result.evidence is None:
         return []
     # "./" keeps a path a path: it cannot be taken for an address with a scheme.
-    base = "./" + quote(result.evidence.strip("/"))
+    base = f"{quote(way)}/{quote(result.evidence.strip('/'))}"
     links = [(f"{result.evidence}/", f"{base}/", "")]
     place = folder / result.evidence if folder else None
     if place is None or not place.is_dir():
@@ -186,20 +188,22 @@ def _cases(run: Run, requirement: Requirement) -> list[tuple[str, dict[str, list
     return list(rows.items())
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What templates of pages are rendered with: each other, the style sheets and the scripts."""
     package = files("reports")
     sources = {
-        name: package.joinpath(name).read_text("utf-8")
-        for name in ("report.html.j2", "report.css", "report.js")
+        entry.name: entry.read_text("utf-8")
+        for entry in package.iterdir()
+        if entry.name.endswith((".html.j2", ".css", ".js"))
     }
-    environment = Environment(
+    made = Environment(
         loader=DictLoader(sources),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "anchor": anchor,
         "duration": text.duration,
         "interval": text.interval,
@@ -209,14 +213,14 @@ def _environment() -> Environment:
         "prose": prose,
         "told": text.told,
     }
-    environment.globals |= {
+    made.globals |= {
         "bars": charts.bars,
         "claim": claim,
         "contrast": contrast,
         "several": text.several,
         "anchor": anchor,
     }
-    return environment
+    return made
 
 
 def _areas(run: Run) -> dict[str, list[Requirement]]:
@@ -236,7 +240,7 @@ def render(run: Run, folder: Path | None = None) -> str:
         return evidence(result, folder)
 
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             run=run,

@@ -19,8 +19,10 @@ from reports.records import (
 from reports.reproduce import reproduce
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from reports.comparison import Comparison
     from reports.model import Result, Run
 
 # Outcome -> element of the test case, beginning of its message.
@@ -85,41 +87,54 @@ def render(run: Run, folder: Path | None = None) -> str:
     Whatever keeps a mode from being judged appears as a test case with an error, so that the file
     never looks better than the verdict.
     """
-    areas = {requirement.id: requirement.area for requirement in run.requirements}
-    rows = fingerprints.rows(run)
-    root = ET.Element("testsuites", name=_clean(run.header.suite["name"]))
-    for mode in run.modes:
-        suite = ET.SubElement(root, "testsuite", name=_clean(mode))
-        properties = ET.SubElement(suite, "properties")
-        named = {
-            "verdict": run.verdict(mode),
-            "run": run.header.run,
-            "seed": str(run.header.seed),
-            "reproduce": run.header.reproduce,
-            **{f"fingerprint.{row.name}": row.values[mode] for row in rows},
-        }
-        for name, value in named.items():
-            ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
-        for result in run.results:
-            if result.mode == mode:
-                _case(suite, run, result, areas, folder)
-        for fault in run.faults(mode):
-            case = ET.SubElement(suite, "testcase", classname=_clean(f"{mode}.run"), name="verdict")
-            ET.SubElement(case, "error", message=_clean(fault), type="error")
-        counts = {
-            tag: len(suite.findall(f"testcase/{tag}")) for tag in ("failure", "error", "skipped")
-        }
-        times = [float(case.get("time", "0")) for case in suite.iter("testcase")]
-        suite.attrib |= {
-            "tests": str(len(times)),
-            "failures": str(counts["failure"]),
-            "errors": str(counts["error"]),
-            "skipped": str(counts["skipped"]),
-            "time": f"{sum(times):.3f}",
-            "timestamp": _clean(run.header.started),
-        }
-    for name in ("tests", "failures", "errors", "skipped"):
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-    root.set("time", f"{run.end.seconds:.3f}")
+    return _document(run.header.suite["name"], [(mode, run, mode, folder) for mode in run.modes])
+
+
+def compared(comparison: Comparison) -> str:
+    """JUnit XML of a comparison: a test suite per column, each as `render` makes it."""
+    name = comparison.columns[0].run.header.suite["name"]
+    columns = [(c.label, c.run, c.mode, c.folder) for c in comparison.columns]
+    return _document(name, columns)
+
+
+def _document(name: str, members: Sequence[tuple[str, Run, str, Path | None]]) -> str:
+    root = ET.Element("testsuites", name=_clean(name))
+    for label, run, mode, folder in members:
+        _suite(root, label, run, mode, folder)
+    for count in ("tests", "failures", "errors", "skipped"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+    seconds = {run.header.run: run.end.seconds for _, run, _, _ in members}
+    root.set("time", f"{sum(seconds.values()):.3f}")
     ET.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: ET.Element, label: str, run: Run, mode: str, folder: Path | None) -> None:
+    areas = {requirement.id: requirement.area for requirement in run.requirements}
+    suite = ET.SubElement(root, "testsuite", name=_clean(label))
+    properties = ET.SubElement(suite, "properties")
+    named = {
+        "verdict": run.verdict(mode),
+        "run": run.header.run,
+        "seed": str(run.header.seed),
+        "reproduce": run.header.reproduce,
+        **{f"fingerprint.{row.name}": row.values[mode] for row in fingerprints.rows(run)},
+    }
+    for name, value in named.items():
+        ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
+    for result in run.results:
+        if result.mode == mode:
+            _case(suite, run, result, areas, folder)
+    for fault in run.faults(mode):
+        case = ET.SubElement(suite, "testcase", classname=_clean(f"{mode}.run"), name="verdict")
+        ET.SubElement(case, "error", message=_clean(fault), type="error")
+    counts = {tag: len(suite.findall(f"testcase/{tag}")) for tag in ("failure", "error", "skipped")}
+    times = [float(case.get("time", "0")) for case in suite.iter("testcase")]
+    suite.attrib |= {
+        "tests": str(len(times)),
+        "failures": str(counts["failure"]),
+        "errors": str(counts["error"]),
+        "skipped": str(counts["skipped"]),
+        "time": f"{sum(times):.3f}",
+        "timestamp": _clean(run.header.started),
+    }

@@ -20,14 +20,18 @@ def render(run_folder: Path | str) -> Run:
     folder = Path(run_folder)
     run = read(folder)
     for name, content in ((HTML, html.render(run, folder)), (JUNIT, junit.render(run, folder))):
-        # Written aside and renamed: a reader never meets half a report.
-        part = folder / f".{name}.part"
-        try:
-            part.write_text(content, encoding="utf-8", errors="backslashreplace")
-            part.replace(folder / name)
-        except OSError as error:
-            raise ResultFileError(
-                f"{folder / name}: cannot be written: {error.strerror}; make room or write "
-                "elsewhere, then render again with: python -m reports FOLDER"
-            ) from error
+        write(folder / name, content, again="then render again with: python -m reports FOLDER")
     return run
+
+
+def write(path: Path, content: str, again: str = "then try again") -> None:
+    """Write a report. Raises ResultFileError, which ends with what to do `again`."""
+    # Written aside and renamed: a reader never meets half a report.
+    part = path.parent / f".{path.name}.part"
+    try:
+        part.write_text(content, encoding="utf-8", errors="backslashreplace")
+        part.replace(path)
+    except OSError as error:
+        raise ResultFileError(
+            f"{path}: cannot be written: {error.strerror}; make room or write elsewhere, {again}"
+        ) from error

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 100  # beyond this a line of a list is cut off
 _MOST: Final = 20  # entries of a list; the report has the rest
 _BOLD, _RED, _GREEN, _YELLOW, _MAGENTA = "1", "31", "32", "33", "35"
-_VERDICT_COLOURS = {
+VERDICT_COLOURS = {
     "pass": f"{_BOLD};{_GREEN}",
     "partial": f"{_BOLD};{_YELLOW}",
     "fail": f"{_BOLD};{_RED}",
@@ -25,24 +25,26 @@ _VERDICT_COLOURS = {
 }
 
 
-class _Pen:
+class Pen:
     """Writes colours, or leaves them out."""
 
     def __init__(self, *, colour: bool) -> None:
         self._colour = colour
 
     def __call__(self, value: str, code: str) -> str:
+        """The text in the colours of an SGR code, such as `1;31`; as it is without one."""
         return f"\x1b[{code}m{value}\x1b[0m" if self._colour and code else value
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
     """The first line, in ASCII: a terminal in the C locale can show it."""
     first = value.strip().splitlines()[0] if value.strip() else ""
     swapped = first.replace("\u2013", "-").replace("µ", "u").replace("…", "...")
     return swapped.encode("ascii", "replace").decode()
 
 
-def _cut(line: str) -> str:
+def cut(line: str) -> str:
+    """A line that is not wider than most terminals."""
     return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
 
 
@@ -52,14 +54,14 @@ def _cell_colour(counts: Mapping[str, int]) -> str:
     return _GREEN if counts.get("passed") else ""
 
 
-def _matrix(run: Run, pen: _Pen) -> list[str]:
+def _matrix(run: Run, pen: Pen) -> list[str]:
     rows = list(run.areas.items())
     table = [["", *run.modes]]
     table += [[area, *(text.told(row[m]) for m in run.modes)] for area, row in rows]
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     lines = []
     for number, line in enumerate(table):
-        cells = [_plain(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
+        cells = [plain(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
         if number:
             row = rows[number - 1][1]
             colours = ["", *(_cell_colour(row[mode]) for mode in run.modes)]
@@ -73,7 +75,7 @@ def _matrix(run: Run, pen: _Pen) -> list[str]:
     return lines
 
 
-def _list(run: Run, title: str, outcomes: Sequence[str], pen: _Pen) -> list[str]:
+def _list(run: Run, title: str, outcomes: Sequence[str], pen: Pen) -> list[str]:
     """One line per requirement and mode that has such outcomes, with its first reason."""
     entries: list[tuple[str, str, list[Result], int]] = []
     for requirement in run.requirements:
@@ -90,21 +92,21 @@ def _list(run: Run, title: str, outcomes: Sequence[str], pen: _Pen) -> list[str]
         counts = {word: sum(r.outcome == word for r in results) for word in TOLD}
         words = ", ".join(LABELS[word] for word in TOLD if counts[word] and word in BAD)
         of = f"{len(results)}/{cases} cases" if cases > 1 else "1 case"
-        reason = _plain(next((r.reason for r in results if r.reason), "no reason given"))
+        reason = plain(next((r.reason for r in results if r.reason), "no reason given"))
         about = f"{words}, {of}: {reason}" if words else f"{of}: {reason}"
-        lines.append(_cut(f"  {name.ljust(first)}  {mode.ljust(second)}  {about}"))
+        lines.append(cut(f"  {name.ljust(first)}  {mode.ljust(second)}  {about}"))
     if len(entries) > _MOST:
         lines.append(f"  and {len(entries) - _MOST} more, in the report")
     return lines
 
 
-def _verdicts(run: Run, pen: _Pen) -> list[str]:
+def _verdicts(run: Run, pen: Pen) -> list[str]:
     width = max(len(mode) for mode in run.modes)
     lines = [""]
     for mode in run.modes:
         verdict = run.verdict(mode)
-        word = pen(verdict.upper().ljust(7), _VERDICT_COLOURS[verdict])
-        faults = "; ".join(_plain(fault) for fault in run.faults(mode))
+        word = pen(verdict.upper().ljust(7), VERDICT_COLOURS[verdict])
+        faults = "; ".join(plain(fault) for fault in run.faults(mode))
         lines.append(f"{mode.ljust(width)}  {word}  {faults or text.told(run.totals[mode])}")
     if run.header.sampled:
         modes = " and ".join(run.header.sampled)
@@ -117,10 +119,10 @@ def summary(run: Run, *, colour: bool = False, report: Path | str | None = None)
 
     `colour` adds terminal colours, `report` is the page to point to. No newline at the end.
     """
-    pen = _Pen(colour=colour)
+    pen = Pen(colour=colour)
     implementation = run.header.implementation
     subject = f"{implementation['name']} {implementation['version']}".strip()
-    lines = [pen(_plain(subject) or "unknown implementation", _BOLD), "", *_matrix(run, pen)]
+    lines = [pen(plain(subject) or "unknown implementation", _BOLD), "", *_matrix(run, pen)]
     lines += _list(run, "Failures", BAD, pen)
     lines += _list(run, "Expected failures", (EXPECTED_FAILURE,), pen)
     lines += _list(run, "Skipped", (SKIPPED,), pen)
@@ -134,7 +136,7 @@ def summary(run: Run, *, colour: bool = False, report: Path | str | None = None)
         )
     if run.header.seed is not None:
         facts.append(f"seed {run.header.seed}")
-    lines += ["", _plain(", ".join(facts))]
+    lines += ["", plain(", ".join(facts))]
     if report is not None:
         lines.append(f"Report: {report}")
     return "\n".join(lines)

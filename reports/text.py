@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from reports.model import LABELS, TOLD
 from reports.records import EXPECTED_FAILURE
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reports.model import Interval
+
+URL: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
+"""A web address in running text, without the punctuation after it."""
 
 _TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -81,3 +85,12 @@ def interval(bounds: Interval | None, unit: str) -> str:
     divisor, name = scale(high, unit)
     first, last = f"{low / divisor:.3g}", f"{high / divisor:.3g}"
     return f"{last} {name}" if first == last else f"{first} to {last} {name}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number in the unit that it was measured in, or a neighbouring one: `1.5 ms` for 1500 us."""
+    seconds = {"us": 1e-6, "ms": 1e-3, "s": 1.0}.get(unit)
+    if seconds is None:
+        return f"{number(value)} {unit}"
+    divisor, name = scale(value * seconds, "s")
+    return f"{value * seconds / divisor:.3g} {name}"

@@ -1,0 +1,54 @@
+"""What the terminal says of a comparison: one screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from reports import terminal
+from reports.claims import claims
+from reports.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
+from reports.model import LABELS
+from reports.recommend import recommendations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reports.comparison import Comparison
+
+_MOST: Final = 10
+
+
+def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str] = ()) -> str:
+    """Verdicts, differences and recommendations in ASCII; `wrote` are the files to point to.
+
+    No newline at the end.
+    """
+    pen = terminal.Pen(colour=colour)
+    width = max(len(column.label) for column in comparison.columns)
+    lines = []
+    for column in comparison.columns:
+        word = pen(column.verdict.upper().ljust(7), terminal.VERDICT_COLOURS[column.verdict])
+        lines.append(f"{column.label.ljust(width)}  {word}  {terminal.plain(column.sentence)}")
+    for kind in KINDS:
+        found = comparison.of_kind(kind)
+        if not found and kind != NEWLY_FAILING:
+            continue
+        loud = "31" if kind in (NEWLY_FAILING, FAILING) and found else ""
+        lines += ["", pen(f"{kind.capitalize()}: {len(found)}", loud or "1")]
+        if kind == DOCUMENTED and found:
+            lines[-1] += "  (with their sources in the report)"
+        for each in found[:_MOST]:
+            words = dict.fromkeys(LABELS[c.cell(each.requirement.id).word] for c in each.columns)
+            where = ", ".join(column.label for column in each.columns)
+            lines.append(terminal.cut(f"  {each.requirement.id}: {', '.join(words)} in {where}"))
+        if len(found) > _MOST:
+            lines.append(f"  and {len(found) - _MOST} more, in the report")
+    lines += ["", pen("Which mode to take", "1")]
+    for pick in recommendations(comparison):
+        lines.append(f"  {pick.scenario}: {pen(pick.pick, '1' if pick.decided else '')}")
+    found_of = Counter(claim.word for claim in claims(comparison))
+    told = ", ".join(f"{word} {count}" for word, count in found_of.items())
+    lines += ["", f"{found_of.total()} things are said of the modes: {told}"]
+    lines += [f"Wrote: {name}" for name in wrote]
+    return "\n".join(lines)

@@ -1,0 +1,156 @@
+"""Which mode to take, scenario by scenario, derived from what was measured and nothing else."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from reports.records import PASSED
+from reports.text import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reports.comparison import Comparison
+    from reports.figures import Bench
+
+NO_FIGURES: Final = "no figures given"
+EITHER: Final = "either"
+UNDECIDED: Final = "it depends"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to take in one scenario."""
+
+    scenario: str
+    pick: str
+    """A mode, "either", "it depends", or "no figures given"."""
+    why: tuple[str, ...]
+    """The numbers it rests on, or why there is nothing to rest on."""
+    said: str
+    """What is widely said one should take."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether there were numbers to decide by."""
+        return self.pick != NO_FIGURES
+
+
+@cache
+def knowledge() -> Mapping[str, Any]:
+    """What claims.toml holds: the statements, the scenarios and what counts as alike."""
+    return tomllib.loads(files("reports").joinpath("claims.toml").read_text("utf-8"))
+
+
+def recommendations(comparison: Comparison) -> tuple[Recommendation, ...]:
+    """One for each scenario. Where figures of real and of emulated machines were given, the real
+    ones decide.
+    """
+    benches = [b for b in comparison.benches if not b.header.emulated] or list(comparison.benches)
+    return tuple(_decide(scenario, comparison, benches) for scenario in knowledge()["scenario"])
+
+
+def _decide(
+    scenario: Mapping[str, Any], comparison: Comparison, benches: Sequence[Bench]
+) -> Recommendation:
+    modes = scenario["modes"]
+    unfit = [
+        f"{c.label} does not conform: {c.sentence}"
+        for c in comparison.columns
+        if c.mode in modes and c.verdict in ("fail", "error")
+    ]
+    if "refused" in scenario:
+        pick, why = _refused(scenario, comparison)
+    elif not benches:
+        pick, why = NO_FIGURES, ["give the folder of a bench (./conform bench) with the runs"]
+    else:
+        told = [_measured(scenario, bench) for bench in benches]
+        picks = {pick for pick, _ in told if pick != NO_FIGURES}
+        pick = picks.pop() if len(picks) == 1 else UNDECIDED if picks else NO_FIGURES
+        why = [line for _, lines in told for line in lines]
+    return Recommendation(scenario["name"], pick, (*why, *unfit), scenario["said"])
+
+
+def _refused(scenario: Mapping[str, Any], comparison: Comparison) -> tuple[str, list[str]]:
+    """One mode is left where a requirement shows that the other refuses to start."""
+    wanted = scenario["refused"]
+    cells = [c.cell(wanted["requirement"]) for c in comparison.columns if c.mode == wanted["mode"]]
+    if not any(cell.word == PASSED for cell in cells):
+        return NO_FIGURES, [f"{wanted['requirement']} was not tested, or does not hold"]
+    (left,) = scenario["modes"]
+    return left, [f"{wanted['mode']} mode refuses to start there ({wanted['requirement']} holds)"]
+
+
+def _measured(scenario: Mapping[str, Any], bench: Bench) -> tuple[str, list[str]]:
+    """What one bench says of a scenario."""
+    missing = [mode for mode in scenario["modes"] if mode not in bench.modes]
+    if missing:
+        return NO_FIGURES, [f"bench {bench.header.bench} did not measure {' and '.join(missing)}"]
+    if "outgrown" in scenario:
+        return _outgrown(scenario, bench)
+    sizes = [
+        size
+        for size in bench.sizes
+        if size <= scenario.get("up_to", size) and size >= scenario.get("at_least", 0)
+    ]
+    if not sizes:
+        return NO_FIGURES, [
+            f"bench {bench.header.bench} measured up to {max(bench.sizes, default=0):,} Services"
+        ]
+    pick, why = better(scenario["modes"], bench, sizes[-1])
+    if bench.header.emulated:
+        why = [f"{line}, emulated" for line in why]
+    return pick, why
+
+
+def better(modes: Sequence[str], bench: Bench, size: int) -> tuple[str, list[str]]:
+    """The better of two modes at a number of Services, with a sentence for each figure."""
+    one, other = modes
+    ahead: set[str] = set()
+    why = []
+    for name, rule in knowledge()["alike"].items():
+        pair = [bench.figure(name, mode, size, rule.get("target")) for mode in (one, other)]
+        a, b = pair
+        if a is None or b is None or a.p50 is None or b.p50 is None:
+            continue
+        told = f"{one} {quantity(a.p50, a.unit)}, {other} {quantity(b.p50, b.unit)}"
+        shaky = ", on a disturbed machine" if a.disturbed or b.disturbed else ""
+        line = f"{name} (p50) at {size:,} Services: {told}{shaky}"
+        if abs(a.p50 - b.p50) <= rule["within"]:
+            why.append(f"{line}: alike in practice")
+        else:
+            ahead.add(one if a.p50 < b.p50 else other)
+            why.append(line)
+    if not why:
+        return NO_FIGURES, [f"bench {bench.header.bench} has no figures of both modes at {size:,}"]
+    return (EITHER if not ahead else ahead.pop() if len(ahead) == 1 else UNDECIDED), why
+
+
+def _outgrown(scenario: Mapping[str, Any], bench: Bench) -> tuple[str, list[str]]:
+    """The mode to begin with, and from where on the other one is better."""
+    start, later = scenario["modes"]
+    sizes = sorted(bench.sizes)
+    picks = {size: better((start, later), bench, size) for size in sizes}
+    first = next((size for size, (pick, _) in picks.items() if pick == later), None)
+    if first is None:
+        told = [pick for pick, _ in picks.values() if pick != NO_FIGURES]
+        if not told:
+            return NO_FIGURES, [f"bench {bench.header.bench} has no figures of both modes"]
+        never = f"{later} is not better in practice at any number of Services up to {sizes[-1]:,}"
+        return start if start in told else EITHER, [never]
+    if first == sizes[0]:
+        return later, [f"better in practice at {first:,} Services already", *picks[first][1]]
+    measured = ", ".join(f"{size:,}" for size in sizes)
+    return start, [
+        f"{later} is better in practice from {first:,} Services on (measured: {measured})",
+        *picks[first][1],
+        *(
+            each.sentence
+            for each in bench.crossovers
+            if each.name == scenario["outgrown"] and set(each.modes) == {start, later}
+        ),
+    ]
