@@ -25,9 +25,9 @@ class ResultWriter:
     all. A file that was not closed has no footer, and no reader takes it for a result.
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, name: str = RESULTS) -> None:
         """Create the folder if need be, and in it the file, which must not exist yet."""
-        self.path = Path(folder) / RESULTS
+        self.path = Path(folder) / name
         self.lines = 0
         self._digest = hashlib.sha256()  # over every line as it stands in the file
         self._lock = threading.Lock()
