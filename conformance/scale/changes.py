@@ -1,0 +1,343 @@
+"""Sync latency on the wire: from the API server's acknowledgement of a change to the first packet
+that shows it.
+
+The modes take turns, change by change, in another order each time; only the proxy whose turn it is
+has anything to do. Every mode is asked to make the same changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from clusters.wires import WireError
+from conformance.scale.costs import cpu_seconds
+from conformance.scale.measured import Measured, own_word
+from conformance.scale.population import PORT, TARGET, entries, pod, service_object
+from conformance.scale.sites import UnmeasurableError
+from fixtures.latency import LIMIT, Change, OwnWord, time_changes, trigger_time
+from fixtures.probes import SocketAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from clusters.addresses import IPAddress
+    from clusters.api import Object
+    from conformance.scale.population import Target
+    from conformance.scale.sites import Site, Sites
+    from fixtures.frames import Bytes
+
+BATCH: Final = 100
+"""Services that are made at once."""
+
+ROLLING: Final = 10
+"""Endpoints of the Service that is rolled over."""
+
+RATE: Final = 1000
+"""New connections a second to the Service that is rolled over."""
+
+_LOOK: Final = 32  # connections that show which endpoints a Service of two or three has
+_BURST: Final = RATE // 100
+_CERTAIN: Final = 100  # connections of which none misses one of ten endpoints (2.7e-5)
+REST: Final = 0.03  # seconds: what a proxy does after a change must not meet the next
+_LATE: Final = f"a change is not in force after {LIMIT:.0f} s"
+_FIRST_FRESH: Final = 50_000  # pods that no Service has had before
+
+
+class Turn(NamedTuple):
+    """One change that is timed: which figure it is of, and how to make it at a site."""
+
+    name: str
+    change: Callable[[Site], Change]
+
+
+def endpoint_turns(number: int) -> list[Turn]:
+    """An endpoint of the Service of that number is added and removed again."""
+
+    def turn(site: Site, *, added: bool) -> Change:
+        target = site.targets[number]
+        *old, new = target.endpoints(3)
+        wanted = [*old, new] if added else old
+
+        def write() -> None:
+            write_endpoints(site, target, wanted)
+
+        def in_force() -> bool:
+            sample = site.client.connect_many(target.address, PORT, _LOOK)
+            return (SocketAddress(new, TARGET) in sample.counts) is added
+
+        return Change(write, [in_force])
+
+    return [
+        Turn("sync-endpoint-add", lambda site: turn(site, added=True)),
+        Turn("sync-endpoint-remove", lambda site: turn(site, added=False)),
+    ]
+
+
+def service_turns(number: int) -> list[Turn]:
+    """The Service of that number is deleted and made again, its EndpointSlice staying."""
+
+    def turn(site: Site, *, made: bool) -> Change:
+        target = site.targets[number]
+        if made:
+            body = service_object(target.name, target.address)
+            return Change(
+                lambda: site.cluster.api.create("services", body), [lambda: served(site, [target])]
+            )
+        return Change(
+            lambda: site.cluster.api.delete("services", target.name),
+            [lambda: not served(site, [target])],
+        )
+
+    return [
+        Turn("sync-service-remove", lambda site: turn(site, made=False)),
+        Turn("sync-service-add", lambda site: turn(site, made=True)),
+    ]
+
+
+def measure_turns(
+    sites: Sites,
+    turns: Callable[[int], list[Turn]],
+    cost: str,
+    numbers: Sequence[int],
+    rest: Callable[[], float],
+) -> list[Measured]:
+    """Time the turns for each of the Services ``numbers``; milliseconds.
+
+    ``rest`` says how many seconds to wait before each change. ``cost`` names what the processor
+    time is spent on.
+    """
+    taken: dict[tuple[str, str], list[float]] = {}
+    notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
+    for number in numbers:
+        for name, change in turns(number):
+            seconds = rest()
+            for site in sites.shuffled():
+                time.sleep(seconds)
+                milliseconds = 1000 * timed(site, change(site))
+                taken.setdefault((str(site.mode), name), []).append(milliseconds)
+    found = []
+    for site in sites:
+        own = own_word(notes[site][0])
+        mine = {name: values for (mode, name), values in taken.items() if mode == site.mode}
+        found += [Measured(name, site.mode, "ms", values, own=own) for name, values in mine.items()]
+        changes = sum(map(len, mine.values()))
+        spent = (cpu_seconds(site.node) - notes[site][1]) / changes
+        found.append(
+            Measured("cpu-seconds", site.mode, "s/change", [spent], cost, note=f"of {changes}")
+        )
+    return found
+
+
+def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
+    """Make 100 Services at once, and remove them, that often; milliseconds from the last
+    acknowledgement to all of them answering.
+    """
+    for site in sites:
+        if not site.batch.targets:
+            site.batch.grow(BATCH)
+            site.batch_exists = True
+        _remove_batch(site)
+    taken: dict[str, list[float]] = {}
+    notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
+    for _ in range(repetitions):
+        for site in sites.shuffled():
+            time.sleep(REST)
+            targets = site.batch.targets
+            bodies = [("services", service_object(t.name, t.address), "default") for t in targets]
+            change = Change(
+                partial(_make_batch, site, bodies),
+                [partial(served, site, targets)],
+            )
+            taken.setdefault(str(site.mode), []).append(1000 * timed(site, change))
+            _remove_batch(site)
+    found = []
+    for site in sites:
+        spent = (cpu_seconds(site.node) - notes[site][1]) / repetitions
+        mode, own = str(site.mode), own_word(notes[site][0])
+        found += [
+            Measured("sync-100-services", mode, "ms", taken[mode], own=own),
+            Measured(
+                "cpu-seconds",
+                mode,
+                "s/change",
+                [spent],
+                "100-services",
+                note=f"of {repetitions}, and as many removals",
+            ),
+        ]
+    return found
+
+
+def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
+    """Replace so many endpoints of a Service of ten, one by one, under new connections all the
+    time: milliseconds until the new endpoint gets one, and how many the one that is gone gets.
+    """
+    taken: dict[str, list[Replacement]] = {}
+    has: dict[Site, list[IPAddress]] = {}
+    for site in sites:
+        site.rolling.grow(1, ROLLING)
+        has[site] = site.rolling.targets[0].endpoints(ROLLING)
+        write_endpoints(site, site.rolling.targets[0], has[site])
+        _wait(site, partial(_reaches_only, site, has[site]))
+    notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
+    for turn in range(repetitions):
+        for site in sites.shuffled():
+            time.sleep(REST)
+            endpoints = has[site]
+            gone, endpoints[turn % ROLLING] = endpoints[turn % ROLLING], pod(_FIRST_FRESH + turn)
+            replacement = _replace(site, endpoints, gone, endpoints[turn % ROLLING])
+            taken.setdefault(str(site.mode), []).append(replacement)
+    found = []
+    for site in sites:
+        mode, own = str(site.mode), own_word(notes[site][0])
+        mine = taken[mode]
+        spent = (cpu_seconds(site.node) - notes[site][1]) / repetitions
+        rate = np.median([each.rate for each in mine])
+        latencies, packets = [each.milliseconds for each in mine], [each.to_gone for each in mine]
+        told = f"a Service of {ROLLING} endpoints under {rate:.0f} new connections a second"
+        found += [
+            Measured("sync-rolling-update", mode, "ms", latencies, own=own, note=told),
+            Measured("gone-endpoint-packets", mode, "packets", packets, note=told),
+            Measured(
+                "cpu-seconds",
+                mode,
+                "s/change",
+                [spent],
+                "rolling-update",
+                note=f"of {repetitions}",
+            ),
+        ]
+    return found
+
+
+def _reaches_only(site: Site, endpoints: Sequence[IPAddress]) -> bool:
+    """Whether the Service that is rolled over has these endpoints, as far as is seen."""
+    sample = site.client.connect_many(site.rolling.targets[0].address, PORT, _CERTAIN)
+    known = {SocketAddress(address, TARGET) for address in endpoints}
+    return bool(sample.is_answered.all()) and set(sample.counts) <= known
+
+
+class Replacement(NamedTuple):
+    """One endpoint replaced by another."""
+
+    milliseconds: float
+    """From the acknowledgement to the new endpoint's first packet."""
+    to_gone: int
+    """Connections that the old endpoint got after the acknowledgement."""
+    rate: float
+    """New connections a second meanwhile."""
+
+
+def _replace(
+    site: Site, endpoints: Sequence[IPAddress], gone: IPAddress, come: IPAddress
+) -> Replacement:
+    target = site.rolling.targets[0]
+    acknowledged: list[int] = []
+
+    def write() -> None:
+        write_endpoints(site, target, endpoints)
+        acknowledged.append(time.time_ns())
+
+    site.node.forget_connections()
+    times, chosen = [], []
+    begin = time.monotonic()
+    with ThreadPoolExecutor(1, "writer") as pool:
+        writing = pool.submit(write)
+        while True:
+            with contextlib.suppress(WireError):  # the machine lost frames, not the node
+                sample = site.client.connect_many(target.address, PORT, _BURST)
+                times.append(sample.arrival_times)
+                chosen.append(sample.endpoints)
+            recent = chosen[-(_CERTAIN // _BURST) :]
+            enough = len(recent) * _BURST >= _CERTAIN and bool(acknowledged)
+            if enough and _is(recent, come).any() and not _is(recent, gone).any():
+                break
+            if writing.done():
+                writing.result()
+            if time.monotonic() - begin > LIMIT:
+                raise UnmeasurableError(site.mode, _LATE)
+            time.sleep(max(0.0, begin + len(times) * _BURST / RATE - time.monotonic()))
+    elapsed = time.monotonic() - begin
+    arrivals = np.concatenate(times)
+    first = int(arrivals[_is(chosen, come)].min())
+    late = _is(chosen, gone) & (arrivals > acknowledged[0])
+    return Replacement(
+        (first - acknowledged[0]) / 1e6, int(late.sum()), len(times) * _BURST / elapsed
+    )
+
+
+def _is(endpoints: Sequence[Bytes], address: IPAddress) -> NDArray[np.bool_]:
+    """Which of the connections, whose endpoints these are, reached that address."""
+    rows = np.concatenate(endpoints)
+    same: NDArray[np.bool_] = (rows == np.frombuffer(address.packed, np.uint8)).all(axis=1)
+    return same
+
+
+def timed(site: Site, change: Change) -> float:
+    """Seconds from the acknowledgement to the first look that shows the change; negative where
+    the change was quicker than the answer.
+
+    Raises:
+        UnmeasurableError: it is not seen in ``LIMIT`` seconds.
+    """
+    site.node.forget_connections()
+    looks = [partial(_sure, look) for look in change.in_force]
+    (interval,) = time_changes(Change(change.write, looks))
+    if math.isinf(interval.high):
+        raise UnmeasurableError(site.mode, _LATE)
+    return interval.high
+
+
+def served(site: Site, targets: Sequence[Target]) -> bool:
+    """Whether each of the Services answers a new connection."""
+    sample = site.client.connect_to_each([target.socket for target in targets])
+    return bool(sample.is_answered.all())
+
+
+def write_endpoints(site: Site, target: Target, addresses: Sequence[IPAddress]) -> None:
+    """Have a Service's slice list these endpoints."""
+    change = {"metadata": {"annotations": trigger_time()}, "endpoints": entries(addresses)}
+    site.cluster.api.patch("endpointslices", target.slice_name, change)
+
+
+def _make_batch(site: Site, bodies: Sequence[tuple[str, Object, str]]) -> None:
+    site.batch_exists = True
+    site.cluster.api.create_all(bodies)
+
+
+def _remove_batch(site: Site) -> None:
+    """Delete the Services of the batch and wait until none is served; their slices stay."""
+    if site.batch_exists:
+        site.cluster.api.delete_all(("services", t.name, "default") for t in site.batch.targets)
+        site.batch_exists = False
+
+    def gone() -> bool:
+        sockets = [target.socket for target in site.batch.targets]
+        return not site.client.connect_to_each(sockets).is_answered.any()
+
+    _wait(site, gone)
+
+
+def _wait(site: Site, holds: Callable[[], bool]) -> None:
+    start = time.monotonic()
+    while not _sure(holds):
+        if time.monotonic() - start > LIMIT:
+            raise UnmeasurableError(site.mode, _LATE)
+        site.lab.wait(REST)
+
+
+def _sure(look: Callable[[], bool]) -> bool:
+    """What a look says; no where the machine, not the node, lost frames: look again then."""
+    try:
+        return look()
+    except WireError:
+        return False

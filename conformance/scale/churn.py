@@ -1,0 +1,116 @@
+"""How many changes a second a proxy sustains: endpoints of other Services change ever faster until
+a change takes twice as long to show as in quiet times.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from conformance.scale.changes import endpoint_turns, timed, write_endpoints
+from conformance.scale.measured import Measured
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from conformance.scale.sites import Site, Sites
+
+RATES: Final = (1, 2, 5, 10, 20, 50, 100, 200)
+"""Changes a second that are tried, from the slowest to the first that is too fast."""
+
+_LOOKS: Final = 8  # changes timed at each rate
+_SETTLING: Final = 0.5  # seconds of churn before the first look
+_DOUBLED: Final = 2.0
+
+
+class _Churn:
+    """Changes endpoints of random Services, ``rate`` of them a second, while the block runs; not
+    those of Service ``spared``, which is looked at.
+    """
+
+    def __init__(self, site: Site, rate: float, spared: int, seed: int) -> None:
+        self._site, self._rate = site, rate
+        self._others = [target for target in site.targets if target.number != spared]
+        self._choose = random.Random(seed)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="churn")
+        self._written = 0
+        self._began = 0.0
+        self.problem: Exception | None = None
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def rate(self) -> float:
+        """Changes a second so far: the API server may take fewer than it is asked to."""
+        return self._written / max(time.monotonic() - self._began, 1e-9)
+
+    def _run(self) -> None:
+        while not self._end.wait(max(0.0, self._began + self._written / self._rate - _now())):
+            target = self._choose.choice(self._others)
+            try:
+                write_endpoints(self._site, target, target.endpoints(2 + self._written % 2))
+            except Exception as problem:  # noqa: BLE001  (raised where it is waited for)
+                self.problem = problem
+                return
+            self._written += 1
+
+
+class Found(NamedTuple):
+    """The fastest rate that was sustained; ``limit`` says what came of the next."""
+
+    rate: float
+    limit: str
+
+
+def measure_churn(sites: Sites, repetitions: int, seed: int) -> list[Measured]:
+    """The churn that each mode sustains, found that often; changes a second."""
+    found: dict[Site, list[Found]] = {}
+    for turn in range(repetitions):
+        for site in sites.shuffled():
+            found.setdefault(site, []).append(_sustained(site, seed + turn))
+    return [
+        Measured("churn", site.mode, "1/s", [each.rate for each in results], note=results[-1].limit)
+        for site, results in found.items()
+    ]
+
+
+def _sustained(site: Site, seed: int) -> Found:
+    number = len(site.targets) // 2
+    quiet = _latency(site, number, _LOOKS)
+    best = 0.0
+    for rate in RATES:
+        with _Churn(site, rate, number, seed) as churn:
+            time.sleep(_SETTLING)
+            latency = _latency(site, number, _LOOKS)
+            achieved = churn.rate
+        if churn.problem:
+            raise churn.problem
+        if latency > _DOUBLED * quiet:
+            told = f"at {achieved:.3g}/s a change took {1000 * latency:.0f} ms"
+            return Found(best, f"{told}, in quiet times {1000 * quiet:.0f} ms")
+        best = achieved
+        if achieved < 0.6 * rate:
+            return Found(best, "the API server takes no more changes a second")
+    return Found(best, "no faster churn was tried")
+
+
+def _latency(site: Site, number: int, looks: int) -> float:
+    """The median time, in seconds, that a change of an endpoint takes to show."""
+    turns = endpoint_turns(number)
+    return float(np.median([timed(site, turns[look % 2].change(site)) for look in range(looks)]))
+
+
+def _now() -> float:
+    return time.monotonic()

@@ -1,0 +1,243 @@
+"""What a bench measures: at which numbers of Services, how often, in which order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from conformance.scale import changes, churn, lookups, starts
+from conformance.scale.sites import SHORT_PERIOD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from conformance.scale.measured import Measured
+    from conformance.scale.sites import Sites
+
+SAME: Final = "same-period"
+DEFAULTS: Final = "defaults"
+
+_ZERO = {"minSyncPeriod": "0s"}  # which stands for a mode's own default in kube-proxy's file
+CONFIGURATIONS: Final[Mapping[str, Mapping[str, Any] | None]] = {
+    SAME: None,
+    DEFAULTS: {"iptables": _ZERO, "ipvs": _ZERO, "nftables": _ZERO},
+}
+"""What differs in the proxy's configuration, by series."""
+
+PERIODS: Final = {
+    SAME: SHORT_PERIOD,
+    DEFAULTS: "kube-proxy's own: 1 s in iptables and nftables mode, none in ipvs mode",
+}
+"""minSyncPeriod, by series."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured; ``name`` is what it is asked for by."""
+
+    name: str
+    sizes: tuple[int, ...]
+    probes: int
+    """Packets of each kind, for each mode and number of Services."""
+    repetitions: int
+    """Changes of each kind."""
+    starts: int
+    rates: int
+    """Rounds of the connection rate."""
+    churns: int
+    churned: tuple[int, ...]
+    """Numbers of Services at which churn is measured."""
+    defaults: tuple[int, ...]
+    """Numbers of Services at which the modes are measured with their own minSyncPeriod too."""
+
+    def cut(self, sizes: Sequence[int], probes: int | None, repetitions: int | None) -> Plan:
+        """The plan with other numbers, where some are given."""
+        chosen = tuple(sorted(set(sizes))) or self.sizes
+        return replace(
+            self,
+            sizes=chosen,
+            probes=probes or self.probes,
+            repetitions=repetitions or self.repetitions,
+            churned=tuple(size for size in self.churned if size in chosen),
+            defaults=tuple(size for size in self.defaults if size in chosen),
+        )
+
+
+PLANS: Final = {
+    plan.name: plan
+    for plan in (
+        Plan("quick", (1, 100, 1000), 2000, 10, 2, 5, 1, (1000,), ()),
+        Plan("default", (1, 100, 1000, 5000, 10_000), 2000, 30, 3, 10, 2, (1000, 10_000), (1000,)),
+        Plan(
+            "full",
+            (1, 100, 1000, 5000, 10_000, 30_000),
+            5000,
+            50,
+            3,
+            20,
+            3,
+            (100, 1000, 5000, 10_000, 30_000),
+            (1000, 10_000),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step of a bench: figures that are measured together, all modes in turn."""
+
+    title: str
+    services: int
+    series: str
+    figures: tuple[tuple[str, str | None], ...]
+    """Name and target of each figure that it gives for each mode."""
+    run: Callable[[Sites], list[Measured]]
+    seconds: float
+    """What it takes for each mode on a machine of two quiet processors, roughly."""
+    repeatable: bool = False
+    """Whether it is quickly done once more where the machine was disturbed."""
+    starts: bool = False
+    """Whether it starts the proxies itself."""
+    floor: bool = False
+    """Whether a node without a proxy takes part."""
+
+
+def tasks(plan: Plan, seed: int, *, configurable: bool, emulated: bool) -> Iterator[Task]:
+    """All tasks, in their order; the modes' defaults only where the proxy's configuration can be
+    varied.
+    """
+    for size in plan.sizes:
+        yield from _tasks_of(size, plan, seed, emulated=emulated)
+        if configurable and size in plan.defaults:
+            yield _endpoint_changes(size, DEFAULTS, plan, seed)
+
+
+def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[Task]:
+    sync = 0.04 + size * 0.0001  # a change, seen on the wire
+    thorough = dict.fromkeys(("first-packet",), lookups.POSITIONS)
+    yield Task(
+        "full sync",
+        size,
+        SAME,
+        (("full-sync", None), ("cpu-seconds", "full-sync"), ("peak-memory", "proxy")),
+        partial(
+            starts.measure_starts,
+            repetitions=plan.starts,
+            config=CONFIGURATIONS[SAME],
+            patience=starts.patience(size, emulated=emulated),
+        ),
+        plan.starts * (1 + size * 0.003),
+        starts=True,
+    )
+    yield Task(
+        "rules",
+        size,
+        SAME,
+        (("rules", None), ("ruleset-bytes", None)),
+        starts.measure_rules,
+        0.2 + size * 0.0003,
+    )
+    yield Task(
+        "first packets",
+        size,
+        SAME,
+        (
+            *(("first-packet", position) for position in thorough["first-packet"]),
+            ("established-packet", None),
+        ),
+        partial(lookups.measure_packets, probes=plan.probes, seed=seed),
+        plan.probes * 0.0012,
+        repeatable=True,
+        floor=True,
+    )
+    yield Task(
+        "connection rate",
+        size,
+        SAME,
+        (("connection-rate", None),),
+        partial(lookups.measure_rates, rounds=plan.rates, seed=seed),
+        plan.rates * (0.2 + size * 0.00004),
+        repeatable=True,
+        floor=True,
+    )
+    yield _endpoint_changes(size, SAME, plan, seed)
+    yield Task(
+        "Services added and removed",
+        size,
+        SAME,
+        (
+            ("sync-service-add", None),
+            ("sync-service-remove", None),
+            ("cpu-seconds", "service-change"),
+        ),
+        partial(
+            changes.measure_turns,
+            turns=changes.service_turns,
+            cost="service-change",
+            numbers=_numbers(size, plan.repetitions, seed + 1),
+            rest=lambda: changes.REST,
+        ),
+        plan.repetitions * 2 * sync,
+    )
+    yield Task(
+        "100 Services at once",
+        size,
+        SAME,
+        (("sync-100-services", None), ("cpu-seconds", "100-services")),
+        partial(changes.measure_batches, repetitions=plan.repetitions),
+        plan.repetitions * (1 + 3 * sync),
+    )
+    yield Task(
+        "rolling updates",
+        size,
+        SAME,
+        (
+            ("sync-rolling-update", None),
+            ("gone-endpoint-packets", None),
+            ("cpu-seconds", "rolling-update"),
+        ),
+        partial(changes.measure_rolling_updates, repetitions=plan.repetitions),
+        plan.repetitions * (0.1 + sync),
+    )
+    if size in plan.churned:
+        yield Task(
+            "churn",
+            size,
+            SAME,
+            (("churn", None),),
+            partial(churn.measure_churn, repetitions=plan.churns, seed=seed),
+            plan.churns * len(churn.RATES) * (0.5 + 12 * sync),
+        )
+
+
+def _endpoint_changes(size: int, series: str, plan: Plan, seed: int) -> Task:
+    """With the modes' defaults, changes come at random moments of their period."""
+    pause = random.Random(seed)
+    longest = 1.5 if series == DEFAULTS else 0.0
+    sync = 0.04 + size * 0.0001 + (1.0 if series == DEFAULTS else 0.0)
+    return Task(
+        "endpoints added and removed",
+        size,
+        series,
+        (
+            ("sync-endpoint-add", None),
+            ("sync-endpoint-remove", None),
+            ("cpu-seconds", "endpoint-change"),
+        ),
+        partial(
+            changes.measure_turns,
+            turns=changes.endpoint_turns,
+            cost="endpoint-change",
+            numbers=_numbers(size, plan.repetitions, seed),
+            rest=lambda: changes.REST + pause.uniform(0.0, longest),
+        ),
+        plan.repetitions * 2 * sync,
+    )
+
+
+def _numbers(size: int, count: int, seed: int) -> list[int]:
+    """Services chosen at random, the same for all modes."""
+    return random.Random(seed).choices(range(size), k=count)

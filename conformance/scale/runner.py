@@ -1,0 +1,169 @@
+"""Runs the tasks of a bench: grows the Services, has the proxies run, repeats what was disturbed,
+and writes down what came of it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from clusters.progress import duration
+from conformance.scale import derive, machine, starts
+from conformance.scale.plan import CONFIGURATIONS, SAME
+from conformance.scale.sites import UnmeasurableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conformance.scale.journal import Journal
+    from conformance.scale.measured import Measured
+    from conformance.scale.plan import Task
+    from conformance.scale.sites import Site, Sites
+
+_PER_SERVICE: Final = 0.01  # seconds that making one takes for each mode, roughly
+
+
+class Runner:
+    """Does what is left to do of ``tasks``; ``tell`` is called with words about how far it is."""
+
+    def __init__(
+        self,
+        sites: Sites,
+        journal: Journal,
+        tasks: Sequence[Task],
+        seed: int,
+        tell: Callable[[str], None],
+        *,
+        emulated: bool,
+    ) -> None:
+        self._sites = sites
+        self._journal = journal
+        self._seed = seed
+        self._tell = tell
+        self._emulated = emulated
+        self._running: dict[Site, str] = {}
+        self._began = time.monotonic()
+        self._left = [task for task in tasks if not journal.has(task, self._able(task))]
+        self._size = 0
+        self._spent = 0.0  # of what was estimated
+        self._total = self._estimate(self._left)
+
+    def run(self) -> None:
+        """Do it all.
+
+        Raises ResultFileError where the file cannot be written, and what the clusters raise.
+        """
+        while self._left:
+            task = self._left[0]
+            if self._able(task):
+                self._do(task)
+            self._left.pop(0)
+            self._spent = self._total - self._estimate(self._left)
+
+    def derive(self) -> None:
+        """Write down what follows from the figures."""
+        figures, modes = self._journal.figures, list(self._sites.all_modes)
+        for records in (derive.ratios, derive.fits, derive.crossovers):
+            for record in records(figures, modes, self._seed):
+                self._journal.add(record)
+
+    def _do(self, task: Task) -> None:
+        if task.services != self._size:
+            self._grow(task)
+        while self._able(task):
+            self._sites.take_part(self._able(task))
+            try:
+                if not task.starts:
+                    self._have_running(task.series)
+                self._say(task, task.title)
+                measured, state = self._measure(task)
+            except UnmeasurableError as problem:
+                self._give_up(task, problem)
+                continue
+            for each in measured:
+                self._journal.add(
+                    {
+                        "type": "figure",
+                        "services": task.services,
+                        "series": task.series,
+                        **each.as_record(),
+                        "state": state,
+                        "disturbed": machine.disturbed(state),
+                        "seed": self._seed,
+                    }
+                )
+            if task.starts:
+                self._running = dict.fromkeys(self._sites, task.series)
+            return
+
+    def _measure(self, task: Task) -> tuple[list[Measured], dict[str, float]]:
+        """What a task finds, and what the machine was like; once more if it was disturbed, should
+        that be quickly done.
+        """
+        found, state = self._watched(task)
+        if machine.disturbed(state) and task.repeatable:
+            again, later = self._watched(task)
+            if _trouble(later) < _trouble(state):
+                return again, later
+        return found, state
+
+    def _watched(self, task: Task) -> tuple[list[Measured], dict[str, float]]:
+        watch = machine.Watch()
+        found = task.run(self._sites)
+        return found, watch.state()
+
+    def _grow(self, task: Task) -> None:
+        self._say(task, "making Services")
+        for site in self._sites:
+            site.proxy.stop()  # making them takes long enough without it
+        self._running = {}
+        self._sites.grow(task.services)
+        self._size = task.services
+
+    def _have_running(self, series: str) -> None:
+        for site in self._sites:
+            if self._running.get(site) != series or not site.proxy.running:
+                patience = starts.patience(self._size, emulated=self._emulated)
+                site.start_cold(CONFIGURATIONS[series], patience)
+                self._running[site] = series
+
+    def _give_up(self, task: Task, problem: UnmeasurableError) -> None:
+        """Go on without a mode."""
+        mode = str(problem.mode)
+        self._sites.modes[mode].proxy.stop()
+        self._journal.add(
+            {
+                "type": "gap",
+                "mode": mode,
+                "services": task.services,
+                "series": task.series,
+                "reason": f"{task.title}: {problem}",
+            }
+        )
+        self._tell(f"{mode} cannot be measured at {task.services:,} Services: {problem}")
+
+    def _able(self, task: Task) -> list[str]:
+        """The modes that can be measured: not those that could not with fewer Services."""
+        gaps = self._journal.gaps()
+        return [
+            mode
+            for mode in self._sites.all_modes
+            if mode not in gaps or task.services < gaps[mode][0]
+        ]
+
+    def _estimate(self, tasks: Sequence[Task]) -> float:
+        modes = len(self._sites.all_modes)
+        making = max((task.services for task in tasks), default=0) - self._size
+        return modes * (sum(task.seconds for task in tasks) + max(0, making) * _PER_SERVICE)
+
+    def _say(self, task: Task, doing: str) -> None:
+        """One line: what is done now, and how long it will all take yet, judging by the past."""
+        elapsed = time.monotonic() - self._began
+        pace = elapsed / self._spent if self._spent > 10 else 1.0
+        left = duration(max(1.0, pace * (self._total - self._spent)))
+        series = "" if task.series == SAME else ", the modes' own sync periods"
+        self._tell(f"{task.services:,} Services: {doing}{series}; about {left} left")
+
+
+def _trouble(state: dict[str, float]) -> float:
+    return max(state["foreign"] / machine.FOREIGN, state["steal"] / machine.STEAL)

@@ -1,0 +1,222 @@
+"""The nodes that a bench compares: one for each mode, and one without a proxy.
+
+Each mode has a control plane of its own with the same Services in it, so a change is made to one
+mode at a time, and no other proxy is at work while it is timed. All nodes that are namespaces share
+the machine's kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from clusters.provider import Cluster
+from conformance.scale.packets import Stopwatch
+from conformance.scale.population import Population, Target
+from fixtures.clients import Client
+from fixtures.hosts import Hosts
+from fixtures.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from clusters.implementation import Implementation
+    from clusters.provider import NodeUnderTest
+    from clusters.proxy import Proxy
+    from clusters.vm.supply import Machines
+
+SHORT_PERIOD: Final = "10ms"
+"""minSyncPeriod of all modes in the series "same-period": short enough to show the proxy itself."""
+
+_PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
+_FAILURES: Final = 3  # times that a proxy may fail to program before it is given up
+
+
+class UnmeasurableError(Exception):
+    """``mode`` cannot be measured at this number of Services; the message says why."""
+
+    def __init__(self, mode: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.mode = mode
+
+
+class Site:
+    """A node with the lab around it and the cluster that it belongs to."""
+
+    def __init__(self, mode: str | None, cluster: Cluster, node: NodeUnderTest, seed: int) -> None:
+        self.mode = mode
+        """``None``: the node without a proxy."""
+        self.cluster = cluster
+        self.node = node
+        self.hosts = Hosts()
+        self.lab = Lab(node, seed)
+        self.client = Client(self.lab, self.hosts("pod")[0], "IPv4", "TCP")
+        self.stopwatch = Stopwatch(node)
+        self.population = Population(cluster.api)
+        self.rolling = Population(cluster.api, "rolling")
+        """The Service that a rolling update is made of."""
+        self.batch = Population(cluster.api, "batch")
+        """Services that come and go together."""
+        self.batch_exists = False
+
+    def __repr__(self) -> str:
+        return f"<site of {self.mode or 'no proxy'}, {len(self.population)} Services>"
+
+    @property
+    def proxy(self) -> Proxy:
+        """The proxy on the node."""
+        return self.node.proxy
+
+    @property
+    def targets(self) -> list[Target]:
+        """All Services, as they were made."""
+        return self.population.targets
+
+    def start_cold(self, config: Mapping[str, Any] | None, patience: float) -> float:
+        """Remove what the proxy has programmed, start it, and return the seconds until every
+        Service is in force, seen on the wire.
+
+        Raises:
+            UnmeasurableError: it has ended, has failed again and again, or has not made it in
+                ``patience`` seconds.
+        """
+        proxy = self.proxy
+        proxy.stop()
+        proxy.cleanup()
+        log = proxy.log_position()
+        start = time.monotonic()
+        proxy.start(config, ready=False)
+        last = self.targets[-1].socket
+        looked = start
+        while not self.client.connect_to_each([last]).is_answered.all():
+            now = time.monotonic()
+            if now - looked > 1:
+                looked = now
+                self._check(now - start > patience, log, patience)
+            self.lab.wait(_PAUSE)
+        taken = time.monotonic() - start
+        for _ in range(2):  # a proxy that programs one thing after another is not done yet
+            if self.all_served():
+                return taken
+            while not self.all_served():
+                self._check(time.monotonic() - start > patience, log, patience)
+                taken = time.monotonic() - start
+        return taken
+
+    def all_served(self) -> bool:
+        """Whether every Service answers a new connection."""
+        self.node.forget_connections()
+        sockets = [target.socket for target in self.targets]
+        return bool(self.client.connect_to_each(sockets).is_answered.all())
+
+    def _check(self, late: bool, log: int, patience: float) -> None:
+        proxy = self.proxy
+        if not proxy.running:
+            raise UnmeasurableError(
+                self.mode, f"the proxy has ended: {_complaint(proxy.log_since(log))}"
+            )
+        if late or failures(proxy) >= _FAILURES:
+            word = f"after {patience:.0f} s" if late else "it fails again and again"
+            raise UnmeasurableError(
+                self.mode,
+                f"the Services are not in force, {word}: {_complaint(proxy.log_since(log))}",
+            )
+
+    def positions(self) -> dict[str, Target]:
+        """The first, the middle and the last Service, in the order of the proxy's rules where it
+        has rules in an order (those of KUBE-SERVICES in iptables mode), else as they were made.
+        """
+        by_address = {str(target.address): target for target in self.targets}
+        rules = self.proxy.rules()
+        found = re.findall(r"^(?:\[.*\] )?-A KUBE-SERVICES -d ([0-9.]+)/32", rules, re.MULTILINE)
+        listed = list(dict.fromkeys(address for address in found if address in by_address))
+        order = [by_address[address] for address in listed]
+        if len(order) < len(self.targets):
+            order = self.targets
+        return {"first": order[0], "middle": order[len(order) // 2], "last": order[-1]}
+
+    def close(self) -> None:
+        """Remove the node and its cluster."""
+        self.stopwatch.close()
+        self.node.close()
+
+
+def failures(proxy: Proxy) -> float:
+    """How often the proxy says that it failed to program the kernel, since its start."""
+    if not proxy.implementation.metrics:
+        return 0.0
+    with contextlib.suppress(OSError):  # it may serve none yet
+        metrics = proxy.metrics()
+        return sum(
+            value for name, value in metrics.items() if re.search(r"failures_total(\{|$)", name)
+        )
+    return 0.0
+
+
+def _complaint(log: str) -> str:
+    """The last line of a log that speaks of an error, without klog's prefix."""
+    lines = [line for line in log.splitlines() if re.search(r"(?i)error|fail|too long", line)]
+    said = (lines or log.splitlines() or ["its log is empty"])[-1]
+    return re.sub(r"^[EWIF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] ", "", said)[:300]
+
+
+class Sites:
+    """One site for each mode, and the floor."""
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        binaries: dict[str, Path],
+        folder: Path,
+        modes: Sequence[str],
+        machines: Machines | None,
+        seed: int,
+    ) -> None:
+        self.modes: dict[str, Site] = {}
+        """The site of each mode."""
+        self._taking_part = list(modes)
+        self.clusters: list[Cluster] = []
+        for number, mode in enumerate(modes):
+            place = folder / f"cluster-{number}"
+            cluster = Cluster(implementation, binaries, place, number, machines)
+            self.clusters.append(cluster)
+            self.modes[mode] = Site(mode, cluster, cluster.node(mode, start=False), seed)
+        cluster = self.clusters[0]
+        self.floor = Site(None, cluster, cluster.node(modes[0], start=False), seed)
+        self._choose = random.Random(seed)
+
+    @property
+    def all_modes(self) -> tuple[str, ...]:
+        """Every mode, in the order asked for."""
+        return tuple(self.modes)
+
+    def take_part(self, modes: Sequence[str]) -> None:
+        """Let only these modes take part from now on."""
+        self._taking_part = list(modes)
+
+    def __iter__(self) -> Iterator[Site]:
+        return iter([self.modes[mode] for mode in self._taking_part])
+
+    def shuffled(self, *, floor: bool = False) -> list[Site]:
+        """All sites in another order each time: none has the same predecessor always."""
+        sites = [*self, *([self.floor] if floor else [])]
+        self._choose.shuffle(sites)
+        return sites
+
+    def grow(self, size: int) -> None:
+        """Have so many Services in every cluster, all clusters at once."""
+        with ThreadPoolExecutor(len(self.modes), "grow") as pool:
+            list(pool.map(lambda site: site.population.grow(size), self.modes.values()))
+
+    def close(self) -> None:
+        """Remove all nodes and clusters."""
+        self.floor.close()
+        for site in self.modes.values():
+            site.close()
+        for cluster in self.clusters:
+            cluster.close()

@@ -1,0 +1,64 @@
+"""What it costs to start: the full sync, the memory it takes, and the rules that it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.scale import costs
+from conformance.scale.measured import Measured, own_word
+from fixtures.latency import OwnWord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.scale.sites import Site, Sites
+
+_PATIENCE = 60.0  # seconds for a start, and ...
+_PATIENCE_EACH = 0.04  # ... for each Service: some ten times what kube-proxy takes
+
+
+def patience(services: int, *, emulated: bool) -> float:
+    """Seconds after which a proxy that has not programmed so many Services is given up."""
+    return (_PATIENCE + _PATIENCE_EACH * services) * (8 if emulated else 1)
+
+
+def measure_starts(
+    sites: Sites, repetitions: int, config: Mapping[str, Any] | None, patience: float
+) -> list[Measured]:
+    """Start every mode's proxy that often on a node where nothing is programmed; seconds until
+    the last Service is in force.
+    """
+    taken: dict[Site, list[float]] = {}
+    spent: dict[Site, list[float]] = {}
+    tools: dict[Site, float] = {}
+    own: dict[Site, dict[str, float]] = {}
+    for _ in range(repetitions):
+        for site in sites.shuffled():
+            with costs.ToolMemory(site.node) as memory:
+                taken.setdefault(site, []).append(site.start_cold(config, patience))
+            spent.setdefault(site, []).append(costs.cpu_seconds(site.node))
+            tools[site] = max(tools.get(site, 0.0), memory.peak)
+            own[site] = own_word(OwnWord(site.proxy, since_start=True))
+    found = []
+    for site in sites:
+        memory_of_proxy = costs.peak_memory(site.node, site.proxy.pid)
+        found += [
+            Measured("full-sync", site.mode, "s", taken[site], own=own[site]),
+            Measured("cpu-seconds", site.mode, "s", spent[site], "full-sync"),
+            Measured("peak-memory", site.mode, "MiB", [memory_of_proxy], "proxy"),
+        ]
+        if tools[site]:
+            found.append(Measured("peak-memory", site.mode, "MiB", [tools[site]], "tools"))
+    return found
+
+
+def measure_rules(sites: Sites) -> list[Measured]:
+    """Count the rules of each mode, and the bytes that its own tools print of them."""
+    found = []
+    for site in sites:
+        text = site.proxy.rules()
+        found += [
+            Measured("rules", site.mode, "rules", [costs.rules(text)]),
+            Measured("ruleset-bytes", site.mode, "bytes", [len(text.encode())]),
+        ]
+    return found
