@@ -85,6 +85,12 @@ class Implementation:
     """A TOML file beside this one: see fixtures/expectations.py."""
     features: frozenset[str] = frozenset()
     """Features (names of extended requirements) that every mode claims."""
+    organization: str = ""
+    """Whose it is; this and the next two stand in the conformance report that can be published."""
+    url: str = ""
+    """Where it is described."""
+    contact: list[str] = dataclasses.field(default_factory=list)
+    """Whom to ask about it: addresses of mail, chat or issue trackers."""
 
     def claims(self, mode: str, feature: str) -> bool:
         """Whether ``feature`` is claimed in ``mode``."""

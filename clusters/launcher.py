@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 HELP = """\
-usage: ./conform [selftest | doctor | list] [options]
+usage: ./conform [COMMAND] [options]
 
 Says whether a Kubernetes Service proxy conforms: whether it turns Services and EndpointSlices into
 the packet behaviour that Kubernetes promises. Without options it judges the real kube-proxy
@@ -39,6 +39,13 @@ commands:
   selftest    run the tests of the suite itself
   doctor      say what this machine can run; where it can't, why, and what to do about it
   list        list the requirements (--markdown: as CONFORMANCE.md); runs nothing
+  compare     set modes, versions, proxies or kernels side by side; which mode to take
+  gate        may this candidate be released? holds it against a baseline
+  history     draw how verdicts and figures moved over the runs in a folder
+  publish     write the conformance report that an implementer publishes (YAML)
+  badge       draw the verdicts as a small SVG
+  results     results merge: join the shards of one run
+              these six read result files and run nothing; each has its own --help
 
 what is tested:
   --modes MODE[,MODE]      only these modes: iptables, nftables, ipvs
@@ -79,7 +86,12 @@ examples:
   ./conform --proxy-version 1.34.4
   ./conform --proxy-binary ./kube-proxy --modes iptables
   ./conform selftest -k mutants
+  ./conform compare results/latest
+  ./conform gate --baseline released.jsonl.xz results/latest
 """
+
+READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"})
+"""Commands that read result files, and are the business of ``reports`` altogether."""
 
 
 class UsageError(Exception):
@@ -232,9 +244,13 @@ def main() -> int:
     )  # it served to find this module, and is nobody else's business
     arguments = sys.argv[1:]
     command = "conform"
-    if arguments and arguments[0] in {"selftest", "doctor", "list"}:
+    if arguments and arguments[0] in {"selftest", "doctor", "list", *READERS}:
         command = arguments.pop(0)
     try:
+        if command in READERS:
+            python = _prepare("conform") / "bin" / "python"
+            # -P: a folder called reports where the user stands is not what is meant.
+            os.execv(python, [str(python), "-P", "-m", "reports", command, *arguments])
         if _parse(arguments)[0].help:
             print(HELP.format(pinned=artifacts.PINNED, workers=workers()), end="")
             return 0

@@ -6,18 +6,25 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from reports import model, render, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_LATEST = "results/latest"
+_RESULTS = Path(__file__).parents[1] / "results"
+_LATEST = str(_RESULTS / "latest")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and the exit code of bad input."""
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help)\n")
 
 
 def _render(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m reports",
         description="Write report.html and junit.xml of a run again and print its summary.",
         epilog="Exit code: 0 the run conforms, 1 it does not, 2 it could not judge or the file is "
@@ -44,7 +51,7 @@ def _render(arguments: Sequence[str]) -> int:
 
 
 def _validate(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m reports validate",
         description="Check a result file against the published schema (reports/schema.json).",
     )
@@ -58,7 +65,7 @@ def _compare(arguments: Sequence[str]) -> int:
     from reports import compare_html, compare_terminal, document, junit, markdown  # noqa: PLC0415
     from reports.comparison import compare  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="conform compare",
         description="Set runs side by side, mode by mode: verdicts, what differs and why, latency "
         "and cost, which mode to take. Give one run to compare its modes, several to compare "
@@ -85,6 +92,129 @@ def _compare(arguments: Sequence[str]) -> int:
         _write(name, texts[name]())
     if "-" not in wanted:
         print(compare_terminal.summary(comparison, colour=_colour(options), wrote=wanted))
+    return 0
+
+
+def _gate(arguments: Sequence[str]) -> int:
+    from reports import gate, rules  # noqa: PLC0415  scipy takes its time
+
+    parser = _Parser(
+        prog="conform gate",
+        description="May this candidate be released? Hold it against a baseline: no newly failing "
+        "requirement, no lost feature, no fewer tests, not proven slower.",
+        epilog="The rules, and what each means: reports/gate.toml. Numbers of another class of "
+        "machine are not judged, and it says so. Exit code: 0 it passes, 1 it is stopped, 2 it "
+        "cannot be judged.",
+    )
+    parser.add_argument(
+        "--baseline", required=True, action="append", metavar="RUN", help="run or bench (repeat)"
+    )
+    parser.add_argument("candidate", nargs="+", metavar="CANDIDATE", help="run, and benches of it")
+    parser.add_argument("--rules", metavar="FILE.toml", help="rules that differ from the defaults")
+    parser.add_argument(
+        "--mutants", metavar="FILE", help="kill-matrix.json that ./conform selftest has written"
+    )
+    parser.add_argument(
+        "--baseline-mutants", metavar="FILE", help="the one of before; without it none may survive"
+    )
+    _colour_option(parser)
+    options = parser.parse_args(arguments)
+    if options.baseline_mutants and not options.mutants:
+        parser.error("--baseline-mutants needs --mutants beside it")
+    found = gate.judge(
+        [Path(name) for name in options.baseline],
+        [Path(name) for name in options.candidate],
+        rules.load(Path(options.rules) if options.rules else None),
+        mutants=Path(options.mutants) if options.mutants else None,
+        baseline_mutants=Path(options.baseline_mutants) if options.baseline_mutants else None,
+    )
+    print(gate.told(found, colour=_colour(options)))
+    return found.exit_code
+
+
+def _badge(arguments: Sequence[str]) -> int:
+    from reports import badge  # noqa: PLC0415
+
+    parser = _Parser(
+        prog="conform badge", description="Draw the verdict of each mode as a small SVG."
+    )
+    parser.add_argument("run", nargs="?", default=_LATEST, help="(default: %(default)s)")
+    parser.add_argument("-o", "--output", default="-", metavar="FILE", help="(standard output)")
+    options = parser.parse_args(arguments)
+    _write(options.output, badge.render(model.read(options.run)))
+    return 0
+
+
+def _results(arguments: Sequence[str]) -> int:
+    from reports import merge  # noqa: PLC0415
+
+    parser = _Parser(prog="conform results", description="Work on result files.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    joined = commands.add_parser(
+        "merge",
+        help="join the shards of one run",
+        description="Join result files of one suite that differ in modes, kernels or versions, or "
+        "that split the requirements between them. Refuses overlaps and gaps.",
+    )
+    joined.add_argument("runs", nargs="+", metavar="RUN", help="folder or file of a shard")
+    joined.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder")
+    joined.add_argument(
+        "--modes", default="", metavar="MODE[,MODE]", help="modes that must be there"
+    )
+    _colour_option(joined)
+    options = parser.parse_args(arguments)
+    folder = Path(options.output)
+    merge.merge(
+        [Path(run) for run in options.runs], folder, [m for m in options.modes.split(",") if m]
+    )
+    run = render.render(folder)
+    page = folder / render.HTML
+    print(terminal.summary(run, colour=_colour(options), report=page))
+    return run.exit_code
+
+
+def _history(arguments: Sequence[str]) -> int:
+    from reports import history  # noqa: PLC0415
+
+    parser = _Parser(
+        prog="conform history",
+        description="Draw how verdicts and figures moved over the runs in a folder.",
+    )
+    parser.add_argument("folder", nargs="?", default=str(_RESULTS), help="(default: %(default)s)")
+    parser.add_argument("--html", default="history.html", metavar="FILE", help="(%(default)s)")
+    parser.add_argument(
+        "--every", action="store_true", help="runs of a part of the requirements too"
+    )
+    _colour_option(parser)
+    options = parser.parse_args(arguments)
+    found = history.gather(Path(options.folder), every=options.every)
+    _write(options.html, history.page(found))
+    if options.html != "-":
+        print(f"{history.told(found, colour=_colour(options))}\nWrote: {options.html}")
+    return 0
+
+
+def _publish(arguments: Sequence[str]) -> int:
+    from reports import publish  # noqa: PLC0415
+
+    parser = _Parser(
+        prog="conform publish",
+        description="Write the conformance report that an implementer publishes, as YAML "
+        "(reports/conformance.schema.json).",
+    )
+    parser.add_argument("run", nargs="?", default=_LATEST, help="(default: %(default)s)")
+    parser.add_argument("-o", "--output", default="-", metavar="FILE", help="(standard output)")
+    parser.add_argument("--organization", default="", help="whose proxy it is")
+    parser.add_argument("--url", default="", help="where it is described")
+    parser.add_argument("--contact", action="append", default=[], help="whom to ask (repeat)")
+    options = parser.parse_args(arguments)
+    content = publish.render(
+        model.read(options.run),
+        organization=options.organization,
+        url=options.url,
+        contact=options.contact,
+    )
+    _write(options.output, content)
     return 0
 
 
@@ -115,6 +245,11 @@ def _colour(options: argparse.Namespace) -> bool:
 _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "validate": _validate,
     "compare": _compare,
+    "gate": _gate,
+    "badge": _badge,
+    "publish": _publish,
+    "results": _results,
+    "history": _history,
 }
 
 

@@ -229,6 +229,30 @@ def _reasons(cell: Cell) -> list[str]:
     return list(dict.fromkeys(found)) or [LABELS[cell.word]]
 
 
+def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:
+    """Read result files and bench files, or the folders of runs: each run with its file.
+
+    Raises ResultFileError for a file that is bad or given twice.
+    """
+    runs: list[tuple[Path, Run]] = []
+    benches: list[Bench] = []
+    for path in paths:
+        results, bench = _results(path), _bench(path)
+        if results is None and bench is None:
+            raise ResultFileError(
+                f"{path}: holds neither {source.RESULTS} nor {figures.FIGURES}; "
+                "give the folder of a run or of a bench, or their files"
+            )
+        if results:
+            run = read(results)
+            if any(run.header.run == other.header.run for _, other in runs):
+                raise ResultFileError(f"{path}: run {run.header.run} was given twice")
+            runs.append((results, run))
+        if bench:
+            benches.append(figures.read(bench))
+    return runs, benches
+
+
 def compare(paths: Sequence[Path]) -> Comparison:
     """Read result files and bench files, or the folders of runs, and set their modes side by side.
 
@@ -236,27 +260,12 @@ def compare(paths: Sequence[Path]) -> Comparison:
     same one of the first run. Raises ResultFileError for a file that is bad or given twice, and
     where there is no conformance run among them.
     """
-    runs: list[tuple[Path, Run]] = []
-    benches: list[Bench] = []
-    for path in paths:
-        found = _results(path), _bench(path)
-        if found == (None, None):
-            raise ResultFileError(
-                f"{path}: holds neither {source.RESULTS} nor {figures.FIGURES}; "
-                "give the folder of a run or of a bench, or their files"
-            )
-        if found[0]:
-            run = read(found[0])
-            if any(run.header.run == other.header.run for _, other in runs):
-                raise ResultFileError(f"{path}: run {run.header.run} was given twice")
-            runs.append((found[0], run))
-        if found[1]:
-            benches.append(figures.read(found[1]))
+    runs, benches = load(paths)
     if not runs:
         raise ResultFileError(
             "only benches were given; give the result file of a conformance run beside them"
         )
-    return Comparison(tuple(_columns(runs)), tuple(benches))
+    return Comparison(tuple(columns(runs)), tuple(benches))
 
 
 def _results(path: Path) -> Path | None:
@@ -287,7 +296,8 @@ def _is_bench(path: Path) -> bool:
     return isinstance(first, dict) and first.get("type") == "bench"
 
 
-def _columns(runs: list[tuple[Path, Run]]) -> list[Column]:
+def columns(runs: Sequence[tuple[Path, Run]]) -> list[Column]:
+    """The modes of runs, each run with its file, with labels that tell them apart."""
     plain = [
         Column(mode, run, mode, number, path.parent)
         for number, (path, run) in enumerate(runs)

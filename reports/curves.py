@@ -108,6 +108,20 @@ def distribution(title: str, curves: Sequence[Curve], unit: str) -> Markup:
         return _svg(figure, axes, title)
 
 
+def over_time(title: str, curves: Sequence[Curve], unit: str, moments: Sequence[str]) -> Markup:
+    """A quantity, logarithmic, run by run: `points` are (place among the moments, value)."""
+    with _axes() as (figure, axes):
+        axes.set_yscale("log")
+        for curve in curves:
+            colour = _colour(curve.mode, curves)
+            xs, ys = zip(*((x, y) for x, y in curve.points if y > 0), strict=True)
+            axes.plot(xs, ys, color=colour, marker="o", markersize=4, label=curve.label)
+        step = max(1, math.ceil(len(moments) / 5))
+        axes.set_xticks(range(0, len(moments), step), moments[::step], fontsize=8)
+        axes.set_ylabel(unit, color=_SOFT)
+        return _svg(figure, axes, title)
+
+
 def _colour(mode: str, curves: Sequence[Curve]) -> str:
     """Every mode has its colour, the same in all charts; other proxies' modes take what is left."""
     others = sorted({curve.mode for curve in curves} - set(MODES))

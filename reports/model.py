@@ -108,6 +108,7 @@ class Header:
     command: tuple[str, ...]
     reproduce: str
     implementation: Mapping[str, str]
+    contact: tuple[str, ...]
     modes: tuple[str, ...]
     provider: str
     sampled: tuple[str, ...]
@@ -126,8 +127,10 @@ class Header:
             command=record.strings("command"),
             reproduce=record.text("reproduce"),
             implementation={
-                name: implementation.text(name) for name in ("name", "version", "binary", "sha256")
+                name: implementation.text(name)
+                for name in ("name", "version", "binary", "sha256", "organization", "url")
             },
+            contact=implementation.strings("contact"),
             modes=record.strings("modes"),
             provider=record.text("provider"),
             sampled=record.strings("sampled"),
