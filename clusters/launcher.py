@@ -39,13 +39,14 @@ commands:
   selftest    run the tests of the suite itself
   doctor      say what this machine can run; where it can't, why, and what to do about it
   list        list the requirements (--markdown: as CONFORMANCE.md); runs nothing
+  bench       measure what each mode costs as Services grow (bench --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
   publish     write the conformance report that an implementer publishes (YAML)
   badge       draw the verdicts as a small SVG
   results     results merge: join the shards of one run
-              these six read result files and run nothing; each has its own --help
+              the last six read result files and run nothing; each has its own --help
 
 what is tested:
   --modes MODE[,MODE]      only these modes: iptables, nftables, ipvs
@@ -62,8 +63,8 @@ what is tested:
 
 how:
   -n WORKERS               clusters side by side, each with its own control plane; {workers} here
-  --every-case             run all families and protocols of a requirement on emulated machines
-                           too; by default one there, chosen by the seed
+  --every-case             run all cases of a requirement (families, protocols, vantages) on emulated
+                           machines too; by default one there, chosen by the seed
   --seed NUMBER            repeat the random choices of an earlier run
   --keep                   stop at the first failure with its cluster alive, and say how to enter it
   --results FOLDER         where runs are written (default: results, beside this program)
@@ -87,6 +88,7 @@ examples:
   ./conform --proxy-binary ./kube-proxy --modes iptables
   ./conform selftest -k mutants
   ./conform compare results/latest
+  ./conform bench --quick
   ./conform gate --baseline released.jsonl.xz results/latest
 """
 
@@ -244,13 +246,16 @@ def main() -> int:
     )  # it served to find this module, and is nobody else's business
     arguments = sys.argv[1:]
     command = "conform"
-    if arguments and arguments[0] in {"selftest", "doctor", "list", *READERS}:
+    if arguments and arguments[0] in {"selftest", "doctor", "list", "bench", *READERS}:
         command = arguments.pop(0)
     try:
         if command in READERS:
             python = _prepare("conform") / "bin" / "python"
             # -P: a folder called reports where the user stands is not what is meant.
             os.execv(python, [str(python), "-P", "-m", "reports", command, *arguments])
+        if command == "bench":
+            python = _prepare("conform") / "bin" / "python"
+            os.execv(python, [str(python), "-P", "-m", "conformance.scale", *arguments])
         if _parse(arguments)[0].help:
             print(HELP.format(pinned=artifacts.PINNED, workers=workers()), end="")
             return 0

@@ -68,7 +68,7 @@ def supply(
     Raises:
         ArtifactError: QEMU or a kernel is missing, or a program that belongs in the image.
     """
-    needing = frozenset(mode for mode in modes if _needs_machine(implementation, mode, node))
+    needing = frozenset(mode for mode in modes if needs_machine(implementation, mode, node))
     if not needing:
         return None
     if not accelerator.program():
@@ -87,7 +87,10 @@ def supply(
     return Machines(chosen, image.build(chosen), needing)
 
 
-def _needs_machine(implementation: Implementation, mode: str, node: NodeKind) -> bool:
+def needs_machine(implementation: Implementation, mode: str, node: NodeKind = "auto") -> bool:
+    """Whether a node of that mode is to be a machine; ``auto``: whether this kernel lacks what the
+    mode needs.
+    """
     trial = implementation.modes[mode].trial
     return node == "vm" or (node == "auto" and bool(trial) and not _succeeds(tuple(trial)))
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from clusters import sandbox
 from clusters.artifacts import ArtifactError
-from clusters.implementation import ImplementationError
+from clusters.implementation import ImplementationError, load
 from clusters.netns import NetworkError
 from clusters.process import StartError
 from clusters.system import NodeError
-from clusters.vm.supply import Machines, supply
+from clusters.vm.supply import Machines, needs_machine, supply
 from fixtures import options as suite_options
 from fixtures.options import OptionError, Options
 from reports.records import ResultFileError
@@ -97,10 +97,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -109,10 +108,17 @@ def main(arguments: Sequence[str]) -> int:
     try:
         option = _parser().parse_args(arguments)
         folder = Path.cwd()
+        _sizes(option.services)
+        if option.resume:
+            from conformance.scale.journal import unfinished
+
+            unfinished((folder / option.resume).resolve())
+        option.modes = option.modes or ",".join(_modes(option))
         chosen = suite_options.read(option, folder)
         if option.located is None or not sandbox.inside():
             option.located = _locate(option, folder, chosen)
-            words = [*arguments, "--located", option.located, "--seed", str(option.seed)]
+            words = [*arguments, "--modes", option.modes, "--seed", str(option.seed)]
+            words += ["--located", option.located]
             sandbox.enter([sys.executable, "-m", "conformance.scale", *words])
         located = json.loads(option.located)
         return _bench(
@@ -136,8 +142,30 @@ def main(arguments: Sequence[str]) -> int:
         return _ERROR
 
 
+def _modes(option: argparse.Namespace) -> list[str]:
+    """The modes that can be measured, with a word about the others."""
+    chosen = load(option.implementation)
+    if option.node == "vm":
+        return list(chosen.modes)
+    lacking = [mode for mode in chosen.modes if needs_machine(chosen, mode)]
+    if lacking and not sandbox.inside():
+        print(
+            f"not in {' and '.join(lacking)} mode, which this kernel cannot run: --node vm measures"
+            " all modes in virtual machines",
+            file=sys.stderr,
+        )
+    return [mode for mode in chosen.modes if mode not in lacking]
+
+
 def _locate(option: argparse.Namespace, folder: Path, chosen: Options) -> str:
     """Find or build what is needed, out here, and say where it is."""
+    if option.node == "netns":
+        for mode in chosen.modes:
+            if needs_machine(chosen.implementation, mode):
+                raise OptionError(
+                    f"this kernel cannot run {mode} mode: --node vm measures all modes in virtual"
+                    " machines, or leave it out of --modes"
+                )
     binaries = suite_options.locate_binaries(option, folder, chosen.implementation)
     suite_options.version_of(chosen.implementation, binaries["proxy"])
     machines = supply(
@@ -249,7 +277,7 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
         "started": now.isoformat(timespec="milliseconds"),
         "suite": fingerprint.suite(_ROOT),
         "seed": chosen.seed,
-        "command": sys.argv[1 : sys.argv.index("--located")],
+        "command": ["./conform", "bench", *sys.argv[1 : sys.argv.index("--modes")]],
         "reproduce": shlex.join(words),
         "implementation": fingerprint.implementation(chosen),
         "modes": list(chosen.modes),

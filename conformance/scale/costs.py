@@ -60,8 +60,12 @@ class ToolMemory:
         while not self._end.wait(_LOOK):
             # the proxy may not have started yet, and what it has started may have ended
             with contextlib.suppress(OSError, LookupError):
-                for child in self._children(self._node.proxy.pid):
-                    self.peak = max(self.peak, peak_memory(self._node, child))
+                pid = self._node.proxy.pid
+                proxy = Path(f"/proc/{pid}/exe").readlink()
+                for child in self._children(pid):
+                    # between fork and exec it is but the proxy once more
+                    if Path(f"/proc/{child}/exe").readlink() != proxy:
+                        self.peak = max(self.peak, peak_memory(self._node, child))
 
     def _children(self, pid: int) -> Iterator[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():

@@ -128,16 +128,16 @@ def crossovers(figures: Sequence[Record], modes: Sequence[str], seed: int) -> It
 
 def _crossing(winner: str, loser: str, found: growth.Estimate, sizes: Sequence[int]) -> str:
     few, many = f"{sizes[0]:,}", f"{sizes[-1]:,}"
-    if math.isinf(found.high) and found.low == 0:
-        return f"{winner} and {loser} do not differ surely anywhere from {few} to {many} Services"
+    if math.isinf(found.high):
+        return f"it is not sure that {winner} is faster than {loser} up to {many} Services"
+    low = few if found.low == 0 else f"{found.low:,.0f}"
     if found.high == 0:
         return f"{winner} is faster than {loser} at every number from {few} to {many} Services"
-    low = "fewer" if found.low == 0 else f"{found.low:,.0f}"
-    high = f"more than {many}" if math.isinf(found.high) else f"{found.high:,.0f}"
-    about = "some" if found.value == 0 else f"about {found.value:,.0f}"
-    if math.isinf(found.value):
-        return f"{winner} is not surely faster than {loser} up to {many} Services"
-    return f"{winner} is faster than {loser} from {about} Services on (95 % CI {low} to {high})"
+    about = few if found.value == 0 else f"about {found.value:,.0f}"
+    return (
+        f"{winner} is faster than {loser} from {about} Services on"
+        f" (95 % CI {low} to {found.high:,.0f})"
+    )
 
 
 def _growth(line: growth.Line, unit: str) -> str:
@@ -146,7 +146,8 @@ def _growth(line: growth.Line, unit: str) -> str:
     if line.law == "linear":
         return f"grows by {_number(value)} {unit} per 1,000 Services ({told})"
     sign = "+" if value >= 0 else ""
-    return f"does not grow noticeably ({sign}{_number(value)} {unit} per 1,000 Services, {told})"
+    words = "does not grow" if line.flat else "is not surely seen to grow"
+    return f"{words} ({sign}{_number(value)} {unit} per 1,000 Services, {told})"
 
 
 def _subject(name: str, target: str | None) -> str:

@@ -41,6 +41,8 @@ class Line(NamedTuple):
     law: str
     intercept: float
     slope: Estimate
+    flat: bool
+    """Whether even the upper bound of the slope makes no noticeable growth."""
 
 
 def ratio(first: Sequence[float], second: Sequence[float], seed: int) -> Estimate:
@@ -98,9 +100,9 @@ def line(sizes: Sequence[int], series: Sequence[Sequence[float]], seed: int) -> 
     estimate = Estimate(float(weights @ medians), float(found.low), float(found.high))
     intercept = float(medians.mean() - estimate.value * np.mean(sizes))
     smallest = int(np.argmin(sizes))
-    growth = estimate.value * (max(sizes) - min(sizes))
-    linear = estimate.low > 0 and growth > NOTICEABLE * abs(medians[smallest])
-    return Line("linear" if linear else "constant", intercept, estimate)
+    much = NOTICEABLE * abs(medians[smallest]) / (max(sizes) - min(sizes))
+    linear = estimate.low > 0 and estimate.value > much
+    return Line("linear" if linear else "constant", intercept, estimate, flat=estimate.high <= much)
 
 
 def crossover(
