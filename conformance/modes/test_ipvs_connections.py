@@ -104,7 +104,7 @@ def test_removed_endpoint_of_datagrams_is_deleted(
 )
 def test_drained_endpoint_comes_back(service: Services, client: Client, world: World) -> None:
     """The real server of an endpoint that is added again while it is drained gets weight 1 and new
-    connections, and those that it has go on.
+    connections.
     """
     web = service(endpoints=3)
     every = web.wanted.slices[0].endpoints
@@ -116,8 +116,8 @@ def test_drained_endpoint_comes_back(service: Services, client: Client, world: W
     assert weights(world, web) == {drained: 1, kept: 1, idle: 1}
     sample = client.connect_many(*web.frontend, 30)
     assert set(sample.counts) == web.endpoints, sample.counts
-    later = flows.exchange()
-    assert not flows.broken(later), later
+    # Nothing is said of the connections that it has: kube-proxy deletes the real server and makes
+    # it anew, and a kernel that looks in between, after a tick, ends them (expire_nodest_conn).
 
 
 @requirement(

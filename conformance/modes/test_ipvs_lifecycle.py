@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from kubernetes.client import CoreV1Api
 
 from clusters.addresses import Family
 from clusters.inspection.ipvs import Timeouts
@@ -22,7 +21,6 @@ from fixtures.world import World
 _SOURCE = "kubernetes: pkg/proxy/ipvs"
 _CONFIGURATION = "docs: kube-proxy Configuration (v1alpha1), KubeProxyIPVSConfiguration"
 _PATIENCE = 60.0  # seconds: what happens within one or two must have happened by then
-_SOON = 5.0  # seconds: what is sent before something else, and must not come much later
 _DEPRECATION = "KEP-5495; docs: Virtual IPs and service proxies, IPVS proxy mode"
 _HELPER = "/proc/sys/kernel/modprobe"
 _SYSCTLS = {
@@ -145,30 +143,6 @@ def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
     """kube-proxy works in IPVS mode, and says in its log that the mode is deprecated."""
     log = world.node.proxy.log_since(0).splitlines()
     assert [line for line in log if "ipvs" in line and "deprecated" in line], log[:20]
-
-
-@requirement(
-    "life-ipvs-deprecated-event",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=f"{_DEPRECATION}; kubernetes: cmd/kube-proxy/app/server_linux.go, createProxier",
-)
-def test_event_tells_that_the_mode_is_deprecated(bare_node: NodeUnderTest, world: World) -> None:
-    """As it starts in IPVS mode, kube-proxy posts a warning about the Node, an Event with the
-    reason IPVSDeprecation.
-    """
-    core = CoreV1Api(world.cluster.api.client)
-
-    def events(reason: str) -> dict[str | None, tuple[str | None, str | None]]:
-        about = f"reason={reason},involvedObject.name={bare_node.name}"
-        items = core.list_namespaced_event("default", field_selector=about).items
-        return {each.metadata.uid: (each.type, each.involved_object.kind) for each in items}
-
-    before = events("Starting")
-    bare_node.proxy.start()
-    await_that(lambda: events("Starting").keys() > before.keys(), "an Event that it starts")
-    await_that(lambda: bool(events("IPVSDeprecation")), "an Event that warns", _SOON)
-    assert set(events("IPVSDeprecation").values()) == {("Warning", "Node")}
 
 
 @requirement(
