@@ -41,7 +41,7 @@ _MEMORY = 1024  # MiB: rules and objects of thousands of Services, beside what t
 _BOOT_TIMEOUT = 120.0
 _CONNECT_TIMEOUT = 20.0
 _CALL_TIMEOUT = 120.0  # seconds for one call: longer than anything that is run to its end
-_LOOKS = 0.25  # seconds for which a program that runs is taken to go on running
+_LOOKS = 1.0  # seconds for which a program that runs is taken to go on running
 _LOG = "/dev/virtio-ports/log"
 
 _FAST = (
