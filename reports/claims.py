@@ -222,6 +222,22 @@ def _bound(check: Mapping[str, Any], bench: Bench) -> Finding | None:
     return None
 
 
+def _below(check: Mapping[str, Any], bench: Bench) -> Finding | None:
+    """Whether one figure's median is less than another's, at the most Services."""
+    (mode,) = check["modes"]
+    for size in reversed(bench.sizes):
+        found = [bench.figure(check["figure"], mode, size, t) for t in (None, "random")]
+        one = next((figure for figure in found if figure), None)
+        other = bench.figure(check["below"], mode, size, "random")
+        if one is None or other is None or one.p50 is None or other.p50 is None:
+            continue
+        return (HOLDS if one.p50 < other.p50 else FAILS), (
+            f"{mode} at {size:,} Services: {check['figure']} {quantity(one.p50, one.unit)},"
+            f" {check['below']} {quantity(other.p50, other.unit)}"
+        )
+    return None
+
+
 def _alike(check: Mapping[str, Any], bench: Bench) -> Finding | None:
     """Whether two modes differ by less than what matters, wherever there are few Services."""
     told = []
@@ -250,6 +266,7 @@ def _convert(value: float, unit: str, wanted: str) -> float:
 
 _JUDGES: Final[Mapping[str, Callable[[Mapping[str, Any], Bench], Finding | None]]] = {
     "law": _law,
+    "below": _below,
     "ratio_below": _ratio,
     "at_least": _bound,
     "at_most": _bound,

@@ -201,7 +201,11 @@ class Comparison:
             if kind:
                 kinds.setdefault(kind, []).append((column, cell))
         for kind, members in kinds.items():
-            reasons = dict.fromkeys(reason for _, cell in members for reason in _reasons(cell))
+            told = [cell for _, cell in members]
+            if kind == NEWLY_PASSING:  # what was wrong is said where it was
+                earlier = [self.before(column) for column, _ in members]
+                told = [column.cell(requirement.id) for column in earlier if column]
+            reasons = dict.fromkeys(reason for cell in told for reason in _reasons(cell))
             yield Difference(kind, requirement, tuple(c for c, _ in members), tuple(reasons))
 
 

@@ -76,6 +76,9 @@ def growth(title: str, curves: Sequence[Curve], unit: str) -> Markup:
                 markersize=5,
                 label=curve.label,
             )
+        values = [y for curve in curves for _, y in curve.points]
+        values += [y for curve in curves for band in curve.bands for y in band]
+        axes.set_ylim(min(values) / 1.6, max(values) * 1.6)
         axes.set_xlabel("Services", color=_SOFT)
         axes.set_ylabel(unit, color=_SOFT)
         return _svg(figure, axes, title)

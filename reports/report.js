@@ -40,7 +40,7 @@
     const target = location.hash && $(decodeURIComponent(location.hash.slice(1)));
     if (target && target.tagName === "DETAILS") {
       target.hidden = false;
-      target.closest("section.area").hidden = false;
+      target.closest("section").hidden = false;
       target.open = true;
       target.scrollIntoView();
     }
