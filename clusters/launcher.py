@@ -63,8 +63,8 @@ what is tested:
 
 how:
   -n WORKERS               clusters side by side, each with its own control plane; {workers} here
-  --every-case             run all cases of a requirement (families, protocols, vantages) on emulated
-                           machines too; by default one there, chosen by the seed
+  --every-case             run all cases of a requirement (families, protocols, vantages) on
+                           emulated machines too; by default one there, chosen by the seed
   --seed NUMBER            repeat the random choices of an earlier run
   --keep                   stop at the first failure with its cluster alive, and say how to enter it
   --results FOLDER         where runs are written (default: results, beside this program)

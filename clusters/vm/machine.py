@@ -31,7 +31,7 @@ from clusters.vm import accelerator
 from clusters.vm.image import INSTALLED, with_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from clusters.vm.kernel import Kernel
     from clusters.wires import Link
@@ -140,11 +140,9 @@ class Machine:
         timeout: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
         """See System."""
-        remote = self.remote
-        done = remote.modules.subprocess.run(
-            tuple(argv), input=input or "", capture_output=True, text=True, timeout=timeout
+        result = subprocess.CompletedProcess(
+            list(argv), *self.agent("run")(tuple(argv), input or "", timeout)
         )
-        result = subprocess.CompletedProcess(list(argv), done.returncode, done.stdout, done.stderr)
         if check:
             result.check_returncode()
         return result
@@ -191,7 +189,16 @@ class Machine:
         if connection is None or connection.closed:
             self.check()
             connection = self._here.connection = self._connect()
+            self._here.functions = {}
         return connection
+
+    def agent(self, name: str) -> Callable[..., Any]:
+        """The agent's function of that name, which was looked up once."""
+        remote = self.remote
+        functions: dict[str, Callable[..., Any]] = self._here.functions
+        if name not in functions:
+            functions[name] = getattr(remote.modules["__main__"], name)
+        return functions[name]
 
     def _connect(self) -> Any:
         try:
@@ -327,9 +334,7 @@ class RemoteProcess:
     def _look(self) -> int | None:
         if self._exit_code is None:
             self._looked = time.monotonic()
-            pid, status = self._machine.remote.modules.os.waitpid(self._pid, os.WNOHANG)
-            if pid:
-                self._exit_code = os.waitstatus_to_exitcode(status)
+            self._exit_code = self._machine.agent("ended")(self._pid)
         return self._exit_code
 
     def _signal(self, number: int) -> None:
