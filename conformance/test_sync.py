@@ -166,7 +166,7 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
             for name, write, served in (("deleted", delete, False), ("created", create, True)):
                 note(f"Service {name}", clients, time_changes(Change(write, seen(served=served))))
                 if world.node.proxy.stepwise:  # what was seen may be undone before it is done
-                    service.settle()
+                    service.settle(removed=True)
 
 
 @requirement("sync-coalesce-final", level=CORE, reference="pkg/proxy: change trackers")

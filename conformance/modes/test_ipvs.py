@@ -76,7 +76,7 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
     ingress = [{"ip": str(proxied), "ipMode": "Proxy"}, {"ip": str(virtual), "ipMode": "VIP"}]
     status = {"status": {"loadBalancer": {"ingress": ingress}}}
     service.api.patch("services", web.name, status, web.namespace, subresource="status")
-    service.settle(families=[family])
+    service.settle()
     assert {proxied, virtual} & bound(world.node) == {virtual}
     found = servers_at(world.node, {proxied, virtual})
     assert {address for _, address, _ in found} == {str(virtual)}, found

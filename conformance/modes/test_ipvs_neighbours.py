@@ -88,7 +88,7 @@ def test_virtual_servers_of_others_are_deleted(
     change, where no excludeCIDRs are configured.
     """
     foreign.add(_OTHERS[index(family)][1])
-    service.settle(families=[family])
+    service.settle(removed=True)
     assert foreign.left() == set()
 
 
@@ -112,7 +112,7 @@ def test_virtual_servers_in_excluded_networks_stay(
     """
     kept = {_KEPT[index(family)][1], _KEPT[index(family)][200]}
     foreign.add(*kept, _OTHERS[index(family)][1])
-    service.settle(families=[family])
+    service.settle(removed=True)
     assert foreign.left() == kept
 
 
@@ -136,16 +136,16 @@ def test_each_family_clears_away_its_own_alone(
     """
     mine, other = (_OTHERS[each][1] for each in (index(family), 1 - index(family)))
     web = service(1)  # what earlier tests have left behind goes with it, in both families
-    service.settle()
-    service.settle(families=[family])  # by then the other family has nothing more to do
+    service.settle(families=FAMILIES, removed=True)
+    service.settle()  # by then the other family has nothing more to do
     foreign.add(mine, other)
     for address in (mine, other):
         world.node.run(["ip", "address", "add", str(address), "dev", DUMMY])
     web.set_endpoints([service.endpoint("pod")])
-    service.settle(families=[family])
+    service.settle(removed=True)
     assert foreign.left() == {other}
     assert {mine, other} & bound(world.node) == {other}
-    service.settle()
+    service.settle(families=FAMILIES, removed=True)
     assert foreign.left() == set()
     assert not {mine, other} & bound(world.node)
 
