@@ -20,7 +20,6 @@ from clusters.wires import WireError
 from conformance.scale.costs import cpu_seconds
 from conformance.scale.measured import Measured, own_word
 from conformance.scale.population import PORT, TARGET, entries, pod, service_object
-from conformance.scale.sites import UnmeasurableError
 from fixtures.latency import LIMIT, Change, OwnWord, time_changes, trigger_time
 from fixtures.probes import SocketAddress
 
@@ -184,9 +183,9 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
     taken: dict[str, list[Replacement]] = {}
     has: dict[Site, list[IPAddress]] = {}
     for site in sites:
+        site.rolling.remove()  # where an earlier try has left one
         site.rolling.grow(1, ROLLING)
         has[site] = site.rolling.targets[0].endpoints(ROLLING)
-        write_endpoints(site, site.rolling.targets[0], has[site])
         _wait(site, partial(_reaches_only, site, has[site]))
     notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
     for turn in range(repetitions):
@@ -198,6 +197,7 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
             taken.setdefault(str(site.mode), []).append(replacement)
     found = []
     for site in sites:
+        site.rolling.remove()
         mode, own = str(site.mode), own_word(notes[site][0])
         mine = taken[mode]
         spent = (cpu_seconds(site.node) - notes[site][1]) / repetitions
@@ -264,7 +264,7 @@ def _replace(
             if writing.done():
                 writing.result()
             if time.monotonic() - begin > LIMIT:
-                raise UnmeasurableError(site.mode, _LATE)
+                raise site.unmeasurable(_LATE)
             time.sleep(max(0.0, begin + len(times) * _BURST / RATE - time.monotonic()))
     elapsed = time.monotonic() - begin
     arrivals = np.concatenate(times)
@@ -293,7 +293,7 @@ def timed(site: Site, change: Change) -> float:
     looks = [partial(_sure, look) for look in change.in_force]
     (interval,) = time_changes(Change(change.write, looks))
     if math.isinf(interval.high):
-        raise UnmeasurableError(site.mode, _LATE)
+        raise site.unmeasurable(_LATE)
     return interval.high
 
 
@@ -331,7 +331,7 @@ def _wait(site: Site, holds: Callable[[], bool]) -> None:
     start = time.monotonic()
     while not _sure(holds):
         if time.monotonic() - start > LIMIT:
-            raise UnmeasurableError(site.mode, _LATE)
+            raise site.unmeasurable(_LATE)
         site.lab.wait(REST)
 
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from urllib3.exceptions import HTTPError
+
 from clusters import sandbox
 from clusters.artifacts import ArtifactError
 from clusters.implementation import ImplementationError, load
@@ -21,6 +23,7 @@ from clusters.netns import NetworkError
 from clusters.process import StartError
 from clusters.system import NodeError
 from clusters.vm.supply import Machines, needs_machine, supply
+from clusters.wires import WireError
 from fixtures import options as suite_options
 from fixtures.options import OptionError, Options
 from reports.records import ResultFileError
@@ -137,8 +140,16 @@ def main(arguments: Sequence[str]) -> int:
         StartError,
         NetworkError,
         NodeError,
+        WireError,
     ) as problem:
         print(f"error: {problem}", file=sys.stderr)
+        return _ERROR
+    except HTTPError as problem:
+        print(
+            f"error: the API server does not answer ({problem}); this machine is too busy: the same"
+            " command goes on where this one was",
+            file=sys.stderr,
+        )
         return _ERROR
 
 

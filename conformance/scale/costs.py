@@ -74,18 +74,22 @@ class ToolMemory:
 
 
 def rules(text: str) -> int:
-    """How many rules and map elements a listing of a mode's own tools holds: the lines of
-    iptables-save, ipset save and ipvsadm that add something, and of ``nft list ruleset`` those in
-    chains and in elements.
+    """How many rules and elements a listing of a mode's own tools holds: the lines of
+    iptables-save, ipset save and ipvsadm that add something; of ``nft list ruleset`` the lines in
+    chains, and the elements of maps and sets.
     """
-    return sum(1 for row in text.splitlines() if _is_rule(row))
+    blocks: list[str] = _ELEMENTS.findall(text)
+    elements = sum(block.count(",") + 1 for block in blocks)
+    rest = _ELEMENTS.sub("", text)
+    return elements + sum(1 for row in rest.splitlines() if _is_rule(row))
 
 
+_ELEMENTS: Final = re.compile(r"\telements = \{(.*?)\}", re.DOTALL)
 _ADDS: Final = re.compile(
     r"(\[[\d:]+\] )?-A |add |(TCP|UDP|SCTP) +[\d\[]|  -> +[\d\[]"  # the last two: ipvsadm -Ln
 )
 _FRAME: Final = re.compile(  # of nft: what is neither a rule nor an element
-    r"\t*(table |chain |map |set |type |typeof |flags |comment |elements = \{ *$|}|#|$)"
+    r"\t*(table |chain |map |set |type |typeof |flags |comment |}|#|$)"
 )
 
 

@@ -103,6 +103,13 @@ class Population:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def remove(self) -> None:
+        """Have none."""
+        for resource in ("services", "endpointslices"):
+            names = [t.name if resource == "services" else t.slice_name for t in self.targets]
+            self._api.delete_all((resource, name, "default") for name in names)
+        self.targets = []
+
     def grow(self, size: int, endpoints: int = ENDPOINTS) -> None:
         """Have ``size`` Services, made in pieces; those that are there already stay.
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from clusters.progress import duration
-from conformance.scale import derive, machine, starts
+from conformance.scale import machine, starts
 from conformance.scale.plan import CONFIGURATIONS, SAME
 from conformance.scale.sites import UnmeasurableError
 
@@ -62,6 +62,8 @@ class Runner:
 
     def derive(self) -> None:
         """Write down what follows from the figures."""
+        from conformance.scale import derive  # scipy takes seconds to load
+
         figures, modes = self._journal.figures, list(self._sites.all_modes)
         for records in (derive.ratios, derive.fits, derive.crossovers):
             for record in records(figures, modes, self._seed):

@@ -34,6 +34,7 @@ SHORT_PERIOD: Final = "10ms"
 """minSyncPeriod of all modes in the series "same-period": short enough to show the proxy itself."""
 
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
+_LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 3  # times that a proxy may fail to program before it is given up
 
 
@@ -126,6 +127,14 @@ class Site:
                 self.mode,
                 f"the Services are not in force, {word}: {_complaint(proxy.log_since(log))}",
             )
+
+    def unmeasurable(self, reason: str, log: int | None = None) -> UnmeasurableError:
+        """The error that says so, with what the proxy last complained about, if anything: in the
+        last of its log, or since the byte ``log`` of it.
+        """
+        begin = max(0, self.proxy.log_position() - _LOG) if log is None else log
+        said = _complaint(self.proxy.log_since(begin))
+        return UnmeasurableError(self.mode, f"{reason}; the proxy's log: {said}")
 
     def positions(self) -> dict[str, Target]:
         """The first, the middle and the last Service, in the order of the proxy's rules where it
