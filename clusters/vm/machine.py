@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,10 +23,11 @@ from rpyc.core.stream import SocketStream
 
 from clusters import netns
 from clusters.inspection.machine import host as inspect_host
-from clusters.process import POLL, Daemon, LocalProcess, StartError
+from clusters.process import Daemon, LocalProcess, StartError
 from clusters.system import NodeError
 from clusters.vm import accelerator
 from clusters.vm.image import INSTALLED, with_programs
+from clusters.vm.process import RemoteProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +40,6 @@ _MEMORY = 1024  # MiB: rules and objects of thousands of Services, beside what t
 _BOOT_TIMEOUT = 120.0
 _CONNECT_TIMEOUT = 20.0
 _CALL_TIMEOUT = 120.0  # seconds for one call: longer than anything that is run to its end
-_LOOKS = 1.0  # seconds for which a program that runs is taken to go on running
-_LOG = "/dev/virtio-ports/log"
 
 _FAST = (
     # QEMU translates a program anew at every address: at a fixed one it starts five times faster
@@ -276,71 +273,6 @@ class Machine:
             f"{self.name} has ended ({self._qemu!r}); the end of its console:\n"
             f"{self._qemu.last_lines()}"
         )
-
-
-class RemoteProcess:
-    """A program in a machine, in a process group of its own, which prints into the machine's
-    log.
-    """
-
-    def __init__(
-        self, machine: Machine, argv: Sequence[str], environment: Mapping[str, str]
-    ) -> None:
-        self._machine = machine
-        self._looked = 0.0
-        self._exit_code: int | None = None
-        remote = machine.remote
-        system = remote.modules.os
-        self._pid: int = system.posix_spawnp(
-            argv[0],
-            tuple(argv),
-            remote.builtins.dict(system.environ, **environment),
-            file_actions=(
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, _LOG, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ),
-            setsid=True,
-        )
-
-    @property
-    def pid(self) -> int:
-        """See Process."""
-        return self._pid
-
-    def poll(self) -> int | None:
-        """See Process; what ran a moment ago is taken to run still."""
-        if self._exit_code is None and time.monotonic() - self._looked > _LOOKS:
-            self._look()
-        return self._exit_code
-
-    def wait(self, timeout: float | None = None) -> int:
-        """See Process."""
-        start = time.monotonic()
-        while (code := self._look()) is None:
-            if timeout is not None and time.monotonic() - start > timeout:
-                raise subprocess.TimeoutExpired(str(self._pid), timeout)
-            time.sleep(POLL)
-        return code
-
-    def terminate(self) -> None:
-        """See Process."""
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """See Process."""
-        self._signal(signal.SIGKILL)
-
-    def _look(self) -> int | None:
-        if self._exit_code is None:
-            self._looked = time.monotonic()
-            self._exit_code = self._machine.agent("ended")(self._pid)
-        return self._exit_code
-
-    def _signal(self, number: int) -> None:
-        """Send a signal to the group: to its first process too where the others are to end."""
-        if self._look() is None:
-            self._machine.remote.modules.os.killpg(self._pid, int(number))
 
 
 def _tap(link: Link) -> int:
