@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -41,20 +42,28 @@ class Browser:
         program = shutil.which("chromium") or shutil.which("chromium-browser")
         if program is None:
             raise BrowserError("there is no chromium; ./conform selftest installs it")
-        read_end, self._send = os.pipe()
-        self._receive, write_end = os.pipe()
+        commands, self._send = os.pipe()
+        self._receive, answers = os.pipe()
+
+        def descriptors() -> None:
+            # chromium reads commands from descriptor 3 and writes to descriptor 4; by way of
+            # others, because either end may have the other's number
+            ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
+            for end, wanted in zip(ends, (3, 4), strict=True):
+                os.dup2(end, wanted)
+
         self._process = subprocess.Popen(
-            # chromium reads commands from descriptor 3 and writes to descriptor 4
-            ["sh", "-c", f'exec "$@" 3<&{read_end} 4>&{write_end}', "sh", program, *_FLAGS,
-             f"--user-data-dir={home}"],
-            pass_fds=(read_end, write_end),
+            [program, *_FLAGS, f"--user-data-dir={home}"],
+            preexec_fn=descriptors,  # noqa: PLW1509  there are no threads here
+            pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": str(home)},
-        )  # fmt: skip
-        os.close(read_end)
-        os.close(write_end)
+        )
+        os.close(commands)
+        os.close(answers)
         self._buffer = b""
+        self._loaded = False
         self._number = 0
         self.complaints: list[str] = []
         """What the page has logged as an error, and what it wanted to load from elsewhere."""
@@ -106,6 +115,8 @@ class Browser:
     def _note(self, event: dict[str, Any]) -> None:
         about = event.get("params", {})
         match event.get("method"):
+            case "Page.loadEventFired":
+                self._loaded = True
             case "Runtime.exceptionThrown":
                 self.complaints.append(str(about["exceptionDetails"]))
             case "Log.entryAdded" if about["entry"]["level"] in ("error", "warning"):
@@ -124,10 +135,10 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self("Emulation.setEmulatedMedia", media=media, features=[scheme])
+        self._loaded = False
         self("Page.navigate", url=page.absolute().as_uri())
-        loaded = "new Promise(done => document.readyState == 'complete' ? done() : onload = done)"
-        for _ in range(2):  # the first may still be answered by the page before
-            self("Runtime.evaluate", expression=loaded, awaitPromise=True)
+        while not self._loaded:
+            self._note(self._next())
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page. Raises BrowserError where it throws."""
