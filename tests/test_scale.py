@@ -15,7 +15,7 @@ from conformance.scale import costs, journal, machine, plan
 from conformance.scale.journal import Journal
 from conformance.scale.measured import Measured
 from reports import figures
-from reports.figures import FIGURES, ResultFileError
+from reports.figures import FIGURES, Bench, Figure, ResultFileError
 from tests import sample_bench as sample
 from tests.conftest import ROOT, outside
 
@@ -221,57 +221,58 @@ SMALL = (
 )
 
 
-def test_a_small_bench_from_beginning_to_end(tmp_path: Path) -> None:
-    done = bench("--quick", *SMALL, f"--results={tmp_path}")
-    assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.iterdir()
-    found = figures.read(folder)
-    figures.validate(folder)
-    assert found.sizes == (1, 20)
-    for size in found.sizes:
-        for mode in found.modes:
-            packet = found.figure("first-packet", mode, size, "random")
-            floor = found.figure("floor", None, size)
-            open_one = found.figure("established-packet", mode, size)
-            assert packet is not None
-            assert floor is not None
-            assert open_one is not None
-            assert 0 < (floor.p50 or 0) < (open_one.p50 or 0) < (packet.p50 or 0)
-            change = found.figure("sync-endpoint-add", mode, size)
-            assert change is not None
-            assert change.own["sync_proxy_rules_count"] >= 4
-            sync = found.figure("full-sync", mode, size)
-            assert sync is not None
-            assert 0 < (sync.p50 or 0) < 30
-    rules = [found.figure("rules", "iptables", size) for size in found.sizes]
-    assert rules[0] is not None
-    assert rules[1] is not None
-    assert (rules[1].p50 or 0) - (
-        rules[0].p50 or 0
-    ) == 19 * 9  # rules of a Service of two endpoints
-    assert "first packet to random Services" in done.stdout
-
-
-def test_a_bench_that_was_interrupted_goes_on(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "conformance.scale", "--quick", *SMALL, f"--results={tmp_path}"]
+def test_a_small_bench_is_interrupted_and_goes_on_to_its_end(tmp_path: Path) -> None:
+    options = ["--quick", *SMALL, f"--results={tmp_path}"]
     started = subprocess.Popen(
-        argv, cwd=ROOT, env=outside(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "conformance.scale", *options],
+        cwd=ROOT,
+        env=outside(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 300
-    while not (measured := _figures(tmp_path)) and time.monotonic() < deadline:
+    while not _figures(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     started.send_signal(signal.SIGTERM)  # which the sandbox passes on as Ctrl-C
     _, said = started.communicate(timeout=200)
-    assert started.returncode == 2
+    assert started.returncode == 2, said
     assert "the same command goes on" in said
     measured = _figures(tmp_path)
-    done = bench("--quick", *SMALL, f"--results={tmp_path}")
+    done = bench(*options)
     assert done.returncode == 0, done.stderr
     assert "going on with" in done.stderr
     (folder,) = tmp_path.iterdir()
-    kept = [json.loads(line) for line in (folder / FIGURES).read_text().splitlines()]
+    kept = _figures(tmp_path)
     assert all(figure in kept for figure in measured)
-    assert figures.read(folder).footer.figures > len(measured)
+    assert len(kept) > len(measured)
+    figures.validate(folder)
+    check(figures.read(folder))
+    assert "first packet to random Services" in done.stdout
+
+
+def check(found: Bench) -> None:
+    """Whether a small bench has found what cannot be otherwise."""
+    assert found.sizes == (1, 20)
+
+    def at(name: str, mode: str | None, size: int, target: str | None = None) -> Figure:
+        figure = found.figure(name, mode, size, target)
+        assert figure is not None, (name, mode, size, target)
+        return figure
+
+    def middle(*wanted: Any) -> float:
+        return at(*wanted).p50 or 0.0
+
+    for size in found.sizes:
+        for mode in found.modes:
+            packet = middle("first-packet", mode, size, "random")
+            open_one = middle("established-packet", mode, size)
+            assert 0 < middle("floor", None, size) < open_one < packet
+            assert at("sync-endpoint-add", mode, size).own["sync_proxy_rules_count"] >= 4
+            assert middle("full-sync", mode, size) > 0
+            assert 0 < middle("peak-memory", mode, size, "proxy") < 1000
+    # each has two endpoints: a rule that names it, three that choose, four that lead to endpoints
+    assert middle("rules", "iptables", 20) - middle("rules", "iptables", 1) == 19 * 8
 
 
 def _figures(results: Path) -> list[dict[str, Any]]:

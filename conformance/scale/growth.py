@@ -65,7 +65,7 @@ def ratio(first: Sequence[float], second: Sequence[float], seed: int) -> Estimat
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        random_state=np.random.default_rng(seed),
     ).confidence_interval
     return Estimate(
         float(np.median(first) / np.median(second)), float(found.low), float(found.high)
@@ -94,7 +94,7 @@ def line(sizes: Sequence[int], series: Sequence[Sequence[float]], seed: int) -> 
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        random_state=np.random.default_rng(seed),
     ).confidence_interval
     medians = np.array([np.median(each) for each in values])
     estimate = Estimate(float(weights @ medians), float(found.low), float(found.high))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from conformance.scale.plan import Task
     from conformance.scale.sites import Site, Sites
 
+_TRIES: Final = 2  # of a task in which a change did not show in time: the machine may be busy
 _PER_SERVICE: Final = 0.01  # seconds that making one takes for each mode, roughly
 
 
@@ -72,15 +73,20 @@ class Runner:
     def _do(self, task: Task) -> None:
         if task.services != self._size:
             self._grow(task)
+        tries = 0
         while self._able(task):
             self._sites.take_part(self._able(task))
+            tries += 1
             try:
                 if not task.starts:
                     self._have_running(task.series)
                 self._say(task, task.title)
                 measured, state = self._measure(task)
             except UnmeasurableError as problem:
-                self._give_up(task, problem)
+                self._running = {}  # start anew
+                if task.starts or tries == _TRIES:
+                    self._give_up(task, problem)
+                    tries = 0
                 continue
             for each in measured:
                 self._journal.add(

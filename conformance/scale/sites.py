@@ -35,7 +35,7 @@ SHORT_PERIOD: Final = "10ms"
 
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
-_FAILURES: Final = 3  # times that a proxy may fail to program before it is given up
+_FAILURES: Final = 2  # times that a proxy fails to program before it is given up
 
 
 class UnmeasurableError(Exception):
@@ -116,17 +116,11 @@ class Site:
         return bool(self.client.connect_to_each(sockets).is_answered.all())
 
     def _check(self, late: bool, log: int, patience: float) -> None:
-        proxy = self.proxy
-        if not proxy.running:
-            raise UnmeasurableError(
-                self.mode, f"the proxy has ended: {_complaint(proxy.log_since(log))}"
-            )
-        if late or failures(proxy) >= _FAILURES:
+        if not self.proxy.running:
+            raise self.unmeasurable("the proxy has ended", log)
+        if late or failures(self.proxy) >= _FAILURES:
             word = f"after {patience:.0f} s" if late else "it fails again and again"
-            raise UnmeasurableError(
-                self.mode,
-                f"the Services are not in force, {word}: {_complaint(proxy.log_since(log))}",
-            )
+            raise self.unmeasurable(f"the Services are not in force, {word}", log)
 
     def unmeasurable(self, reason: str, log: int | None = None) -> UnmeasurableError:
         """The error that says so, with what the proxy last complained about, if anything: in the
@@ -168,9 +162,13 @@ def failures(proxy: Proxy) -> float:
 
 
 def _complaint(log: str) -> str:
-    """The last line of a log that speaks of an error, without klog's prefix."""
-    lines = [line for line in log.splitlines() if re.search(r"(?i)error|fail|too long", line)]
-    said = (lines or log.splitlines() or ["its log is empty"])[-1]
+    """The last line of a log that speaks of an error, without klog's prefix.
+
+    (That nft finds no table is what kube-proxy says at every first start.)
+    """
+    lines = [line for line in log.splitlines() if "No such file or directory" not in line]
+    errors = [line for line in lines if re.search(r"(?i)error|fail|too long", line)]
+    said = (errors or lines or ["(empty)"])[-1].strip()
     return re.sub(r"^[EWIF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] ", "", said)[:300]
 
 
