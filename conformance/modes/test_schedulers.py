@@ -120,7 +120,7 @@ def keep_sockets(service: Services, world: World, judge: Judge) -> None:
     endpoint is removed.
     """
     web = service(endpoints=4, ports=[Port(protocol="UDP")])
-    with short_memory(world.node) as forget:
+    with short_memory(world.node, web) as forget:
         clients = clients_of(world, "UDP")
         first = [client.connect_many(*frontend(web, client.family), _PORTS) for client in clients]
         assert all(sample.is_answered.all() for sample in first), first
@@ -151,17 +151,20 @@ def keep_sockets(service: Services, world: World, judge: Judge) -> None:
 
 
 @contextlib.contextmanager
-def short_memory(node: NodeUnderTest) -> Iterator[Callable[[], None]]:
-    """Have IPVS forget idle UDP flows after a second; what is given waits until it has."""
+def short_memory(node: NodeUnderTest, web: Service) -> Iterator[Callable[[], None]]:
+    """Have IPVS forget idle UDP flows after a second; what is given waits until it has forgotten
+    those of a Service. (Older ones keep the time that they were given.)
+    """
     ipvs = node.host.ipvs
     seconds = ipvs.timeouts.udp
+    own = {(str(web.cluster_ip_of(family)), web.port) for family in FAMILIES}
 
     def forget() -> None:
         deadline = time.monotonic() + _FORGOTTEN
-        while left := [each for each in ipvs.connections if each.protocol == "UDP"]:
+        while left := [each for each in ipvs.connections if each.virtual in own]:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"IPVS still knows {len(left)} flows, {left[0]} say")
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     node.run(["ipvsadm", "--set", "0", "0", "1"])  # 0 leaves those of TCP as they are
     try:
