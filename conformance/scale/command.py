@@ -269,6 +269,8 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
     from conformance.scale import plan as plans
     from fixtures import fingerprint
 
+    emulated = bool(chosen.machines and chosen.machines.emulated)
+    periods = plans.periods(emulated=emulated)
     now = datetime.now(UTC)
     words = ["./conform", "bench", "--modes", ",".join(chosen.modes), "--seed", str(chosen.seed)]
     if option.plan != "default":
@@ -293,13 +295,13 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
         "implementation": fingerprint.implementation(chosen),
         "modes": list(chosen.modes),
         "machine": machine.description(node),
-        "emulated": bool(chosen.machines and chosen.machines.emulated),
+        "emulated": emulated,
         "plan": {
             "name": plan.name,
             "sizes": list(plan.sizes),
             "probes": plan.probes,
             "repetitions": plan.repetitions,
             "endpoints": population.ENDPOINTS,
-            **{f"minSyncPeriod {series}": period for series, period in plans.PERIODS.items()},
+            **{f"minSyncPeriod {series}": period for series, period in periods.items()},
         },
     }

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from conformance.scale import changes, churn, lookups, starts
-from conformance.scale.sites import SHORT_PERIOD
+from conformance.scale.sites import EMULATED_PERIOD, SHORT_PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,11 +26,13 @@ CONFIGURATIONS: Final[Mapping[str, Mapping[str, Any] | None]] = {
 }
 """What differs in the proxy's configuration, by series."""
 
-PERIODS: Final = {
-    SAME: SHORT_PERIOD,
-    DEFAULTS: "kube-proxy's own: 1 s in iptables and nftables mode, none in ipvs mode",
-}
-"""minSyncPeriod, by series."""
+
+def periods(*, emulated: bool) -> dict[str, str]:
+    """minSyncPeriod, by series."""
+    return {
+        SAME: EMULATED_PERIOD if emulated else SHORT_PERIOD,
+        DEFAULTS: "kube-proxy's own: 1 s in iptables and nftables mode, none in ipvs mode",
+    }
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from conformance.scale import costs
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from conformance.scale.sites import Site, Sites
 
+_REST = 0.5  # seconds
 _PATIENCE = 60.0  # seconds for a start, and ...
 _PATIENCE_EACH = 0.04  # ... for each Service: some ten times what kube-proxy takes
 
@@ -56,9 +58,20 @@ def measure_rules(sites: Sites) -> list[Measured]:
     """Count the rules of each mode, and the bytes that its own tools print of them."""
     found = []
     for site in sites:
-        text = site.proxy.rules()
+        text = _at_rest(site)
         found += [
             Measured("rules", site.mode, "rules", [costs.rules(text)]),
             Measured("ruleset-bytes", site.mode, "bytes", [len(text.encode())]),
         ]
     return found
+
+
+def _at_rest(site: Site) -> str:
+    """The rules when they stay as they are: a proxy that has just started has the other family's
+    yet to write.
+    """
+    before, text = "", site.proxy.rules()
+    while costs.rules(before) != costs.rules(text):
+        time.sleep(_REST)
+        before, text = text, site.proxy.rules()
+    return text
