@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reports import figures, gate, rules, slower
+from reports import figures, gate, rules, slower, source
 from reports.__main__ import main
+from reports.model import validate
 from reports.records import ResultFileError
 from tests import grown_bench
 from tests import sample_run as sample
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CASES = [f"c{number}" for number in range(4)]
 
@@ -326,3 +327,28 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert main(["gate", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+# --- real runs ------------------------------------------------------------------------------------
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+
+
+def test_the_examples_pass_the_gate_one_after_the_other() -> None:
+    files = sorted(EXAMPLES.glob("*.jsonl.xz"))
+    assert [path.name.removesuffix(".jsonl.xz") for path in files] == [
+        "kube-proxy-1.34.4",
+        "kube-proxy-1.36.3",
+        "kube-proxy-1.37.2",
+    ]
+    for before, after in itertools.pairwise(files):
+        found = judged(before, after)
+        assert stops(found) == [], gate.told(found)
+        assert "10 ratios looked at" in note(found, "not slower")
+
+
+def test_the_examples_are_valid_small_and_name_no_place_of_their_making() -> None:
+    for path in EXAMPLES.glob("*.jsonl.xz"):
+        assert validate(path) > 1000
+        assert path.stat().st_size < 1 << 20
+        assert not re.search(rb"/(work|tmp|root|home)/", source.content(path))
