@@ -44,15 +44,21 @@ class Plan:
     probes: int
     """Packets of each kind, for each mode and number of Services."""
     repetitions: int
-    """Changes of each kind."""
+    """Changes of each kind, but for ..."""
+    batches: int
+    """... those of 100 Services at once."""
     starts: int
     rates: int
     """Rounds of the connection rate."""
     churns: int
     churned: tuple[int, ...]
     """Numbers of Services at which churn is measured."""
+    batched: tuple[int, ...]
+    """Numbers of Services at which 100 are made at once."""
     defaults: tuple[int, ...]
     """Numbers of Services at which the modes are measured with their own minSyncPeriod too."""
+    brief: tuple[int, ...] = ()
+    """Numbers of Services at which, of all changes, only those of endpoints are made."""
 
     def cut(self, sizes: Sequence[int], probes: int | None, repetitions: int | None) -> Plan:
         """The plan with other numbers, where some are given."""
@@ -62,26 +68,56 @@ class Plan:
             sizes=chosen,
             probes=probes or self.probes,
             repetitions=repetitions or self.repetitions,
+            batches=min(repetitions or self.batches, self.batches),
             churned=tuple(size for size in self.churned if size in chosen),
+            batched=chosen if sizes else self.batched,
             defaults=tuple(size for size in self.defaults if size in chosen),
+            brief=() if sizes else self.brief,
         )
 
 
 PLANS: Final = {
     plan.name: plan
     for plan in (
-        Plan("quick", (1, 100, 1000), 2000, 10, 2, 5, 1, (1000,), ()),
-        Plan("default", (1, 100, 1000, 5000, 10_000), 2000, 30, 3, 10, 2, (1000, 10_000), (1000,)),
         Plan(
-            "full",
-            (1, 100, 1000, 5000, 10_000, 30_000),
-            5000,
-            50,
-            3,
-            20,
-            3,
-            (100, 1000, 5000, 10_000, 30_000),
-            (1000, 10_000),
+            name="quick",
+            sizes=(1, 100, 1000),
+            probes=2000,
+            repetitions=10,
+            batches=10,
+            starts=2,
+            rates=5,
+            churns=1,
+            churned=(1000,),
+            batched=(1, 1000),
+            defaults=(),
+        ),
+        Plan(
+            name="default",
+            sizes=(1, 100, 1000, 5000, 10_000),
+            probes=2000,
+            repetitions=30,
+            batches=15,
+            starts=2,
+            rates=10,
+            churns=1,
+            churned=(1000,),
+            batched=(1000, 10_000),
+            defaults=(1000,),
+            brief=(5000,),
+        ),
+        Plan(
+            name="full",
+            sizes=(1, 100, 1000, 5000, 10_000, 30_000),
+            probes=5000,
+            repetitions=50,
+            batches=30,
+            starts=3,
+            rates=20,
+            churns=3,
+            churned=(100, 1000, 5000, 10_000, 30_000),
+            batched=(1, 100, 1000, 5000, 10_000, 30_000),
+            defaults=(1000, 10_000),
         ),
     )
 }
@@ -118,8 +154,6 @@ def tasks(plan: Plan, seed: int, *, configurable: bool, emulated: bool) -> Itera
 
 
 def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[Task]:
-    sync = 0.04 + size * 0.0001  # a change, seen on the wire
-    thorough = dict.fromkeys(("first-packet",), lookups.POSITIONS)
     yield Task(
         "full sync",
         size,
@@ -131,7 +165,7 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
             config=CONFIGURATIONS[SAME],
             patience=starts.patience(size, emulated=emulated),
         ),
-        plan.starts * (1 + size * 0.003),
+        plan.starts * (1 + size * 0.002),
         starts=True,
     )
     yield Task(
@@ -147,7 +181,7 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         size,
         SAME,
         (
-            *(("first-packet", position) for position in thorough["first-packet"]),
+            *(("first-packet", position) for position in lookups.POSITIONS),
             ("established-packet", None),
         ),
         partial(lookups.measure_packets, probes=plan.probes, seed=seed),
@@ -166,6 +200,21 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         floor=True,
     )
     yield _endpoint_changes(size, SAME, plan, seed)
+    if size not in plan.brief:
+        yield from _other_changes(size, plan, seed)
+    if size in plan.churned:
+        yield Task(
+            "churn",
+            size,
+            SAME,
+            (("churn", None),),
+            partial(churn.measure_churn, repetitions=plan.churns, seed=seed),
+            plan.churns * 60 * _sync(size),
+        )
+
+
+def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
+    sync = _sync(size)
     yield Task(
         "Services added and removed",
         size,
@@ -184,14 +233,15 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         ),
         plan.repetitions * 2 * sync,
     )
-    yield Task(
-        "100 Services at once",
-        size,
-        SAME,
-        (("sync-100-services", None), ("cpu-seconds", "100-services")),
-        partial(changes.measure_batches, repetitions=plan.repetitions),
-        plan.repetitions * (1 + 3 * sync),
-    )
+    if size in plan.batched:
+        yield Task(
+            "100 Services at once",
+            size,
+            SAME,
+            (("sync-100-services", None), ("cpu-seconds", "100-services")),
+            partial(changes.measure_batches, repetitions=plan.batches),
+            plan.batches * (1 + 2 * sync),
+        )
     yield Task(
         "rolling updates",
         size,
@@ -204,22 +254,18 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         partial(changes.measure_rolling_updates, repetitions=plan.repetitions),
         plan.repetitions * (0.1 + sync),
     )
-    if size in plan.churned:
-        yield Task(
-            "churn",
-            size,
-            SAME,
-            (("churn", None),),
-            partial(churn.measure_churn, repetitions=plan.churns, seed=seed),
-            plan.churns * len(churn.RATES) * (0.5 + 12 * sync),
-        )
+
+
+def _sync(size: int) -> float:
+    """Seconds that a change takes to show, roughly."""
+    return 0.04 + size * 0.00018
 
 
 def _endpoint_changes(size: int, series: str, plan: Plan, seed: int) -> Task:
     """With the modes' defaults, changes come at random moments of their period."""
     pause = random.Random(seed)
-    longest = 1.5 if series == DEFAULTS else 0.0
-    sync = 0.04 + size * 0.0001 + (1.0 if series == DEFAULTS else 0.0)
+    longest = 1.0 if series == DEFAULTS else 0.0
+    sync = _sync(size) + (1.0 if series == DEFAULTS else 0.0)
     return Task(
         "endpoints added and removed",
         size,
