@@ -70,8 +70,8 @@ def fits(figures: Sequence[Record], modes: Sequence[str], seed: int) -> Iterator
         sizes = [each["services"] for each in found]
         floor = _floor(figures, sizes) if name == "first-packet" else {}
         values = [_above(each["rounds"], floor.get(each["services"])) for each in found]
-        line = growth.line(sizes, values, seed)
-        lifted = _middle([value for rounds in floor.values() for value in rounds])
+        lift = _middle([value for rounds in floor.values() for value in rounds])
+        line = growth.line(sizes, values, seed, lift)
         unit = str(found[0]["unit"])
         yield {
             "type": "fit",
@@ -80,7 +80,7 @@ def fits(figures: Sequence[Record], modes: Sequence[str], seed: int) -> Iterator
             "series": series,
             "target": target,
             "law": line.law,
-            "intercept": _round(line.intercept + lifted),
+            "intercept": _round(line.intercept),
             "slope": _round(line.slope.value),
             **_estimate(line.slope),
             "unit": unit,
@@ -131,11 +131,11 @@ def _crossing(winner: str, loser: str, found: growth.Estimate, sizes: Sequence[i
     if math.isinf(found.high):
         return f"it is not sure that {winner} is faster than {loser} up to {many} Services"
     low = few if found.low == 0 else f"{found.low:,.0f}"
-    if found.high == 0:
-        return f"{winner} is faster than {loser} at every number from {few} to {many} Services"
-    about = few if found.value == 0 else f"about {found.value:,.0f}"
+    if found.value == 0:
+        sure = f" (surely from {found.high:,.0f} on)" if found.high else ""
+        return f"{winner} is faster than {loser} at every number from {few} to {many}{sure}"
     return (
-        f"{winner} is faster than {loser} from {about} Services on"
+        f"{winner} is faster than {loser} from about {found.value:,.0f} Services on"
         f" (95 % CI {low} to {found.high:,.0f})"
     )
 

@@ -72,8 +72,10 @@ def ratio(first: Sequence[float], second: Sequence[float], seed: int) -> Estimat
     )
 
 
-def line(sizes: Sequence[int], series: Sequence[Sequence[float]], seed: int) -> Line:
-    """The line of least squares through the medians of each size's series.
+def line(
+    sizes: Sequence[int], series: Sequence[Sequence[float]], seed: int, lift: float = 0.0
+) -> Line:
+    """The line of least squares through the medians of each size's series, ``lift`` above it.
 
     ValueError where there are fewer than two sizes, or two values at one.
     """
@@ -98,9 +100,9 @@ def line(sizes: Sequence[int], series: Sequence[Sequence[float]], seed: int) -> 
     ).confidence_interval
     medians = np.array([np.median(each) for each in values])
     estimate = Estimate(float(weights @ medians), float(found.low), float(found.high))
-    intercept = float(medians.mean() - estimate.value * np.mean(sizes))
+    intercept = float(medians.mean() - estimate.value * np.mean(sizes)) + lift
     smallest = int(np.argmin(sizes))
-    much = NOTICEABLE * abs(medians[smallest]) / (max(sizes) - min(sizes))
+    much = NOTICEABLE * abs(medians[smallest] + lift) / (max(sizes) - min(sizes))
     linear = estimate.low > 0 and estimate.value > much
     return Line("linear" if linear else "constant", intercept, estimate, flat=estimate.high <= much)
 
