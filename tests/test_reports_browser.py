@@ -145,7 +145,12 @@ def test_a_click_on_a_difference_leads_to_expectation_and_evidence(
     browser.run("document.querySelector('#differences a[href=\"#r-lb-uniform\"]').click()")
     browser.run("new Promise(done => setTimeout(done, 100))")
     assert browser.run("document.getElementById('r-lb-uniform').open") is True
-    told = browser.run("document.getElementById('r-lb-uniform').innerText")
+    # The page scrolls there smoothly, and lays out what is far away only when it comes near.
+    told = browser.run(
+        "new Promise(done => { const look = () => { const text ="
+        " document.getElementById('r-lb-uniform').innerText;"
+        " if (text) done(text); else setTimeout(look, 50); }; look(); })"
+    )
     for words in ("expected", "800 of 4000", "observed", "pod.pcap", "--seed 1234567"):
         assert words in told
 
