@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import random
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from clusters.provider import Cluster
 from conformance.scale.packets import Stopwatch
@@ -22,13 +23,15 @@ from fixtures.hosts import Hosts
 from fixtures.lab import Lab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from clusters.implementation import Implementation
     from clusters.provider import NodeUnderTest
     from clusters.proxy import Proxy
     from clusters.vm.supply import Machines
+
+Result = TypeVar("Result")
 
 SHORT_PERIOD: Final = "10ms"
 """minSyncPeriod of all modes in the series "same-period": short enough to show the proxy itself."""
@@ -91,7 +94,7 @@ class Site:
         """
         proxy = self.proxy
         proxy.stop()
-        proxy.cleanup()
+        self._in_time(proxy.cleanup, "the removal of its rules")
         log = proxy.log_position()
         start = time.monotonic()
         proxy.start(config, ready=False)
@@ -111,6 +114,16 @@ class Site:
                 self._check(time.monotonic() - start > patience, log, patience)
                 taken = time.monotonic() - start
         return taken
+
+    def rules(self) -> str:
+        """What is programmed now, as the mode's own tools print it."""
+        return self._in_time(self.proxy.rules, "the listing of its rules")
+
+    def _in_time(self, run: Callable[[], Result], what: str) -> Result:
+        try:
+            return run()
+        except subprocess.TimeoutExpired as problem:
+            raise self.unmeasurable(f"{what} takes more than {problem.timeout:.0f} s") from None
 
     def all_served(self) -> bool:
         """Whether every Service answers a new connection."""
@@ -138,7 +151,7 @@ class Site:
         has rules in an order (those of KUBE-SERVICES in iptables mode), else as they were made.
         """
         by_address = {str(target.address): target for target in self.targets}
-        rules = self.proxy.rules()
+        rules = self.rules()
         found = re.findall(r"^(?:\[.*\] )?-A KUBE-SERVICES -d ([0-9.]+)/32", rules, re.MULTILINE)
         listed = list(dict.fromkeys(address for address in found if address in by_address))
         order = [by_address[address] for address in listed]

@@ -70,8 +70,8 @@ def _at_rest(site: Site) -> str:
     """The rules when they stay as they are: a proxy that has just started has the other family's
     yet to write.
     """
-    before, text = "", site.proxy.rules()
+    before, text = "", site.rules()
     while costs.rules(before) != costs.rules(text):
         time.sleep(_REST)
-        before, text = text, site.proxy.rules()
+        before, text = text, site.rules()
     return text
