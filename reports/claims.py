@@ -154,8 +154,20 @@ def _figure(check: Mapping[str, Any], bench: Bench) -> Finding | None:
             if found is None:
                 return None
             word, text = found
+            if _disturbed(check, bench):
+                return OPEN, f"{text} (on a disturbed machine: not judged)"
             return word, f"{text} (emulated)" if bench.header.emulated else text
     raise AssertionError(f"no way to judge {check}")
+
+
+def _disturbed(check: Mapping[str, Any], bench: Bench) -> bool:
+    """Whether any figure that a check may rest on was."""
+    names = (check["figure"], check.get("below"))
+    return any(
+        figure.disturbed and figure.name in names and figure.mode in check["modes"]
+        for figure in bench.figures
+        if figure.series == "same-period"
+    )
 
 
 def _law(check: Mapping[str, Any], bench: Bench) -> Finding | None:

@@ -170,10 +170,13 @@ def _plain(value: float, _position: int | None = None) -> str:
 
 
 def _svg(figure: Figure, axes: Axes, title: str) -> Markup:
-    from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
 
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
+            low, high = axis.get_view_interval()
+            steps = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+            axis.set_major_locator(LogLocator(subs=steps))
             axis.set_major_formatter(FuncFormatter(_plain))
             axis.set_minor_formatter(NullFormatter())
     handles, labels = axes.get_legend_handles_labels()

@@ -111,22 +111,26 @@ def better(modes: Sequence[str], bench: Bench, size: int) -> tuple[str, list[str
     """The better of two modes at a number of Services, with a sentence for each figure."""
     one, other = modes
     ahead: set[str] = set()
-    why = []
+    why: list[str] = []
+    shaky: list[str] = []
     for name, rule in knowledge()["alike"].items():
         pair = [bench.figure(name, mode, size, rule.get("target")) for mode in (one, other)]
         a, b = pair
         if a is None or b is None or a.p50 is None or b.p50 is None:
             continue
         told = f"{one} {quantity(a.p50, a.unit)}, {other} {quantity(b.p50, b.unit)}"
-        shaky = ", on a disturbed machine" if a.disturbed or b.disturbed else ""
-        line = f"{name} (p50) at {size:,} Services: {told}{shaky}"
-        if abs(a.p50 - b.p50) <= rule["within"]:
+        line = f"{name} (p50) at {size:,} Services: {told}"
+        if a.disturbed or b.disturbed:
+            shaky.append(f"{line}, on a disturbed machine: decides nothing")
+        elif abs(a.p50 - b.p50) <= rule["within"]:
             why.append(f"{line}: alike in practice")
         else:
             ahead.add(one if a.p50 < b.p50 else other)
             why.append(line)
     if not why:
-        return NO_FIGURES, [f"bench {bench.header.bench} has no figures of both modes at {size:,}"]
+        missing = f"bench {bench.header.bench} has no figures of both modes at {size:,}"
+        return NO_FIGURES, shaky or [missing]
+    why += shaky
     return (EITHER if not ahead else ahead.pop() if len(ahead) == 1 else UNDECIDED), why
 
 

@@ -213,6 +213,16 @@ def test_the_opposite_figures_give_the_opposite_words(tmp_path: Path) -> None:
     assert words["I4"] == words["N3"] == words["N4"] == said.FAILS
 
 
+def test_disturbed_figures_decide_nothing(tmp_path: Path) -> None:
+    path = grown_bench.generate(tmp_path / "bench")
+    lines = [json.loads(line) for line in path.read_text().splitlines()[:-1]]
+    shaky = [line | {"disturbed": True} if line["type"] == "figure" else line for line in lines]
+    picks, words = judged(tmp_path, bench.write(tmp_path / "shaky", shaky))
+    assert set(picks.values()) == {NO_FIGURES}
+    for claim in ("I5", "N4", "P1", "P2"):
+        assert words[claim] == said.OPEN, claim
+
+
 def test_modes_that_are_alike_in_practice_are_either(tmp_path: Path) -> None:
     same = [bench.figure("first-packet", m, 500, target="random", p50=10.0) for m in bench.MODES]
     picks, _ = judged(tmp_path, bench.write(tmp_path / "bench", [bench.header(), *same]))
