@@ -180,9 +180,10 @@ def failures(proxy: Proxy) -> float:
 def _complaint(log: str) -> str:
     """The last line of a log that speaks of an error, without klog's prefix.
 
-    (That nft finds no table is what kube-proxy says at every first start.)
+    (That nft finds no table, and the kernel no counter, is what kube-proxy says at every start.)
     """
-    lines = [line for line in log.splitlines() if "No such file or directory" not in line]
+    usual = "No such file or directory", "nfacct counter"
+    lines = [line for line in log.splitlines() if not any(word in line for word in usual)]
     errors = [line for line in lines if re.search(r"(?i)error|fail|too long", line)]
     said = (errors or lines or ["(empty)"])[-1].strip()
     return re.sub(r"^[EWIF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] ", "", said)[:300]
