@@ -53,8 +53,8 @@ FLIPS = 40
 
 
 def often(world: World, times: int) -> int:
-    """So many times, or a fifth of it where an emulated processor needs a second for a change."""
-    return times // 5 if world.node.system.emulated else times
+    """So many times, or a tenth of it where an emulated processor needs a second for a change."""
+    return times // 10 if world.node.system.emulated else times
 
 
 def write_endpoints(

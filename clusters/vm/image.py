@@ -24,10 +24,12 @@ from clusters.toolchain import ArtifactError, cache_folder, locked
 from clusters.vm.archive import Archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
     from clusters.vm.kernel import Kernel
+
+    Find = Callable[[str], str | None]
 
 _HERE = Path(__file__).parent
 
@@ -66,12 +68,15 @@ _MODULES = re.compile(
 _PYTHON = Path(f"/usr/lib/python{sys.version_info.major}.{sys.version_info.minor}")
 
 
-def build(kernel: Kernel, progress: TextIO | None = None) -> Path:
+def build(kernel: Kernel, progress: TextIO | None = None, *, emulated: bool = False) -> Path:
     """The archive for machines with ``kernel``, from the cache where nothing in it has changed.
+
+    Those that are ``emulated`` get the legacy variant of iptables where this machine has it: it
+    starts a quarter faster, and kube-proxy starts it twenty times a sync in IPVS mode.
 
     Raises ArtifactError where a program is missing on this machine.
     """
-    files = dict(_files(kernel))
+    files = dict(_files(kernel, _legacy if emulated else shutil.which))
     described = [(str(path), str(source), *_state(source)) for path, source in files.items()]
     digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
     image = cache_folder() / "images" / f"{kernel.release}-{digest}.cpio"
@@ -132,9 +137,9 @@ def _pack(files: dict[Path, Path | str], image: Path, progress: TextIO | None) -
         Path(stream.name).replace(image)
 
 
-def _files(kernel: Kernel) -> Iterator[tuple[Path, Path | str]]:
+def _files(kernel: Kernel, find: Find) -> Iterator[tuple[Path, Path | str]]:
     """Every path in the archive, and the file it is a copy of or, as text, what it links to."""
-    yield from _programs()
+    yield from _programs(find)
     yield from _python()
     for table in map(Path, _TABLES):
         if table.exists():
@@ -145,7 +150,13 @@ def _files(kernel: Kernel) -> Iterator[tuple[Path, Path | str]]:
     yield Path("/agent.py"), _HERE / "agent.py"
 
 
-def _programs() -> Iterator[tuple[Path, Path | str]]:
+def _legacy(name: str) -> str | None:
+    """Where a program is; of iptables its legacy variant, if there is one."""
+    variant = re.sub(r"^(ip6?tables)", r"\1-legacy", name)
+    return shutil.which(variant) or shutil.which(name)
+
+
+def _programs(find: Find) -> Iterator[tuple[Path, Path | str]]:
     lacking = missing()
     if lacking:
         packages = " ".join(sorted(set(lacking.values())))
@@ -155,7 +166,7 @@ def _programs() -> Iterator[tuple[Path, Path | str]]:
     yield Path("/sbin"), "bin"  # the kernel calls /sbin/modprobe
     binaries = {Path(sys.executable).resolve()}
     for name in " ".join(PROGRAMS.values()).split():
-        program = Path(str(shutil.which(name))).resolve()
+        program = Path(str(find(name))).resolve()
         yield Path("/bin", name), str(Path("/programs", program.name))
         binaries.add(program)
     for program in sorted(binaries):

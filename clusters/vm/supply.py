@@ -84,7 +84,8 @@ def supply(
         chosen = kernel.packaged(version_or_file)
     from clusters.vm import image  # noqa: PLC0415  (only runs with machines pay for it)
 
-    return Machines(chosen, image.build(chosen), needing)
+    emulated = accelerator.name() != "kvm"
+    return Machines(chosen, image.build(chosen, emulated=emulated), needing)
 
 
 def needs_machine(implementation: Implementation, mode: str, node: NodeKind = "auto") -> bool:
