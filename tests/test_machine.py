@@ -164,7 +164,7 @@ def test_run_whose_machine_is_killed_is_an_error(tmp_path: Path) -> None:
     said, _ = run.communicate(timeout=60)
     assert time.monotonic() - began < 30
     assert run.returncode == 2, said
-    assert "has ended" in said
+    assert "has ended" in said, said
     assert not [pid for pid in family if alive(pid)]
     records = [json.loads(line) for line in results.read_text().splitlines()]
     assert [each["mode"] for each in records if each["type"] == "error"] == ["ipvs"]

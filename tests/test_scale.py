@@ -248,7 +248,7 @@ def test_a_small_bench_is_interrupted_and_goes_on_to_its_end(tmp_path: Path) -> 
     assert len(kept) > len(measured)
     figures.validate(folder)
     check(figures.read(folder))
-    assert "first packet to random Services" in done.stdout
+    assert "first packet, random Services" in done.stdout
 
 
 def check(found: Bench) -> None:
