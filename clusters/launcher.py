@@ -105,7 +105,7 @@ def workers() -> int:
     where machines are emulated, and one more elsewhere, since each waits now and then.
     """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**31
-    emulated = not Path("/proc/net/ip_vs").exists() and accelerator.name() == "tcg"
+    emulated = not Path("/proc/net/ip_vs").exists() and accelerator.emulates()
     return max(1, min((os.cpu_count() or 1) + (0 if emulated else 1), memory, 8))
 
 
@@ -249,13 +249,11 @@ def main() -> int:
     if arguments and arguments[0] in {"selftest", "doctor", "list", "bench", *READERS}:
         command = arguments.pop(0)
     try:
-        if command in READERS:
+        if command == "bench" or command in READERS:
+            module = ["conformance.scale"] if command == "bench" else ["reports", command]
             python = _prepare("conform") / "bin" / "python"
             # -P: a folder called reports where the user stands is not what is meant.
-            os.execv(python, [str(python), "-P", "-m", "reports", command, *arguments])
-        if command == "bench":
-            python = _prepare("conform") / "bin" / "python"
-            os.execv(python, [str(python), "-P", "-m", "conformance.scale", *arguments])
+            os.execv(python, [str(python), "-P", "-m", *module, *arguments])
         if _parse(arguments)[0].help:
             print(HELP.format(pinned=artifacts.PINNED, workers=workers()), end="")
             return 0

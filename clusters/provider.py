@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from clusters.vm.supply import Machines
     from clusters.wires import Link
 
+SYNC_PERIOD = "10ms"
+"""minSyncPeriod of every mode: short enough to show the proxy itself."""
+
+EMULATED_SYNC_PERIOD = "500ms"
+"""The same where processors are emulated: there a sync takes longer than the short one."""
+
 ZONE_LABEL = "topology.kubernetes.io/zone"
 ZONES = ("zone-a", "zone-a", "zone-b")
 """Zone of each node of a cluster: the node under test, and the two that the lab plays."""
@@ -106,7 +112,7 @@ class Cluster:
             "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
             "node_ipv4": str(node_address(0, "IPv4")),
             "node_ipv6": str(node_address(0, "IPv6")),
-            "min_sync_period": "500ms" if node.system.emulated else "10ms",
+            "min_sync_period": EMULATED_SYNC_PERIOD if node.system.emulated else SYNC_PERIOD,
         }
         kubeconfig = self._control_plane.kubeconfig()
         node.proxy = Proxy(self.implementation, mode, node.system, values, kubeconfig)

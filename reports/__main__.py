@@ -44,10 +44,7 @@ def _render(arguments: Sequence[str]) -> int:
     folder = Path(options.folder)
     if folder.name == "results.jsonl":
         folder = folder.parent
-    run = render.render(folder)
-    page = folder / render.HTML
-    print(terminal.summary(run, colour=_colour(options), report=page))
-    return run.exit_code
+    return _rendered(folder, options)
 
 
 def _validate(arguments: Sequence[str]) -> int:
@@ -167,10 +164,7 @@ def _results(arguments: Sequence[str]) -> int:
     merge.merge(
         [Path(run) for run in options.runs], folder, [m for m in options.modes.split(",") if m]
     )
-    run = render.render(folder)
-    page = folder / render.HTML
-    print(terminal.summary(run, colour=_colour(options), report=page))
-    return run.exit_code
+    return _rendered(folder, options)
 
 
 def _history(arguments: Sequence[str]) -> int:
@@ -216,6 +210,13 @@ def _publish(arguments: Sequence[str]) -> int:
     )
     _write(options.output, content)
     return 0
+
+
+def _rendered(folder: Path, options: argparse.Namespace) -> int:
+    """Write the reports of a run's folder and print its summary; the run's exit code."""
+    run = render.render(folder)
+    print(terminal.summary(run, colour=_colour(options), report=folder / render.HTML))
+    return run.exit_code
 
 
 def _write(name: str, content: str) -> None:

@@ -31,12 +31,17 @@ def name() -> Literal["kvm", "tcg"]:
     return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) and runs("kvm") else "tcg"
 
 
+def emulates() -> bool:
+    """Whether the processors of machines are emulated here."""
+    return name() != "kvm"
+
+
 def processor() -> str:
     """The processor that machines have: this machine's own, or one that is emulated fast.
 
     (Every feature more is state to be switched; what programs of today need is x86-64-v2.)
     """
-    return "host" if name() == "kvm" else "Nehalem,+aes,+pclmulqdq,+rdrand"
+    return "Nehalem,+aes,+pclmulqdq,+rdrand" if emulates() else "host"
 
 
 def runs(accelerator: str, processor: str = "host") -> bool:

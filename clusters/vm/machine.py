@@ -98,7 +98,7 @@ class Machine:
         self.log = folder / "proxy.log"
         self.console = folder / "console.log"
         """What its kernel prints."""
-        self.emulated = accelerator.name() != "kvm"
+        self.emulated = accelerator.emulates()
         self.description: Mapping[str, str] = {
             "kind": "vm",
             "kernel": kernel.release,

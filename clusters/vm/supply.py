@@ -34,7 +34,7 @@ class Machines:
     @property
     def emulated(self) -> bool:
         """Whether their processors are."""
-        return accelerator.name() != "kvm"
+        return accelerator.emulates()
 
     def as_record(self) -> dict[str, object]:
         """As values of JSON."""
@@ -84,8 +84,7 @@ def supply(
         chosen = kernel.packaged(version_or_file)
     from clusters.vm import image  # noqa: PLC0415  (only runs with machines pay for it)
 
-    emulated = accelerator.name() != "kvm"
-    return Machines(chosen, image.build(chosen, emulated=emulated), needing)
+    return Machines(chosen, image.build(chosen, emulated=accelerator.emulates()), needing)
 
 
 def needs_machine(implementation: Implementation, mode: str, node: NodeKind = "auto") -> bool:

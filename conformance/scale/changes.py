@@ -51,6 +51,28 @@ _LATE: Final = f"a change is not in force after {LIMIT:.0f} s"
 _FIRST_FRESH: Final = 50_000  # pods that no Service has had before
 
 
+class _Spending:
+    """What the proxy of a site says of itself, and the processor time that it uses up, from the
+    making of this on.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._word = OwnWord(site.proxy)
+        self._before = cpu_seconds(site.node)
+
+    @property
+    def own(self) -> dict[str, float]:
+        """The proxy's own figures."""
+        return own_word(self._word)
+
+    def of(self, changes: int, target: str, besides: str = "") -> Measured:
+        """The processor time for each of so many changes."""
+        spent = (cpu_seconds(self._site.node) - self._before) / changes
+        note = f"of {changes}{besides}"
+        return Measured("cpu-seconds", self._site.mode, "s/change", [spent], target, note=note)
+
+
 class Turn(NamedTuple):
     """One change that is timed: which figure it is of, and how to make it at a site."""
 
@@ -115,7 +137,7 @@ def measure_turns(
     time is spent on.
     """
     taken: dict[tuple[str, str], list[float]] = {}
-    notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
+    spendings = {site: _Spending(site) for site in sites}
     for number in numbers:
         for name, change in turns(number):
             seconds = rest()
@@ -125,14 +147,10 @@ def measure_turns(
                 taken.setdefault((str(site.mode), name), []).append(milliseconds)
     found = []
     for site in sites:
-        own = own_word(notes[site][0])
+        own = spendings[site].own
         mine = {name: values for (mode, name), values in taken.items() if mode == site.mode}
         found += [Measured(name, site.mode, "ms", values, own=own) for name, values in mine.items()]
-        changes = sum(map(len, mine.values()))
-        spent = (cpu_seconds(site.node) - notes[site][1]) / changes
-        found.append(
-            Measured("cpu-seconds", site.mode, "s/change", [spent], cost, note=f"of {changes}")
-        )
+        found.append(spendings[site].of(sum(map(len, mine.values())), cost))
     return found
 
 
@@ -146,7 +164,7 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
             site.batch_exists = True
         _remove_batch(site)
     taken: dict[str, list[float]] = {}
-    notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
+    spendings = {site: _Spending(site) for site in sites}
     for _ in range(repetitions):
         for site in sites.shuffled():
             time.sleep(REST)
@@ -160,18 +178,10 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
             _remove_batch(site)
     found = []
     for site in sites:
-        spent = (cpu_seconds(site.node) - notes[site][1]) / repetitions
-        mode, own = str(site.mode), own_word(notes[site][0])
+        mode, spending = str(site.mode), spendings[site]
         found += [
-            Measured("sync-100-services", mode, "ms", taken[mode], own=own),
-            Measured(
-                "cpu-seconds",
-                mode,
-                "s/change",
-                [spent],
-                "100-services",
-                note=f"of {repetitions}, and as many removals",
-            ),
+            Measured("sync-100-services", mode, "ms", taken[mode], own=spending.own),
+            spending.of(repetitions, "100-services", ", and as many removals"),
         ]
     return found
 
@@ -187,7 +197,7 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
         site.rolling.grow(1, ROLLING)
         has[site] = site.rolling.targets[0].endpoints(ROLLING)
         _wait(site, partial(_reaches_only, site, has[site]))
-    notes = {site: (OwnWord(site.proxy), cpu_seconds(site.node)) for site in sites}
+    spendings = {site: _Spending(site) for site in sites}
     for turn in range(repetitions):
         for site in sites.shuffled():
             time.sleep(REST)
@@ -198,23 +208,15 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
     found = []
     for site in sites:
         site.rolling.remove()
-        mode, own = str(site.mode), own_word(notes[site][0])
+        mode, own = str(site.mode), spendings[site].own
         mine = taken[mode]
-        spent = (cpu_seconds(site.node) - notes[site][1]) / repetitions
         rate = np.median([each.rate for each in mine])
         latencies, packets = [each.milliseconds for each in mine], [each.to_gone for each in mine]
         told = f"a Service of {ROLLING} endpoints under {rate:.0f} new connections a second"
         found += [
             Measured("sync-rolling-update", mode, "ms", latencies, own=own, note=told),
             Measured("gone-endpoint-packets", mode, "packets", packets, note=told),
-            Measured(
-                "cpu-seconds",
-                mode,
-                "s/change",
-                [spent],
-                "rolling-update",
-                note=f"of {repetitions}",
-            ),
+            spendings[site].of(repetitions, "rolling-update"),
         ]
     return found
 

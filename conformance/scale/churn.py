@@ -56,8 +56,15 @@ class _Churn:
         """Changes a second so far: the API server may take fewer than it is asked to."""
         return self._written / max(time.monotonic() - self._began, 1e-9)
 
+    @property
+    def _due(self) -> float:
+        """When the next change is."""
+        return self._began + self._written / self._rate
+
     def _run(self) -> None:
-        while not self._end.wait(max(0.0, self._began + self._written / self._rate - _now())):
+        while not self._end.wait(
+            max(0.0, self._began + self._written / self._rate - time.monotonic())
+        ):
             target = self._choose.choice(self._others)
             try:
                 write_endpoints(self._site, target, target.endpoints(2 + self._written % 2))
@@ -110,7 +117,3 @@ def _latency(site: Site, number: int, looks: int) -> float:
     """The median time, in seconds, that a change of an endpoint takes to show."""
     turns = endpoint_turns(number)
     return float(np.median([timed(site, turns[look % 2].change(site)) for look in range(looks)]))
-
-
-def _now() -> float:
-    return time.monotonic()

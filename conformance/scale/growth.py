@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -57,19 +57,29 @@ def ratio(first: Sequence[float], second: Sequence[float], seed: int) -> Estimat
         quotient: NDArray[Any] = np.median(x, axis=axis) / np.median(y, axis=axis)
         return quotient
 
+    samples = [np.asarray(first, float), np.asarray(second, float)]
+    return _bootstrapped(samples, statistic, seed, paired=True)
+
+
+def _bootstrapped(
+    samples: Sequence[NDArray[Any]],
+    statistic: Callable[..., NDArray[Any]],
+    seed: int,
+    *,
+    paired: bool = False,
+) -> Estimate:
+    """A statistic of the samples, with the percentile interval of its bootstrap."""
     found = stats.bootstrap(
-        (np.asarray(first, float), np.asarray(second, float)),
+        samples,
         statistic,
-        paired=True,
+        paired=paired,
         vectorized=True,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
         random_state=np.random.default_rng(seed),
     ).confidence_interval
-    return Estimate(
-        float(np.median(first) / np.median(second)), float(found.low), float(found.high)
-    )
+    return Estimate(float(statistic(*samples)), float(found.low), float(found.high))
 
 
 def line(
@@ -89,17 +99,8 @@ def line(
         return total
 
     values = [np.asarray(each, float) for each in series]
-    found = stats.bootstrap(
-        values,
-        slope,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        random_state=np.random.default_rng(seed),
-    ).confidence_interval
+    estimate = _bootstrapped(values, slope, seed)
     medians = np.array([np.median(each) for each in values])
-    estimate = Estimate(float(weights @ medians), float(found.low), float(found.high))
     intercept = float(medians.mean() - estimate.value * np.mean(sizes)) + lift
     smallest = int(np.argmin(sizes))
     much = NOTICEABLE * abs(medians[smallest] + lift) / (max(sizes) - min(sizes))

@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fixtures import processor
+from fixtures.fingerprint import first_line
+
 if TYPE_CHECKING:
     from clusters.node import Node
 
@@ -88,24 +91,16 @@ def description(node: Node) -> dict[str, str]:
         "iptables": ["iptables", "--version"],
         "ipvsadm": ["ipvsadm", "--version"],
     }
-    found = {"kernel": str(node.system.description["kernel"]), "cpu": _cpu()}
+    found = {"kernel": str(node.system.description["kernel"]), "cpu": processor.model()}
     found["cpus"] = str(os.cpu_count())
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     found["memory"] = f"{pages // 2**20} MiB"
     found["governor"] = _governor()
     found["node"] = str(node.system.description["kind"])
     for name, argv in tools.items():
-        with contextlib.suppress(OSError):
-            done = node.run(argv, check=False)
-            found[name] = (done.stdout or done.stderr).partition("\n")[0].strip()
+        if version := first_line(node, argv):
+            found[name] = version
     return found
-
-
-def _cpu() -> str:
-    for row in (_PROC / "cpuinfo").read_text().splitlines():
-        if row.startswith("model name"):
-            return row.partition(":")[2].strip()
-    return os.uname().machine
 
 
 def _governor() -> str:

@@ -10,9 +10,6 @@ without a proxy, measured in turn with the others, shows how much that is.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import socket
 import struct
 import time
@@ -25,9 +22,10 @@ from clusters.wires import Frames, WireError
 from fixtures import frames as fr
 from fixtures.frames import Kind
 from fixtures.probes import to_bytes
+from fixtures.processor import on_one_cpu
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from clusters.addresses import IPAddress
     from clusters.node import Node
@@ -41,7 +39,6 @@ _TX_SOFTWARE, _SOFTWARE, _OPT_TSONLY = 1 << 1, 1 << 4, 1 << 11
 _TIMES = struct.Struct("6q")  # struct scm_timestamping: software, and two that we don't ask for
 _PATIENCE: Final = 2.0  # seconds for one packet: a node that takes longer has dropped it
 _PIECE: Final = 512  # frames that the kernel's backlog holds for certain
-_libc = ctypes.CDLL(None)
 
 
 def opening(lab: Lab, client: IPAddress, targets: Sequence[SocketAddress]) -> Bytes:
@@ -109,7 +106,7 @@ class Stopwatch:
         self._clear()
         left: list[int] = []
         came: list[Frames] = []
-        with one_cpu():
+        with on_one_cpu():
             for frame in frames:
                 self._socket.send(frame)
                 came.append(self._next(len(came)))
@@ -128,7 +125,7 @@ class Stopwatch:
         """
         self._clear()
         wire = self._node.wires["pod"]
-        with one_cpu():
+        with on_one_cpu():
             start = time.perf_counter()
             for first in range(0, len(frames), _PIECE):
                 piece = frames[first : first + _PIECE]
@@ -168,16 +165,3 @@ def _as_seen(frames: Bytes) -> Frames:
     """Frames of ours as a wire would show them."""
     count, width = frames.shape
     return Frames(frames, np.full(count, width), np.zeros(count, np.int64))
-
-
-@contextlib.contextmanager
-def one_cpu() -> Iterator[None]:
-    """Stay on the processor that we are on: a packet's way through the node is then walked on it
-    from beginning to end.
-    """
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {_libc.sched_getcpu()})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

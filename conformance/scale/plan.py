@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from clusters.provider import EMULATED_SYNC_PERIOD, SYNC_PERIOD
 from conformance.scale import changes, churn, lookups, starts
-from conformance.scale.sites import EMULATED_PERIOD, SHORT_PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ CONFIGURATIONS: Final[Mapping[str, Mapping[str, Any] | None]] = {
 def periods(*, emulated: bool) -> dict[str, str]:
     """minSyncPeriod, by series."""
     return {
-        SAME: EMULATED_PERIOD if emulated else SHORT_PERIOD,
+        SAME: EMULATED_SYNC_PERIOD if emulated else SYNC_PERIOD,
         DEFAULTS: "kube-proxy's own: 1 s in iptables and nftables mode, none in ipvs mode",
     }
 

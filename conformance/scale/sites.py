@@ -33,13 +33,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-SHORT_PERIOD: Final = "10ms"
-"""minSyncPeriod of all modes in the series "same-period": short enough to show the proxy itself."""
-
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
-EMULATED_PERIOD: Final = "500ms"
-"""The same where processors are emulated: there a sync takes longer than the short one."""
-
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 2  # times that a proxy fails to program before it is given up
 
