@@ -29,6 +29,23 @@ it.
 NESTED = "KUBE_PROXY_CONFORMANCE_NESTED"
 """Environment variable with which a run inside a sandbox asks for another one, of its own."""
 
+KEEP = "KUBE_PROXY_CONFORMANCE_KEEP"
+"""Environment variable with which a run that needs a Docker asks for a sandbox with the machine's
+cgroups in it and, unless its value is ``CGROUPS``, with the Unix socket that it names and a view of
+all processes of the machine. Only root can have one.
+"""
+
+CGROUPS = "cgroups"
+"""The value of ``KEEP`` for a Docker that runs in the sandbox itself."""
+
+KEPT_SOCKET = Path("/run/host/docker.sock")
+"""Where the socket is inside that ``KEEP`` names."""
+
+KEPT_PROCESSES = Path("/run/host/proc")
+"""Where the machine's processes are inside, if such a socket is."""
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUTS = 0x04000000
 _CLONE_NEWIPC = 0x08000000
@@ -37,6 +54,8 @@ _CLONE_NEWPID = 0x20000000
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
 _MS_REC_PRIVATE = 0x4000 | 0x40000
+_MS_BIND = 0x1000
+_MS_REC_BIND = 0x4000 | 0x1000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -123,6 +142,7 @@ def _furnish() -> None:
     A sandbox inside another keeps what is in its /run, the outer one's temporary files among it.
     """
     _mount("none", "/", None, _MS_REC_PRIVATE)
+    kept = _hold(os.environ.get(KEEP, ""))
     _mount("proc", "/proc", "proc")
     _mount("sysfs", "/sys", "sysfs")
     nested = os.environ.pop(NESTED, "") and INSIDE in os.environ
@@ -130,10 +150,36 @@ def _furnish() -> None:
     for folder in own:
         Path(folder).mkdir(exist_ok=True)
         _mount("tmpfs", folder, "tmpfs")
+    for place, held in kept.items():
+        _keep(held, place)
     temporary = Path("/run/nested/tmp" if nested else "/run/tmp")
     temporary.mkdir()
     os.environ["TMPDIR"] = str(temporary)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def _hold(wanted: str) -> dict[Path, int]:
+    """Open what is to be kept, before other things are mounted over it; by where it goes."""
+    sources: dict[Path, Path] = {}
+    if wanted and _CGROUPS.is_dir():
+        sources[_CGROUPS] = _CGROUPS
+    if wanted not in ("", CGROUPS):
+        sources |= {KEPT_SOCKET: Path(wanted), KEPT_PROCESSES: Path("/proc")}
+    return {place: os.open(source, os.O_PATH) for place, source in sources.items()}
+
+
+def _keep(held: int, place: Path) -> None:
+    """Mount at ``place`` what is open as ``held``; of cgroups all hierarchies that are in it. (What
+    is in /proc by now is the new one.)
+    """
+    source = Path(f"/proc/self/fd/{held}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        place.mkdir(exist_ok=True)
+    else:
+        place.touch()
+    _mount(str(source), str(place), None, _MS_REC_BIND if place == _CGROUPS else _MS_BIND)
+    os.close(held)
 
 
 def _prefer_legacy_iptables() -> None:

@@ -1,0 +1,137 @@
+"""A Docker of the suite's own, in its sandbox: where that ends, nothing of it goes on running.
+
+Its data lie in the cache, so that the node image is there at the next start. A run that finds them
+in use takes another folder, which it removes in the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from clusters.kind import cgroups, image_programs
+from clusters.kind.engine import Engine, answers, check_programs, lacks_capability
+from clusters.process import Daemon, LocalProcess, StartError
+from clusters.toolchain import ArtifactError, cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FIRST = "docker"
+_PATIENCE = 90.0  # seconds for its start, and for its end
+
+
+def roots() -> list[Path]:
+    """The folders with data of private Dockers."""
+    return sorted(path for path in _folder().glob(f"{_FIRST}*") if path.is_dir())
+
+
+@contextlib.contextmanager
+def claimed(root: Path) -> Iterator[bool]:
+    """Keep others off a folder with data for as long as the block lasts; false where another does.
+
+    It is held by the open file, so it ends with the process, however that ends.
+    """
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with root.with_name(f"{root.name}.lock").open("w") as file:
+        yield _lock(file)
+
+
+@contextlib.contextmanager
+def private() -> Iterator[Engine]:
+    """Start one, or find out why it does not start, and end it when the block ends.
+
+    Raises ArtifactError with one line.
+    """
+    check_programs()
+    with contextlib.ExitStack() as stack:
+        root = _claim(stack)
+        run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="docker-")))
+        if root.name != _FIRST:
+            stack.callback(shutil.rmtree, root, ignore_errors=True)
+        stack.callback(cgroups.remove, root.name)
+        engine = Engine(f"unix://{run}/docker.sock", Path("/proc"), own=True)
+        try:
+            daemon = _start(root, run)
+        except StartError:
+            # What an earlier one left that was killed at the wrong moment may be the reason.
+            shutil.rmtree(root, ignore_errors=True)
+            try:
+                daemon = _start(root, run)
+            except StartError as problem:
+                raise ArtifactError(f"no Docker of the suite's own: {_reason(problem)}") from None
+        stack.callback(daemon.stop, _PATIENCE)
+        stack.callback(_clear, engine)
+        _clear(engine)
+        yield engine
+
+
+def _folder() -> Path:
+    return cache_folder() / "kind"
+
+
+def _claim(stack: contextlib.ExitStack) -> Path:
+    """The first folder for data that nobody uses."""
+    for number in itertools.count(1):
+        root = _folder() / (_FIRST if number == 1 else f"{_FIRST}-{number}")
+        with contextlib.ExitStack() as attempt:
+            if attempt.enter_context(claimed(root)):
+                stack.push(attempt.pop_all())
+                return root
+    raise AssertionError
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _start(root: Path, run: Path) -> Daemon:
+    cgroups.remove(root.name)
+    root.mkdir(parents=True, exist_ok=True)
+    socket, configuration = run / "docker.sock", run / "daemon.json"
+    configuration.write_text("{}")  # what the machine's own says is meant for another
+    argv = [
+        *("dockerd", f"--host=unix://{socket}", f"--data-root={root}", f"--exec-root={run}/exec"),
+        *(f"--pidfile={run}/docker.pid", f"--config-file={configuration}"),
+        # Whatever runs on the machine, no systemd can be asked from here.
+        "--exec-opt=native.cgroupdriver=cgroupfs",
+        f"--cgroup-parent=/{cgroups.PARENT}/{root.name}",
+    ]
+    if lacks_capability():
+        bounded = image_programs.ensure("bounded")
+        argv += [f"--add-runtime=bounded={bounded}", "--default-runtime=bounded"]
+    log = run / "docker.log"
+    daemon = Daemon("dockerd", lambda: LocalProcess(argv, log), log)
+    try:
+        daemon.wait_ready(lambda: answers(socket), _PATIENCE)
+    except BaseException:
+        daemon.kill()
+        raise
+    return daemon
+
+
+def _clear(engine: Engine) -> None:
+    """Remove all containers and volumes, those included that an earlier run left."""
+    with contextlib.suppress(ArtifactError):  # what it cannot do now it does at its next start
+        containers = engine.docker("ps", "--all", "--quiet").stdout.split()
+        if containers:
+            engine.docker("rm", "--force", "--volumes", *containers, timeout=_PATIENCE)
+        volumes = engine.docker("volume", "ls", "--quiet").stdout.split()
+        if volumes:
+            engine.docker("volume", "rm", "--force", *volumes, timeout=_PATIENCE)
+
+
+def _reason(problem: StartError) -> str:
+    """The last thing that its log says about an error."""
+    lines = str(problem).splitlines()
+    telling = [line for line in lines[1:] if "level=fatal" in line or "failed" in line]
+    return (telling or lines)[-1]
