@@ -7,11 +7,11 @@ made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from clusters.progress import Progress
 from clusters.toolchain import ArtifactError, cache_folder, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import TextIO
 
     from clusters.kind.engine import Engine
@@ -88,7 +88,16 @@ def ensure(engine: Engine, progress: TextIO | None = None) -> str:
             changes = ["--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]']
             changes += ["--change", "ENV container=docker"]
             engine.docker("import", *changes, str(packed), name, timeout=600)
+        if engine.own:
+            _forget_outdated(engine, name)
     return name
+
+
+def _forget_outdated(engine: Engine, name: str) -> None:
+    listed = engine.docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", NAME).stdout.split()
+    outdated = [one for one in listed if one != name]
+    if outdated:
+        engine.docker("image", "rm", "--force", *outdated)
 
 
 def build(progress: TextIO | None = None) -> Path:
@@ -96,20 +105,41 @@ def build(progress: TextIO | None = None) -> Path:
 
     Raises ArtifactError where root, a program or disk space is missing, or a step fails.
     """
-    path = cache_folder() / "kind" / f"node-{_digest()}.tar"
+    folder = _folder()
+    path = folder / f"node-{_digest()}.tar"
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _check(path.parent)
-    with locked(path.with_suffix(".lock"), "waiting: another process makes the image", progress):
+    _check()
+    with _working(progress) as work:
         if not path.exists():
             programs: dict[str, Path] = dict(artifacts.ensure(progress=progress))
             for name in ("kubernetes", "pause"):
                 programs[name] = image_programs.ensure(name, progress)
-            base = image_base.ensure(progress)
+            base = image_base.ensure(work, progress)
             with Progress("packing the node image (once)", progress) as step:
-                _pack(base, programs, path, step)
+                packed = _pack(base, programs, work, step)
+            for outdated in folder.glob("node-*.tar"):
+                outdated.unlink()
+            packed.replace(path)
     return path
+
+
+def _folder() -> Path:
+    return cache_folder() / "kind"
+
+
+@contextlib.contextmanager
+def _working(progress: TextIO | None) -> Iterator[Path]:
+    """A folder to build in, one process at a time; what a killed one left in it is removed."""
+    folder = _folder()
+    with locked(folder / "build.lock", "waiting: another process builds a node image", progress):
+        work = folder / "unfinished"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _digest() -> str:
@@ -123,7 +153,7 @@ def _digest() -> str:
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
 
 
-def _check(folder: Path) -> None:
+def _check() -> None:
     if os.geteuid() != 0:
         raise ArtifactError("a node image can be built by root alone: run this as root")
     missing = {
@@ -136,6 +166,8 @@ def _check(folder: Path) -> None:
         raise ArtifactError(
             f"a node image is built with {', '.join(missing)}: apt-get install {packages}"
         )
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < SPACE:
         raise ArtifactError(
@@ -144,20 +176,19 @@ def _check(folder: Path) -> None:
         )
 
 
-def _pack(base: Path, programs: Mapping[str, Path], path: Path, step: Progress) -> None:
-    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent) as folder:
-        root, archives, whole = Path(folder, "root"), Path(folder, "pods"), Path(folder, "node.tar")
-        root.mkdir()
-        archives.mkdir()
-        image_base.run(["tar", "-C", str(root), "-xpf", str(base)], "tar", step)
-        step.update("packing pod images")
-        image_pods.write(root, programs, archives)
-        step.update("loading pod images")
-        image_store.load(root, archives, step)
-        _furnish(root, programs["kubernetes"])
-        step.update("packing the node")
-        image_base.run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(whole), "."], "tar")
-        whole.replace(path)
+def _pack(base: Path, programs: Mapping[str, Path], work: Path, step: Progress) -> Path:
+    root, archives, packed = work / "root", work / "pods", work / "node.tar"
+    root.mkdir()
+    archives.mkdir()
+    image_base.run(["tar", "-C", str(root), "-xpf", str(base)], "tar", step)
+    step.update("packing pod images")
+    image_pods.write(root, programs, archives)
+    step.update("loading pod images")
+    image_store.load(root, archives, step)
+    _furnish(root, programs["kubernetes"])
+    step.update("packing the node")
+    image_base.run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(packed), "."], "tar")
+    return packed
 
 
 def _furnish(root: Path, kubernetes: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from clusters.progress import Progress
 from clusters.sandbox import die_with_parent
-from clusters.toolchain import ArtifactError, cache_folder, locked
+from clusters.toolchain import ArtifactError, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,16 +69,14 @@ def location() -> Path:
     return cache_folder() / "kind" / f"base-{digest}.tar"
 
 
-def ensure(progress: TextIO | None = None) -> Path:
-    """Make the archive unless it is in the cache, and return where it is.
+def ensure(work: Path, progress: TextIO | None = None) -> Path:
+    """Make the archive, in the folder ``work``, unless it is in the cache; where it is.
 
     Raises ArtifactError where it cannot be made.
     """
     path = location()
     if not path.exists():
-        with locked(path.with_suffix(".lock"), "waiting: another process makes it", progress):
-            if not path.exists():
-                _make(path, progress)
+        _make(path, work, progress)
     return path
 
 
@@ -116,15 +114,13 @@ def run(argv: Sequence[str], what: str, step: Progress | None = None) -> None:
             raise ArtifactError(f"{what} failed: {last}")
 
 
-def _make(path: Path, progress: TextIO | None) -> None:
-    with (
-        Progress(f"installing Debian {SUITE} for nodes (once)", progress) as step,
-        tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent) as folder,
-    ):
-        root, whole = Path(folder, "root"), Path(folder, "base.tar")
+def _make(path: Path, work: Path, progress: TextIO | None) -> None:
+    with Progress(f"installing Debian {SUITE} for nodes (once)", progress) as step:
+        root, whole = work / "base", work / "base.tar"
         argv = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
         run([*argv, SUITE, str(root)], "debootstrap", step)
         for superfluous in _SUPERFLUOUS:
             shutil.rmtree(root / superfluous, ignore_errors=True)
         run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(whole), "."], "tar", step)
         whole.replace(path)
+        shutil.rmtree(root)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FIRST = "docker"
+_SHIELDED = ("/etc", "/lib")
 _PATIENCE = 90.0  # seconds for its start, and for its end
 
 
@@ -110,13 +111,27 @@ def _start(root: Path, run: Path) -> Daemon:
         bounded = image_programs.ensure("bounded")
         argv += [f"--add-runtime=bounded={bounded}", "--default-runtime=bounded"]
     log = run / "docker.log"
-    daemon = Daemon("dockerd", lambda: LocalProcess(argv, log), log)
+    daemon = Daemon("dockerd", lambda: LocalProcess([*_apart(run), *argv], log), log)
     try:
         daemon.wait_ready(lambda: answers(socket), _PATIENCE)
     except BaseException:
         daemon.kill()
         raise
     return daemon
+
+
+def _apart(run: Path) -> list[str]:
+    """A command in front of another one, whose mounts are its own, and which writes elsewhere what
+    it would write into system folders: dockerd makes itself a key, and kind a folder for modules.
+    """
+    mounts = []
+    for number, folder in enumerate(dict.fromkeys(Path(name).resolve() for name in _SHIELDED)):
+        upper, work = run / f"upper{number}", run / f"work{number}"
+        upper.mkdir(exist_ok=True)
+        work.mkdir(exist_ok=True)
+        layers = f"lowerdir={folder},upperdir={upper},workdir={work}"
+        mounts.append(f"mount -t overlay -o {layers} none {folder}")
+    return ["unshare", "--mount", "sh", "-ec", f'{"; ".join(mounts)}; exec "$@"', "sh"]
 
 
 def _clear(engine: Engine) -> None:
