@@ -26,10 +26,14 @@ _GROUPS = {
     "services": "/api/v1",
     "nodes": "/api/v1",
     "namespaces": "/api/v1",
+    "pods": "/api/v1",
+    "configmaps": "/api/v1",
+    "daemonsets": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
     "servicecidrs": "/apis/networking.k8s.io/v1",
 }
 _CLUSTER_SCOPED = {"nodes", "namespaces", "servicecidrs"}
+_NOT_FOUND = 404
 _TIMEOUT = 30.0  # seconds for one request
 _WRITERS = 8  # threads for a batch of writes: more do not make the API server faster
 
@@ -41,15 +45,31 @@ class Api:
     A refused request raises ``kubernetes.client.ApiException``.
     """
 
-    def __init__(self, server: str, token: str, certificate_authority: Path) -> None:
+    def __init__(
+        self,
+        server: str,
+        certificate_authority: Path,
+        *,
+        token: str = "",
+        certificate: tuple[Path, Path] | None = None,
+        server_name: str | None = None,
+    ) -> None:
+        """``server`` is known by a ``token`` or a client ``certificate`` with its key, and is
+        called ``server_name`` in its own certificate where that is not in the URL.
+        """
         configuration = kubernetes.Configuration()
         configuration.host = server
         configuration.ssl_ca_cert = str(certificate_authority)
-        configuration.api_key = {"authorization": f"Bearer {token}"}
+        configuration.tls_server_name = server_name
+        if certificate:
+            configuration.cert_file, configuration.key_file = map(str, certificate)
+        self._headers = {"accept": "application/json"}
+        if token:
+            configuration.api_key = {"authorization": f"Bearer {token}"}
+            self._headers["authorization"] = f"Bearer {token}"
         configuration.connection_pool_maxsize = _WRITERS + 2
         self.client = kubernetes.ApiClient(configuration)
         """The official client, for whatever this class does not offer."""
-        self._headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         self._pool = ThreadPoolExecutor(_WRITERS, "api")
         self._deletions: list[tuple[tuple[str, str, str], frozenset[Family]]] = []
 
@@ -72,12 +92,12 @@ class Api:
         return self._json("GET", _path(resource, namespace, name))
 
     def list_all(
-        self, resource: str, namespace: str = "default", selector: str = ""
+        self, resource: str, namespace: str = "default", selector: str = "", fields: str = ""
     ) -> list[Object]:
         """All objects of a resource in a namespace, or those with the labels that ``selector``
-        names.
+        names and the ``fields``.
         """
-        query = f"?labelSelector={selector}" if selector else ""
+        query = f"?labelSelector={selector}&fieldSelector={fields}"
         items = self._json("GET", _path(resource, namespace) + query)["items"]
         return [dict(item) for item in items]
 
@@ -104,6 +124,14 @@ class Api:
     def delete(self, resource: str, name: str, namespace: str = "default") -> None:
         """Delete an object."""
         self._request("DELETE", _path(resource, namespace, name))
+
+    def delete_now(self, resource: str, name: str, namespace: str = "default") -> None:
+        """Delete an object, where it is there, without waiting for whoever is to end what it stands
+        for.
+        """
+        self._request(
+            "DELETE", _path(resource, namespace, name) + "?gracePeriodSeconds=0", missing=True
+        )
 
     def create_all(
         self, objects: Iterable[tuple[str, Object, str]], families: Collection[Family] = FAMILIES
@@ -155,6 +183,8 @@ class Api:
         path: str,
         body: Object | None = None,
         content_type: str = "application/json",
+        *,
+        missing: bool = False,
     ) -> bytes:
         answer = self.client.rest_client.pool_manager.request(
             method,
@@ -164,7 +194,7 @@ class Api:
             timeout=_TIMEOUT,
             retries=False,
         )
-        if answer.status >= 300:
+        if answer.status >= 300 and not (missing and answer.status == _NOT_FOUND):
             raise kubernetes.ApiException(answer.status, answer.reason, body=answer.data.decode())
         data: bytes = answer.data
         return data

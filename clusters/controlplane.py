@@ -70,7 +70,7 @@ class ControlPlane:
                 "--profiling=false",
             ],
         )
-        self.api = Api(f"https://127.0.0.1:{self._port}", self._token, folder / "ca.crt")
+        self.api = Api(f"https://127.0.0.1:{self._port}", folder / "ca.crt", token=self._token)
 
     def wait_ready(self) -> float:
         """Wait until the API server serves and return the seconds that took; raises StartError."""

@@ -39,6 +39,21 @@ def add(*names: str) -> None:
         _ip(["netns", "add", name])
 
 
+def adopt(name: str, file: Path) -> None:
+    """Give the namespace that ``file`` leads to, such as /proc/42/ns/net, a name of ours.
+
+    Raises NetworkError where there is none.
+    """
+    place = path(name)
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    done = subprocess.run(
+        ["mount", "--bind", file, place], text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise NetworkError(f"{file} cannot be entered: {done.stderr.strip()}")
+
+
 def delete(*names: str) -> None:
     """Remove network namespaces with all they hold; a missing one is no error."""
     for name in names:

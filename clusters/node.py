@@ -125,7 +125,8 @@ class Node:
 
     def address(self, family: Family) -> IPAddress:
         """The node's InternalIP."""
-        return node_address(0, family)
+        own = self.system.addresses
+        return own[family] if own else node_address(0, family)
 
     def read(self, path: str | Path) -> str:
         """The text of a file on the node, one of /proc or /sys too."""
@@ -188,7 +189,8 @@ class Node:
                 f"addr add {self.address(family)}/{router.max_prefixlen} {external} nodad",
                 f"neigh add {router} lladdr {mac(_LAB_MACS['external'])} {external} nud permanent",
                 f"neigh add {gateway} lladdr {mac(_LAB_MACS['pod'])} {pod} nud permanent",
-                f"route add default via {router} {external} onlink src {self.address(family)}",
+                # what is no namespace of ours may have had another way out
+                f"route replace default via {router} {external} onlink src {self.address(family)}",
                 (
                     f"route add {pod_cidr(0, family)} via {gateway} dev {POD_INTERFACE} onlink"
                     f" src {self.address(family)}"

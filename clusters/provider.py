@@ -9,13 +9,14 @@ from clusters import netns
 from clusters.addresses import CLUSTER_CIDRS, FAMILIES, node_address, pod_cidr
 from clusters.controlplane import ControlPlane
 from clusters.node import Management, Node
-from clusters.proxy import Proxy
+from clusters.proxy import Program, Proxy
 from clusters.system import Namespace, NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from clusters.api import Api
     from clusters.implementation import Implementation
     from clusters.node import Build
     from clusters.system import System
@@ -44,7 +45,7 @@ class NodeUnderTest(Node):
     def close(self) -> None:
         """End the proxy and remove the node."""
         with contextlib.suppress(NodeError, EOFError):  # what is gone needs no end
-            self.proxy.kill()
+            self.proxy.close()
         super().close()
 
 
@@ -86,7 +87,7 @@ class Cluster:
         self.seconds_to_ready = self._control_plane.wait_ready()
         self.api = self._control_plane.api
         for position, name in enumerate(LAB_NODES, start=1):
-            self._register(name, position)
+            register(self.api, name, position)
 
     def node(
         self, mode: str, config: Mapping[str, Any] | None = None, *, start: bool = True
@@ -102,20 +103,14 @@ class Cluster:
         management = Management(
             self._bridge, f"m{self._number}-{number}", f"100.64.{self._number}.{10 + number % 240}"
         )
-        self._register(name, 0)
+        register(self.api, name, 0)
         node = NodeUnderTest(name, management, self._build(mode))
         values = {
             "binary": str(node.system.program(self._binaries["proxy"])),
-            "node_name": name,
-            "server": self._control_plane.server,
-            "management_address": management.address,
-            "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
-            "node_ipv4": str(node_address(0, "IPv4")),
-            "node_ipv6": str(node_address(0, "IPv6")),
-            "min_sync_period": EMULATED_SYNC_PERIOD if node.system.emulated else SYNC_PERIOD,
+            **values_of(node, self._control_plane.server),
         }
         kubeconfig = self._control_plane.kubeconfig()
-        node.proxy = Proxy(self.implementation, mode, node.system, values, kubeconfig)
+        node.proxy = Program(self.implementation, mode, node.system, values, kubeconfig)
         if start:
             try:
                 node.proxy.start(config)
@@ -148,20 +143,36 @@ class Cluster:
         self._control_plane.stop()
         netns.configure(None, [f"link delete {self._bridge}"])
 
-    def _register(self, name: str, position: int) -> None:
-        """Write the Node object, with its addresses in the status, before anything looks for it."""
-        self.api.create(
-            "nodes",
-            {
-                "metadata": {"name": name, "labels": {ZONE_LABEL: ZONES[position]}},
-                "spec": {
-                    "podCIDR": str(pod_cidr(position, "IPv4")),
-                    "podCIDRs": [str(pod_cidr(position, family)) for family in FAMILIES],
-                },
+
+def values_of(node: Node, server: str) -> dict[str, str]:
+    """What an implementation's file may ask about a node and the API server's URL."""
+    return {
+        "node_name": node.name,
+        "server": server,
+        "management_address": node.management_address,
+        "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
+        "node_ipv4": str(node.address("IPv4")),
+        "node_ipv6": str(node.address("IPv6")),
+        "min_sync_period": EMULATED_SYNC_PERIOD if node.system.emulated else SYNC_PERIOD,
+    }
+
+
+def register(api: Api, name: str, position: int, labels: Mapping[str, str] | None = None) -> None:
+    """Write the Node object of the cluster's node number ``position``, with its addresses in the
+    status, before anything looks for it.
+    """
+    api.create(
+        "nodes",
+        {
+            "metadata": {"name": name, "labels": {ZONE_LABEL: ZONES[position], **(labels or {})}},
+            "spec": {
+                "podCIDR": str(pod_cidr(position, "IPv4")),
+                "podCIDRs": [str(pod_cidr(position, family)) for family in FAMILIES],
             },
-        )
-        addresses = [
-            {"type": "InternalIP", "address": str(node_address(position, family))}
-            for family in FAMILIES
-        ]
-        self.api.patch("nodes", name, {"status": {"addresses": addresses}}, subresource="status")
+        },
+    )
+    addresses = [
+        {"type": "InternalIP", "address": str(node_address(position, family))}
+        for family in FAMILIES
+    ]
+    api.patch("nodes", name, {"status": {"addresses": addresses}}, subresource="status")

@@ -5,6 +5,8 @@ after.
 from __future__ import annotations
 
 import urllib.request
+from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 _PATIENCE = 4  # times as long does an emulated node have, and it may be on a busy machine
 
 
-class Proxy:
-    """One implementation's program on one node, in one mode."""
+class Proxy(ABC):
+    """One implementation on one node, in one mode."""
 
     def __init__(
         self,
@@ -31,28 +33,18 @@ class Proxy:
         mode: str,
         system: System,
         values: Mapping[str, str],
-        kubeconfig: str,
+        directory: Path,
     ) -> None:
         self.implementation = implementation
         self.mode = mode
         self.log = system.log
         """Everything the proxy has printed, over all its starts."""
-        self.directory = system.log.parent
-        """Where its files are, on the node."""
+        self.directory = directory
+        """Where files can be put on the node that the proxy, too, sees there."""
         self.seconds_to_ready = 0.0
         """How long the last start took."""
         self._system = system
-        self._values = {
-            **values,
-            "mode": mode,
-            "directory": str(self.directory),
-            "kubeconfig": str(self.directory / "kubeconfig"),
-        }
-        self._daemon: Daemon | None = None
-        self._write("kubeconfig", kubeconfig)
-
-    def __repr__(self) -> str:
-        return f"<{self.implementation.name} in {self.mode} mode: {self._daemon or 'not started'}>"
+        self._values = {**values, "mode": mode}
 
     @property
     def stepwise(self) -> bool:
@@ -60,62 +52,47 @@ class Proxy:
         return self.implementation.modes[self.mode].stepwise
 
     @property
+    @abstractmethod
     def running(self) -> bool:
         """Whether the program runs."""
-        return self._daemon is not None and self._daemon.running
 
     @property
+    @abstractmethod
     def pid(self) -> int:
         """Its process id where it runs; ``LookupError`` where it was never started."""
-        if self._daemon is None:
-            raise LookupError(f"{self!r} has no process")
-        return self._daemon.pid
 
-    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> Daemon:
+    @abstractmethod
+    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
         """Start the proxy and wait until it is ready; ``config`` is merged into its configuration
         file.
 
-        With ``ready=False`` it is only started, so that a test can watch it refuse.
+        With ``ready=False`` it is only started.
 
         Raises:
             StartError: it ended, or was not ready in time; the message shows the end of its log.
             ImplementationError: ``config`` is given but the implementation has no such file.
         """
-        for name, content in self.implementation.files_for(self._values, config).items():
-            self._write(name, content)
-        argv = self._filled(self.implementation.argv)
-        environment = self._filled(self.implementation.environment)
-        daemon = self._daemon = Daemon(
-            f"{self.implementation.name} ({self.mode})",
-            lambda: self._system.spawn(argv, environment),
-            self.log,
-        )
-        if ready:
-            url = self._filled(self.implementation.ready)
-            self.seconds_to_ready = daemon.wait_ready(
-                answers(url) if url else lambda: daemon.running,
-                self.implementation.ready_timeout * (_PATIENCE if self._system.emulated else 1),
-            )
-        return daemon
 
+    @abstractmethod
     def stop(self) -> None:
         """Ask the proxy to end, as a node does at shutdown; rules stay, as they do there."""
-        if self._daemon:
-            self._daemon.stop()
 
+    @abstractmethod
     def kill(self) -> None:
         """End the proxy at once (SIGKILL)."""
-        if self._daemon:
-            self._daemon.kill()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave it: end what was started, or have whoever started it do so as before."""
+
+    @abstractmethod
+    def cleanup(self) -> subprocess.CompletedProcess[str]:
+        """Run the implementation's cleanup command on the node and return what it printed."""
 
     def restart(self, config: Mapping[str, Any] | None = None) -> None:
         """Stop the proxy and start it again, with ``config`` merged into its configuration."""
         self.stop()
         self.start(config)
-
-    def cleanup(self) -> subprocess.CompletedProcess[str]:
-        """Run the implementation's cleanup command on the node and return what it printed."""
-        return self._run(self.implementation.cleanup)
 
     def metrics(self) -> dict[str, float]:
         """All samples of the metrics endpoint, keyed ``name`` or ``name{label="value",...}``
@@ -168,9 +145,76 @@ class Proxy:
     def _run(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
         return self._system.run(self._filled(argv), check=False)
 
+    def _filled(self, template: Any) -> Any:
+        return fill(template, self._values)
+
+
+class Program(Proxy):
+    """A proxy that is a program of its own on the node."""
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        mode: str,
+        system: System,
+        values: Mapping[str, str],
+        kubeconfig: str,
+    ) -> None:
+        directory = system.log.parent
+        super().__init__(implementation, mode, system, values, directory)
+        self._values |= {"directory": str(directory), "kubeconfig": str(directory / "kubeconfig")}
+        self._daemon: Daemon | None = None
+        self._write("kubeconfig", kubeconfig)
+
+    def __repr__(self) -> str:
+        return f"<{self.implementation.name} in {self.mode} mode: {self._daemon or 'not started'}>"
+
+    @property
+    def running(self) -> bool:
+        """See Proxy."""
+        return self._daemon is not None and self._daemon.running
+
+    @property
+    def pid(self) -> int:
+        """See Proxy."""
+        if self._daemon is None:
+            raise LookupError(f"{self!r} has no process")
+        return self._daemon.pid
+
+    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
+        """See Proxy."""
+        for name, content in self.implementation.files_for(self._values, config).items():
+            self._write(name, content)
+        argv = self._filled(self.implementation.argv)
+        environment = self._filled(self.implementation.environment)
+        daemon = self._daemon = Daemon(
+            f"{self.implementation.name} ({self.mode})",
+            lambda: self._system.spawn(argv, environment),
+            self.log,
+        )
+        if ready:
+            url = self._filled(self.implementation.ready)
+            self.seconds_to_ready = daemon.wait_ready(
+                answers(url) if url else lambda: daemon.running,
+                self.implementation.ready_timeout * (_PATIENCE if self._system.emulated else 1),
+            )
+
+    def stop(self) -> None:
+        """See Proxy."""
+        if self._daemon:
+            self._daemon.stop()
+
+    def kill(self) -> None:
+        """See Proxy."""
+        if self._daemon:
+            self._daemon.kill()
+
+    close = kill
+
+    def cleanup(self) -> subprocess.CompletedProcess[str]:
+        """See Proxy."""
+        return self._run(self.implementation.cleanup)
+
     def _write(self, name: str, text: str) -> None:
         with self._system.open(self.directory / name, "w") as file:
             file.write(text)
-
-    def _filled(self, template: Any) -> Any:
-        return fill(template, self._values)

@@ -15,6 +15,7 @@ from clusters.process import LocalProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from clusters.addresses import Family, IPAddress
     from clusters.inspection.host import Host
     from clusters.process import Process
     from clusters.wires import Link
@@ -35,6 +36,10 @@ class System(Protocol):
     """What it is, for the report: kind, kernel and, where there is one, accelerator."""
     emulated: bool
     """Whether its processor is: then its times are not comparable with those of others."""
+
+    @property
+    def addresses(self) -> Mapping[Family, IPAddress] | None:
+        """Its InternalIPs, where it has them by itself; ``None`` where it is to be given some."""
 
     def run(
         self,
@@ -72,36 +77,33 @@ class System(Protocol):
         """Remove it with everything on it."""
 
 
-class Namespace:
-    """A network namespace of this machine's kernel, which is made here; its ends of ``links`` are
-    those of veth pairs.
-
-    Raises:
-        NetworkError: it, or a link, could not be made.
+class Joined:
+    """A network stack of this machine's kernel, under the name that iproute2 knows it by, in which
+    ``enter`` starts programs; joined to the lab it has an end of each link.
     """
 
     emulated = False
 
-    def __init__(self, name: str, folder: Path, links: Sequence[Link], address: str) -> None:
+    def __init__(self, name: str, folder: Path, enter: Sequence[str]) -> None:
         self.name = name
         self.log = folder / "proxy.log"
-        self.description: Mapping[str, str] = {"kind": "netns", "kernel": os.uname().release}
-        netns.add(name)
+        self._enter = enter
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log.touch()
+
+    def join(self, links: Sequence[Link], address: str) -> None:
+        """Make the links; the last is the management wire's, and has ``address``."""
         for link in links:
-            _connect(name, link)
+            _connect(self.name, link)
         management = links[-1].interface
         netns.configure(
-            name,
+            self.name,
             [
                 "link set lo up",
                 f"link set {management} up",
                 f"address add {address}/24 dev {management}",
             ],
         )
-        self.host = inspect_host(netns.path(name))
-        self._enter = ["nsenter", f"--net={netns.path(name)}", "--"]
-        folder.mkdir(parents=True, exist_ok=True)
-        self.log.touch()
 
     def run(
         self,
@@ -139,16 +141,34 @@ class Namespace:
         """See System."""
         return path
 
+    def close(self) -> None:
+        """See System."""
+        netns.delete(self.name)
+
+
+class Namespace(Joined):
+    """A network namespace of this machine's kernel, which is made here; its ends of ``links`` are
+    those of veth pairs.
+
+    Raises:
+        NetworkError: it, or a link, could not be made.
+    """
+
+    addresses = None
+
+    def __init__(self, name: str, folder: Path, links: Sequence[Link], address: str) -> None:
+        super().__init__(name, folder, ["nsenter", f"--net={netns.path(name)}", "--"])
+        self.description: Mapping[str, str] = {"kind": "netns", "kernel": os.uname().release}
+        netns.add(name)
+        self.join(links, address)
+        self.host = inspect_host(netns.path(name))
+
     def enter_command(self) -> str:
         """See System."""
         return f"ip netns exec {self.name} bash"
 
     def check(self) -> None:
         """It cannot end."""
-
-    def close(self) -> None:
-        """See System."""
-        netns.delete(self.name)
 
 
 def _connect(name: str, link: Link) -> None:

@@ -84,6 +84,8 @@ class Machine:
         NodeError: it did not start; the message ends with its console's last lines.
     """
 
+    addresses = None
+
     def __init__(
         self,
         name: str,

@@ -1,0 +1,242 @@
+"""Bringing up a run's kind clusters, one for each mode and all at once, and removing them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from clusters.kind import configuration, image
+from clusters.kind.configuration import NODES
+from clusters.kind.engine import Engine
+from clusters.progress import Progress
+from clusters.sandbox import die_with_parent
+from clusters.toolchain import ArtifactError, cache_folder, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PREFIX = "kpc-"
+"""What the names of all clusters of the suite begin with."""
+
+_PATIENCE = 900  # seconds for one cluster, on a machine that is busy with several
+_KUBECTL = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"]
+_NETWORKS = Path("/etc/cni/net.d")
+_TAIL = 8  # lines of a log that are shown
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The kind clusters of a run: name by mode, and the Docker that they are in."""
+
+    host: str
+    proc: str
+    clusters: dict[str, str]
+    version: str
+    """Of Kubernetes, as the node image says."""
+    image: str
+    sha256: str
+    """Checksum of kube-proxy as it runs."""
+
+    @property
+    def engine(self) -> Engine:
+        """The Docker."""
+        return Engine(self.host, Path(self.proc))
+
+    def as_record(self) -> dict[str, Any]:
+        """As values of JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> Self:
+        """What ``as_record`` has made JSON of."""
+        return cls(**record)
+
+
+@contextlib.contextmanager
+def clusters(engine: Engine, node_image: str, modes: Sequence[str], logs: Path) -> Iterator[Kind]:
+    """The clusters of a run, for as long as the block lasts; ``logs`` is a folder for what kind
+    tells of a cluster that could not be made.
+
+    Raises ArtifactError with one line that says what failed.
+    """
+    program = image.kind()
+    version = version_of(engine, node_image)
+    names = {mode: f"{PREFIX}{os.getpid()}-{mode}" for mode in modes}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kind-")))
+        making = []
+        for mode, name in names.items():
+            lock = cache_folder() / "kind" / "runs" / f"{name}.lock"
+            stack.callback(lock.unlink, missing_ok=True)
+            stack.enter_context(locked(lock, f"waiting: {name} is in use", None))
+            described = configuration.cluster(
+                mode,
+                version,
+                lock,
+                own_image=image.is_own(node_image),
+                cgroup_v1=not Path("/sys/fs/cgroup/cgroup.controllers").exists(),
+            )
+            (folder / f"{name}.json").write_text(json.dumps(described))
+            making.append(_Making(engine, program, name, mode, node_image, folder, logs))
+        stack.callback(_remove, engine, program, list(names.values()))
+        with Progress(f"creating kind clusters ({', '.join(modes)})") as step:
+            _all(making, step)
+        checksum = running_proxy(engine, f"{next(iter(names.values()))}-{NODES[-1]}")
+        yield Kind(engine.host, str(engine.proc), names, version, node_image, checksum)
+
+
+def version_of(engine: Engine, node_image: str) -> str:
+    """The version of Kubernetes in a node image, such as ``v1.36.3``; it is pulled where it is not
+    there.
+
+    Raises ArtifactError where it cannot be had, or is no node image.
+    """
+    read = ["run", "--rm", "--network=none", "--entrypoint=cat", node_image, "/kind/version"]
+    done = engine.docker(*read, check=False, timeout=_PATIENCE)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+        raise ArtifactError(
+            f"the node image {node_image} cannot be had or is none ({said}): name another with"
+            " --kind-image, or build one with ./conform kind-image"
+        )
+    return done.stdout.strip()
+
+
+def running_proxy(engine: Engine, node: str) -> str:
+    """The SHA-256 checksum of the kube-proxy that runs on a node; empty where none does."""
+    read = "sha256sum /proc/$(pgrep -o -x kube-proxy)/exe"
+    done = engine.docker("exec", node, "sh", "-c", read, check=False)
+    return done.stdout.partition(" ")[0]
+
+
+def _all(making: Sequence[_Making], step: Progress) -> None:
+    """Make all clusters side by side; the first failure ends the others."""
+    with ThreadPoolExecutor(len(making)) as pool:
+        tasks = [pool.submit(one.make) for one in making]
+        while not all(task.done() for task in tasks):
+            if any(task.done() and task.exception() for task in tasks):
+                for one in making:
+                    one.give_up()
+            step.update("; ".join(one.state for one in making))
+            threading.Event().wait(0.5)
+    for task in tasks:
+        task.result()
+
+
+class _Making:
+    """One cluster while it is being made."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        program: Path,
+        name: str,
+        mode: str,
+        node_image: str,
+        folder: Path,
+        logs: Path,
+    ) -> None:
+        self.state = f"{mode}: begun"
+        self._engine = engine
+        self._kind = program
+        self._name = name
+        self._mode = mode
+        self._image = node_image
+        self._log = folder / f"{name}.log"
+        self._folder = folder
+        self._kept = logs / name
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make it and wait until its nodes are ready."""
+        self._tell("kind creates it")
+        self._run(
+            self._kind,
+            *("create", "cluster", f"--name={self._name}", f"--image={self._image}", "--retain"),
+            *(f"--config={self._folder / self._name}.json", f"--kubeconfig={self._folder}/none"),
+        )
+        for position, role in enumerate(NODES):
+            network = json.dumps(configuration.pod_network(position))
+            write = f"mkdir -p {_NETWORKS} && cat > {_NETWORKS}/10-conformance.conflist"
+            node = f"{self._name}-{role}"
+            self._engine.docker("exec", "-i", node, "sh", "-c", write, input=network)
+        self._tell("waiting for its nodes")
+        control_plane = ("docker", "exec", f"{self._name}-control-plane", *_KUBECTL)
+        self._run(*control_plane, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=3m")
+        if self._mode != "none":
+            self._tell("waiting for kube-proxy")
+            rollout = ("rollout", "status", "daemonset/kube-proxy", "--timeout=3m")
+            self._run(*control_plane, "-n", "kube-system", *rollout)
+        self._tell("ready")
+
+    def give_up(self) -> None:
+        """End what is under way."""
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def _tell(self, what: str) -> None:
+        self.state = f"{self._mode}: {what}"
+
+    def _run(self, *argv: str | Path) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                argv,
+                env={**os.environ, **self._engine.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  (nothing but a system call)
+            )
+            code: int | str
+            try:
+                code = self._process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+                code = f"no end after {_PATIENCE} s"
+        if code:
+            lines = self._log.read_text(errors="replace").splitlines()
+            told = next((line for line in lines if "ERROR" in line), (lines or ["nothing"])[-1])
+            raise ArtifactError(
+                f"the kind cluster for {self._mode} mode did not get ready: {told.strip()}"
+                f" ({code}); its logs are in {self._keep()}"
+            )
+
+    def _keep(self) -> Path:
+        """Put what can be known of the cluster into the folder of logs."""
+        self._kept.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self._log, self._kept / "kind.log")
+        subprocess.run(
+            [self._kind, "export", "logs", self._kept, f"--name={self._name}"],
+            env={**os.environ, **self._engine.environment},
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return self._kept
+
+
+def _remove(engine: Engine, program: Path, names: Sequence[str]) -> None:
+    """Remove clusters, or what there is of them."""
+
+    def remove(name: str) -> None:
+        subprocess.run(
+            [program, "delete", "cluster", f"--name={name}", "--kubeconfig=/dev/null"],
+            env={**os.environ, **engine.environment},
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(remove, names))

@@ -1,0 +1,348 @@
+"""A Service proxy that a DaemonSet runs: its pod on one node is started, stopped, killed and
+configured, and those on other nodes are left in peace.
+
+The DaemonSet is told to replace pods only where they are deleted. Its template then leads to a
+ConfigMap of the suite's, new with every start so that no kubelet can know an older one, and keeps
+away from nodes with a label of the suite's: whoever wants the proxy stopped puts that on the node.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from kubernetes.client import ApiException
+
+from clusters.implementation import merge
+from clusters.kind.container import DIRECTORY
+from clusters.kind.pods import PodLog, processes
+from clusters.process import POLL, StartError, answers
+from clusters.proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from clusters.api import Api, Object
+    from clusters.implementation import Implementation
+    from clusters.kind.container import Container
+
+NAMESPACE = "kube-system"
+STOPPED = "kube-proxy-conformance/stopped"
+"""Label of a node that is to have no proxy."""
+
+_NOTE = "kube-proxy-conformance/before"
+"""Annotation of a DaemonSet that is not as it was found."""
+
+_CONFIGURATION = Path("/var/lib/kube-proxy")
+"""Where kubeadm mounts the proxy's ConfigMap."""
+
+_LOOK = 0.05  # seconds between looks at the API server
+_CONFLICT = 409
+_GONE = 60.0  # seconds after which a pod that was to end is an error
+_LINES = 12
+
+
+class DaemonSetProxy(Proxy):
+    """The pod of the DaemonSet ``name`` on a kind node."""
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        mode: str,
+        system: Container,
+        values: Mapping[str, str],
+        api: Api,
+        name: str = "kube-proxy",
+    ) -> None:
+        super().__init__(implementation, mode, system, values, DIRECTORY)
+        self._values |= {
+            "directory": str(_CONFIGURATION),
+            "kubeconfig": str(_CONFIGURATION / "kubeconfig.conf"),
+        }
+        self._node = system
+        self._api = api
+        self._name = name
+        self._before = self._found()
+        """What of the DaemonSet's specification is going to be changed, as it was found."""
+        self._program = Path(self._container(self._before["template"])["command"][0])
+        self._values.setdefault("binary", str(self._program))
+        self._numbers = itertools.count(1)
+        self._configmap = ""
+        self._pod: Object | None = None
+        self._log: PodLog | None = None
+        self._pid = 0
+
+    def __repr__(self) -> str:
+        state = f"pid {self._pid}" if self.running else "not running"
+        return f"<{self.implementation.name} in {self.mode} mode on {self._node.name}: {state}>"
+
+    @property
+    def running(self) -> bool:
+        """See Proxy."""
+        return bool(self._pid) and (self._node.process.parent / str(self._pid) / "exe").exists()
+
+    @property
+    def pid(self) -> int:
+        """See Proxy."""
+        if not self._pid:
+            raise LookupError(f"{self!r} has no process")
+        return self._pid
+
+    @property
+    def executable(self) -> Path:
+        """The program that runs, as a file that can be read."""
+        return self._node.process.parent / str(self.pid) / "exe"
+
+    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
+        """See Proxy."""
+        began = time.monotonic()
+        self._keep_away()  # from a DaemonSet that still runs it
+        self._write_configuration(config)
+        self._set_template(self._template())
+        self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: None}}})
+        deadline = began + self.implementation.ready_timeout
+        self._wait(self._find_pod, deadline, "has no pod on the node")
+        if ready:
+            url = self._filled(self.implementation.ready)
+            self._wait(self._find_process, deadline, "has not started")
+            self._wait(answers(url) if url else lambda: self.running, deadline, "was not ready")
+            self.seconds_to_ready = time.monotonic() - began
+
+    def stop(self) -> None:
+        """See Proxy."""
+        self._keep_away()
+
+    def kill(self) -> None:
+        """See Proxy."""
+        if not self.running:
+            self._keep_away()
+            return
+        # a kubelet that is awake would start it anew at once
+        self._node.run(["systemctl", "kill", "--signal=SIGSTOP", "kubelet"])
+        try:
+            self._node.run(["pkill", "-KILL", "-x", self._program.name[:15]])
+            self._keep_away(at_once=True)
+        finally:
+            self._node.run(["systemctl", "kill", "--signal=SIGCONT", "kubelet"])
+
+    def cleanup(self) -> subprocess.CompletedProcess[str]:
+        """See Proxy."""
+        argv = self._filled(self.implementation.cleanup)
+        template = self._template()
+        container = self._container(template)
+        container["command"] = argv
+        name = f"{self._name}-cleanup-{next(self._numbers)}"
+        spec = {**template["spec"], "restartPolicy": "Never", "nodeName": self._node.name}
+        spec.pop("affinity")
+        body = {"metadata": {"name": name}, "spec": spec}
+        pod = self._api.create("pods", body, NAMESPACE)
+        log = PodLog(self._node.process / "root", pod, container["name"])
+        while True:
+            state = _state(self._api.get("pods", name, NAMESPACE), container["name"])
+            if "terminated" in state:
+                break
+            time.sleep(_LOOK)
+        printed = log.new().decode(errors="replace")
+        self._api.delete_now("pods", name, NAMESPACE)
+        return subprocess.CompletedProcess(argv, state["terminated"]["exitCode"], printed, "")
+
+    def log_since(self, position: int) -> str:
+        """See Proxy."""
+        self._collect()
+        return super().log_since(position)
+
+    def log_position(self) -> int:
+        """See Proxy."""
+        self._collect()
+        return super().log_position()
+
+    def close(self) -> None:
+        """Have the DaemonSet run as it was found."""
+        self._set_template(self._before["template"], self._before["updateStrategy"])
+        self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: None}}})
+        self._forget_configuration()
+        note = {"metadata": {"annotations": {_NOTE: None}}}
+        self._api.patch("daemonsets", self._name, note, NAMESPACE)
+
+    # --- the objects ------------------------------------------------------------------------------
+
+    def _found(self) -> Object:
+        """The DaemonSet's template and update strategy as they are, noted there for a run that
+        comes after one that was killed.
+        """
+        daemonset = self._api.get("daemonsets", self._name, NAMESPACE)
+        noted = daemonset["metadata"].get("annotations", {}).get(_NOTE)
+        if noted:
+            before: Object = json.loads(noted)
+            return before
+        before = {key: daemonset["spec"][key] for key in ("template", "updateStrategy")}
+        note = {"metadata": {"annotations": {_NOTE: json.dumps(before)}}}
+        self._api.patch("daemonsets", self._name, note, NAMESPACE)
+        return before
+
+    def _write_configuration(self, config: Mapping[str, Any] | None) -> None:
+        """Make the ConfigMap of the next start: kubeadm's, with the implementation's files."""
+        kubeadms = self._api.get("configmaps", self._name, NAMESPACE)["data"]
+        files = self.implementation.files_for(self._values, config)
+        main = self.implementation.config
+        if main in files:
+            base = yaml.safe_load(kubeadms["config.conf"])
+            whole = merge(merge(base, json.loads(files[main])), config or {})
+            files[main] = json.dumps(whole, indent=2)
+        old, self._configmap = self._configmap, f"{self._name}-{next(self._numbers)}-conformance"
+        body = {"metadata": {"name": self._configmap}, "data": {**kubeadms, **files}}
+        self._api.create("configmaps", body, NAMESPACE)
+        if old:
+            self._api.delete("configmaps", old, NAMESPACE)
+
+    def _forget_configuration(self) -> None:
+        if self._configmap:
+            self._api.delete("configmaps", self._configmap, NAMESPACE)
+            self._configmap = ""
+
+    def _template(self) -> Object:
+        """The pod template for the node under test: kubeadm's, with the suite's configuration."""
+        template: Object = copy.deepcopy(self._before["template"])
+        spec = template["spec"]
+        container = self._container(template)
+        container["command"] = self._filled(self.implementation.argv)
+        environment = self._filled(self.implementation.environment)
+        container["env"] = [
+            *container.get("env", []),
+            *({"name": name, "value": value} for name, value in environment.items()),
+        ]
+        for volume in spec["volumes"]:
+            if volume.get("configMap", {}).get("name") == self._name and self._configmap:
+                volume["configMap"]["name"] = self._configmap
+        place = {"name": "conformance", "hostPath": {"path": str(DIRECTORY)}}
+        spec["volumes"].append(place)
+        container["volumeMounts"].append({"name": "conformance", "mountPath": str(DIRECTORY)})
+        away = {"matchExpressions": [{"key": STOPPED, "operator": "DoesNotExist"}]}
+        required = {"nodeSelectorTerms": [away]}
+        spec["affinity"] = {
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
+        }
+        spec["terminationGracePeriodSeconds"] = 5
+        return template
+
+    def _set_template(self, template: Object, strategy: Object | None = None) -> None:
+        """Have the DaemonSet use a template for the pods that it makes from now on."""
+        while True:
+            found = self._api.get("daemonsets", self._name, NAMESPACE)
+            found["spec"]["template"] = template
+            found["spec"]["updateStrategy"] = strategy or {"type": "OnDelete"}
+            try:
+                written = self._api.replace("daemonsets", found, NAMESPACE)
+                break
+            except ApiException as problem:
+                if problem.status != _CONFLICT:  # its controller wrote the status meanwhile
+                    raise
+        generation = written["metadata"]["generation"]
+        deadline = time.monotonic() + _GONE
+        while True:  # else its controller may make the pod from an older one
+            status = self._api.get("daemonsets", self._name, NAMESPACE)["status"]
+            if status.get("observedGeneration", 0) >= generation:
+                return
+            if time.monotonic() > deadline:
+                raise StartError(f"the DaemonSet {self._name} is not looked at by its controller")
+            time.sleep(_LOOK)
+
+    def _container(self, template: Object) -> dict[str, Any]:
+        container: dict[str, Any] = template["spec"]["containers"][0]
+        return container
+
+    # --- the pod ----------------------------------------------------------------------------------
+
+    def _keep_away(self, *, at_once: bool = False) -> None:
+        """End the pod on the node, and have none made; return when it has ended."""
+        # its controller would otherwise make it anew: the template has to know the label
+        self._set_template(self._template())
+        self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: "true"}}})
+        deadline = time.monotonic() + _GONE
+        while pods := self._pods():
+            if at_once:
+                for pod in pods:
+                    self._api.delete_now("pods", pod["metadata"]["name"], NAMESPACE)
+            elif not self.running:
+                self._collect()
+            if time.monotonic() > deadline:
+                raise StartError(f"the pod of {self._name} on {self._node.name} does not end")
+            time.sleep(POLL)
+        self._collect()
+        self._pid = 0
+
+    def _pods(self) -> list[Object]:
+        labels = self._before["template"]["metadata"]["labels"]
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        fields = f"spec.nodeName={self._node.name}"
+        return self._api.list_all("pods", NAMESPACE, selector, fields)
+
+    def _find_pod(self) -> bool:
+        pods = self._pods()
+        if pods:
+            self._pod = pods[0]
+            name = self._container(self._before["template"])["name"]
+            self._log = PodLog(self._node.process / "root", self._pod, name)
+        return bool(pods)
+
+    def _find_process(self) -> bool:
+        network = self._node.process / "ns/net"
+        found = list(processes(self._node.process.parent, self._program.name, network))
+        self._pid = found[0] if found else 0
+        return bool(found)
+
+    def _wait(self, ready: Callable[[], bool], deadline: float, complaint: str) -> None:
+        """Wait until ``ready()``; raises StartError where the container ends, or after the
+        ``deadline``.
+        """
+        looked = time.monotonic()
+        while not ready():
+            if time.monotonic() - looked > 4 * _LOOK:
+                looked = time.monotonic()
+                self._complain_of_end()
+            if time.monotonic() > deadline:
+                complaint = f"{complaint} after {self.implementation.ready_timeout} s"
+                self._give_up(complaint)
+            time.sleep(POLL)
+
+    def _complain_of_end(self) -> None:
+        if self._pod is None:
+            return
+        try:
+            pod = self._api.get("pods", self._pod["metadata"]["name"], NAMESPACE)
+        except ApiException:
+            return
+        name = self._container(self._before["template"])["name"]
+        for state in (_state(pod, name), _state(pod, name, "lastState")):
+            if "terminated" in state:
+                code = state["terminated"]["exitCode"]
+                self._give_up(f"ended with exit code {code} before it was ready")
+
+    def _give_up(self, complaint: str) -> None:
+        """Raise StartError, with the pod away: it would only start and end again."""
+        position = super().log_position()
+        self._keep_away()
+        lines = "\n".join(super().log_since(position).splitlines()[-_LINES:])
+        what = f"{self.implementation.name} ({self.mode})"
+        raise StartError(f"{what} {complaint}; the end of its log:\n{lines}")
+
+    def _collect(self) -> None:
+        """Add to our log what the pod has printed since; its own goes with it."""
+        if self._log and (new := self._log.new()):
+            with self.log.open("ab") as log:
+                log.write(new)
+
+
+def _state(pod: Object, container: str, key: str = "state") -> dict[str, Any]:
+    """The state of a container that a Pod object tells; empty where it has none yet."""
+    for status in pod["status"].get("containerStatuses", []):
+        if status["name"] == container:
+            found: dict[str, Any] = status.get(key, {})
+            return found
+    return {}
