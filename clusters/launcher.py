@@ -47,6 +47,10 @@ commands:
   badge       draw the verdicts as a small SVG
   results     results merge: join the shards of one run
               the last six read result files and run nothing; each has its own --help
+  kind-image  build a node image for kind where none can be pulled, into Docker or, where none runs,
+              into one of the suite's own; needs root; prints its tag
+  clean       remove what runs with kind left that were killed: clusters of the suite in Docker,
+              containers, cgroups; never what is in use or somebody else's
 
 what is tested:
   --modes MODE[,MODE]      only these modes: iptables, nftables, ipvs
@@ -94,6 +98,9 @@ examples:
 
 READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"})
 """Commands that read result files, and are the business of ``reports`` altogether."""
+
+KIND = frozenset({"kind-image", "clean"})
+"""Commands about kind that run no test."""
 
 
 class UsageError(Exception):
@@ -246,7 +253,7 @@ def main() -> int:
     )  # it served to find this module, and is nobody else's business
     arguments = sys.argv[1:]
     command = "conform"
-    if arguments and arguments[0] in {"selftest", "doctor", "list", "bench", *READERS}:
+    if arguments and arguments[0] in {"selftest", "doctor", "list", "bench", *KIND, *READERS}:
         command = arguments.pop(0)
     try:
         if command == "bench" or command in READERS:
@@ -259,6 +266,8 @@ def main() -> int:
             return 0
         if command == "doctor":
             return doctor.main()
+        if command in KIND:
+            return _kind(command, arguments)
         return _run(command, arguments)
     except (UsageError, ArtifactError) as problem:
         print(f"conform: {problem}", file=sys.stderr)
@@ -266,6 +275,14 @@ def main() -> int:
     except KeyboardInterrupt:
         print("conform: interrupted before anything was tested", file=sys.stderr)
         return 2
+
+
+def _kind(command: str, arguments: list[str]) -> int:
+    from clusters.kind import command as kind  # noqa: PLC0415  (nothing else here needs it)
+
+    if arguments:
+        raise UsageError(f"{command} takes no arguments (./conform --help)")
+    return kind.clean() if command == "clean" else kind.make_image()
 
 
 def _run(command: str, arguments: list[str]) -> int:

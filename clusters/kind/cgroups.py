@@ -11,6 +11,12 @@ PARENT = "kube-proxy-conformance"
 """The cgroup, in every hierarchy, that holds those of all private Dockers."""
 
 
+def names() -> set[str]:
+    """The private Dockers that have cgroups."""
+    parents = (ROOT / PARENT, *ROOT.glob(f"*/{PARENT}"))
+    return {path.name for parent in parents for path in parent.glob("*") if path.is_dir()}
+
+
 def remove(name: str) -> int:
     """Remove the cgroups of the private Docker ``name`` that nothing runs in; how many went."""
     removed = 0

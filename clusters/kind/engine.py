@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.kind import image_programs
+from clusters.kind import image_programs, limits
 from clusters.sandbox import CGROUPS, KEEP, KEPT_PROCESSES, KEPT_SOCKET
 from clusters.toolchain import ArtifactError
 
@@ -137,9 +137,9 @@ def answers(path: Path) -> bool:
         return False
 
 
-def choose() -> bool:
-    """Outside the sandbox, find out which Docker is to be used, and have the sandbox let it in;
-    whether that is one of the suite's own.
+def choose(clusters: int = 0) -> bool:
+    """Outside the sandbox, find out which Docker is to be used for so many clusters, and have the
+    sandbox let it in; whether that is one of the suite's own.
 
     Raises ArtifactError with one line that says what is missing.
     """
@@ -148,6 +148,7 @@ def choose() -> bool:
             "kind clusters are judged as root, who alone may enter the network of a Docker's"
             " containers: run this as root"
         )
+    limits.check(clusters)
     found = find()
     os.environ[KEEP] = found or CGROUPS
     if found is None:

@@ -8,6 +8,7 @@ made again.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -17,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from clusters import artifacts
 from clusters.artifacts import PINNED
-from clusters.kind import image_base, image_pods, image_programs, image_store
+from clusters.kind import image_base, image_node, image_programs
 from clusters.progress import Progress
 from clusters.toolchain import ArtifactError, cache_folder, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import TextIO
 
     from clusters.kind.engine import Engine
@@ -30,35 +31,15 @@ if TYPE_CHECKING:
 NAME = "kube-proxy-conformance/node"
 """The repository of node images: theirs alone."""
 
-FILES = Path(__file__).parent / "files"
-"""What is put over the packages' files, where it is put."""
-
 SPACE = 5 * 10**9
 """Bytes that building takes on the way."""
 
+_PATIENCE = 900.0  # seconds for loading, on a machine that is busy
+
 kind = image_programs.kind
 
-_PARTS = ("archive", "image_pods", "image_store")
-"""Modules that, as this one, decide what is in the image."""
-
-_UNITS = ("containerd.service", "kubelet.service")
-_MASKED = (
-    *("systemd-sysctl.service", "systemd-binfmt.service"),
-    *("systemd-modules-load.service", "modprobe@.service"),
-    *("systemd-udevd.service", "systemd-udev-trigger.service"),
-    *("systemd-udevd-control.socket", "systemd-udevd-kernel.socket"),
-    *("systemd-logind.service", "systemd-random-seed.service", "systemd-remount-fs.service"),
-    *("systemd-tmpfiles-setup.service", "systemd-tmpfiles-setup-dev.service"),
-    *("getty.target", "console-getty.service"),
-    *("systemd-tmpfiles-clean.timer", "systemd-update-utmp.service"),
-    *("systemd-update-utmp-runlevel.service", "systemd-pstore.service"),
-    *("dev-hugepages.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount"),
-    *("sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount"),
-    *("proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount"),
-)
-"""Units that would set up, or change, the machine that the node runs on."""
-
-_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
+_RECIPE = ("archive", "image_node", "image_pods", "image_store")
+"""Modules that decide what is in the image."""
 
 
 def tag() -> str:
@@ -85,9 +66,8 @@ def ensure(engine: Engine, progress: TextIO | None = None) -> str:
     if not engine.holds(name):
         packed = build(progress)
         with Progress("loading the node image", progress):
-            changes = ["--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]']
-            changes += ["--change", "ENV container=docker"]
-            engine.docker("import", *changes, str(packed), name, timeout=600)
+            changes = (f"--change={change}" for change in image_node.SETTINGS)
+            engine.docker("import", *changes, str(packed), name, timeout=_PATIENCE)
         if engine.own:
             _forget_outdated(engine, name)
     return name
@@ -117,11 +97,25 @@ def build(progress: TextIO | None = None) -> Path:
                 programs[name] = image_programs.ensure(name, progress)
             base = image_base.ensure(work, progress)
             with Progress("packing the node image (once)", progress) as step:
-                packed = _pack(base, programs, work, step)
+                packed = image_node.pack(base, programs, work, step)
             for outdated in folder.glob("node-*.tar"):
                 outdated.unlink()
             packed.replace(path)
     return path
+
+
+def remove_unfinished() -> bool:
+    """Remove what a killed process has left that built an image; whether there was something."""
+    folder = _folder()
+    if not (folder / "unfinished").exists():
+        return False
+    with (folder / "build.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # it is being built
+            return False
+        shutil.rmtree(folder / "unfinished")
+    return True
 
 
 def _folder() -> Path:
@@ -147,8 +141,8 @@ def _digest() -> str:
     described = [image_base.location().name]
     described += [artifacts.location(name).parent.name for name in artifacts.NAMES]
     described += [image_programs.location(name).parent.name for name in ("kubernetes", "pause")]
-    recipe = [Path(__file__).with_name(f"{name}.py") for name in ("image", *_PARTS)]
-    for file in (*recipe, *sorted(path for path in FILES.rglob("*") if path.is_file())):
+    recipe = [Path(__file__).with_name(f"{name}.py") for name in _RECIPE]
+    for file in (*recipe, *sorted(path for path in image_node.FILES.rglob("*") if path.is_file())):
         described += [file.name, hashlib.sha256(file.read_bytes()).hexdigest()]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
 
@@ -174,45 +168,3 @@ def _check() -> None:
             f"building a node image takes {SPACE / 1e9:.0f} GB and {folder} has"
             f" {free / 1e9:.1f} GB: make room, or set XDG_CACHE_HOME to where there is some"
         )
-
-
-def _pack(base: Path, programs: Mapping[str, Path], work: Path, step: Progress) -> Path:
-    root, archives, packed = work / "root", work / "pods", work / "node.tar"
-    root.mkdir()
-    archives.mkdir()
-    image_base.run(["tar", "-C", str(root), "-xpf", str(base)], "tar", step)
-    step.update("packing pod images")
-    image_pods.write(root, programs, archives)
-    step.update("loading pod images")
-    image_store.load(root, archives, step)
-    _furnish(root, programs["kubernetes"])
-    step.update("packing the node")
-    image_base.run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(packed), "."], "tar")
-    return packed
-
-
-def _furnish(root: Path, kubernetes: Path) -> None:
-    """Make the packages' system a node: its programs, what it starts, and what it must not."""
-    shutil.copytree(FILES, root, dirs_exist_ok=True)
-    shutil.copy(kubernetes, root / "usr/bin/kubernetes")
-    for name in ("kubeadm", "kubectl", "kubelet"):
-        (root / "usr/bin" / name).symlink_to("kubernetes")
-    (root / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
-    (root / "kind/version").write_text(f"v{PINNED}")
-    (root / "etc/kubernetes/manifests").mkdir(parents=True)
-    (root / "opt/cni/bin").mkdir(parents=True)
-    for plugin in _PLUGINS:
-        shutil.copy(root / "usr/lib/cni" / plugin, root / "opt/cni/bin")
-    units = root / "etc/systemd/system"
-    for wanted in units.glob("*.wants"):
-        shutil.rmtree(wanted)
-    started = units / "multi-user.target.wants"
-    started.mkdir()
-    for unit in _UNITS:
-        own = units / unit
-        (started / unit).symlink_to(own if own.exists() else Path("/lib/systemd/system", unit))
-    for unit in _MASKED:
-        (units / unit).unlink(missing_ok=True)
-        (units / unit).symlink_to("/dev/null")
-    (units / "default.target").unlink(missing_ok=True)
-    (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")

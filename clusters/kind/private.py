@@ -12,7 +12,7 @@ import itertools
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from clusters.kind import cgroups, image_programs
 from clusters.kind.engine import Engine, answers, check_programs, lacks_capability
@@ -27,20 +27,38 @@ _SHIELDED = ("/etc", "/lib")
 _PATIENCE = 90.0  # seconds for its start, and for its end
 
 
+def root(name: str) -> Path:
+    """The folder with the data of the private Docker of that name."""
+    return cache_folder() / "kind" / name
+
+
 def roots() -> list[Path]:
-    """The folders with data of private Dockers."""
-    return sorted(path for path in _folder().glob(f"{_FIRST}*") if path.is_dir())
+    """All such folders."""
+    return sorted(path for path in root(_FIRST).parent.glob(f"{_FIRST}*") if path.is_dir())
+
+
+def left(name: str) -> bool:
+    """Whether there is more in its folder than what its next start has use for."""
+    folder = root(name)
+    return folder.is_dir() and (name != _FIRST or any((folder / "containers").glob("*")))
 
 
 @contextlib.contextmanager
-def claimed(root: Path) -> Iterator[bool]:
-    """Keep others off a folder with data for as long as the block lasts; false where another does.
+def claimed(name: str) -> Iterator[bool]:
+    """Be the one process that runs the private Docker ``name``, for as long as the block lasts;
+    false where another is.
 
-    It is held by the open file, so it ends with the process, however that ends.
+    The claim ends with the process, however that ends.
     """
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with root.with_name(f"{root.name}.lock").open("w") as file:
-        yield _lock(file)
+    folder = root(name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 @contextlib.contextmanager
@@ -51,19 +69,19 @@ def private() -> Iterator[Engine]:
     """
     check_programs()
     with contextlib.ExitStack() as stack:
-        root = _claim(stack)
+        name = _claim(stack)
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="docker-")))
-        if root.name != _FIRST:
-            stack.callback(shutil.rmtree, root, ignore_errors=True)
-        stack.callback(cgroups.remove, root.name)
+        if name != _FIRST:
+            stack.callback(shutil.rmtree, root(name), ignore_errors=True)
+        stack.callback(cgroups.remove, name)
         engine = Engine(f"unix://{run}/docker.sock", Path("/proc"), own=True)
         try:
-            daemon = _start(root, run)
+            daemon = _start(name, run)
         except StartError:
             # What an earlier one left that was killed at the wrong moment may be the reason.
-            shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(root(name), ignore_errors=True)
             try:
-                daemon = _start(root, run)
+                daemon = _start(name, run)
             except StartError as problem:
                 raise ArtifactError(f"no Docker of the suite's own: {_reason(problem)}") from None
         stack.callback(daemon.stop, _PATIENCE)
@@ -72,40 +90,29 @@ def private() -> Iterator[Engine]:
         yield engine
 
 
-def _folder() -> Path:
-    return cache_folder() / "kind"
-
-
-def _claim(stack: contextlib.ExitStack) -> Path:
-    """The first folder for data that nobody uses."""
+def _claim(stack: contextlib.ExitStack) -> str:
+    """The first name that nobody uses."""
     for number in itertools.count(1):
-        root = _folder() / (_FIRST if number == 1 else f"{_FIRST}-{number}")
+        name = _FIRST if number == 1 else f"{_FIRST}-{number}"
         with contextlib.ExitStack() as attempt:
-            if attempt.enter_context(claimed(root)):
+            if attempt.enter_context(claimed(name)):
                 stack.push(attempt.pop_all())
-                return root
+                return name
     raise AssertionError
 
 
-def _lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _start(root: Path, run: Path) -> Daemon:
-    cgroups.remove(root.name)
-    root.mkdir(parents=True, exist_ok=True)
+def _start(name: str, run: Path) -> Daemon:
+    cgroups.remove(name)
+    data = root(name)
+    data.mkdir(parents=True, exist_ok=True)
     socket, configuration = run / "docker.sock", run / "daemon.json"
     configuration.write_text("{}")  # what the machine's own says is meant for another
     argv = [
-        *("dockerd", f"--host=unix://{socket}", f"--data-root={root}", f"--exec-root={run}/exec"),
+        *("dockerd", f"--host=unix://{socket}", f"--data-root={data}", f"--exec-root={run}/exec"),
         *(f"--pidfile={run}/docker.pid", f"--config-file={configuration}"),
         # Whatever runs on the machine, no systemd can be asked from here.
         "--exec-opt=native.cgroupdriver=cgroupfs",
-        f"--cgroup-parent=/{cgroups.PARENT}/{root.name}",
+        f"--cgroup-parent=/{cgroups.PARENT}/{name}",
     ]
     if lacks_capability():
         bounded = image_programs.ensure("bounded")

@@ -1,0 +1,61 @@
+"""What ``./conform kind-image`` and ``./conform clean`` do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from clusters import sandbox
+from clusters.kind import engine, image, tidy
+from clusters.kind.engine import Engine
+from clusters.toolchain import ArtifactError
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_image() -> int:
+    """Build the node image into the Docker that runs here, else into the suite's own, and print its
+    tag.
+
+    Raises ArtifactError with one line where that fails.
+    """
+    print(
+        "conform: kind-image needs root. It installs Debian packages into a folder of the cache,"
+        " builds Kubernetes from its Go modules (cold some 15 minutes on two cores), and gives the"
+        " image to Docker.",
+        file=sys.stderr,
+    )
+    own = engine.choose()
+    image.build()
+    if own:
+        print("conform: no Docker runs here, so it goes to the suite's own", file=sys.stderr)
+        os.chdir(_ROOT)
+        sandbox.enter([sys.executable, "-m", __name__])
+    print(image.ensure(Engine(f"unix://{os.environ[sandbox.KEEP]}", Path("/proc"))))
+    return 0
+
+
+def clean() -> int:
+    """Remove what runs with kind left, and say what.
+
+    Raises ArtifactError with one line where that fails.
+    """
+    for line in tidy.clean().lines():
+        print(line)
+    return 0
+
+
+def main() -> int:
+    """Give the image to the suite's own Docker: this is the part inside the sandbox."""
+    try:
+        with engine.chosen() as docker:
+            print(image.ensure(docker))
+    except ArtifactError as problem:
+        print(f"conform: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
