@@ -130,7 +130,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--pdb", action="store_true")
     for option in ("modes", "implementation", "proxy-binary", "proxy-version", "results"):
         parser.add_argument(f"--{option}")
-    for option in ("kernel", "modules"):
+    for option in ("kernel", "modules", "provider", "kind-image", "kubernetes-version"):
         parser.add_argument(f"--{option}")
     return parser.parse_known_args(arguments)
 
@@ -175,6 +175,9 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
         options += ["--kernel", _absolute(known.kernel) if described.exists() else known.kernel]
     if known.modules:
         options += ["--modules", _absolute(known.modules)]
+    for option in ("provider", "kind_image", "kubernetes_version"):
+        if getattr(known, option):
+            options += [f"--{option.replace('_', '-')}", getattr(known, option)]
     if known.modes:
         options += ["--modes", known.modes]
     elif command == "conform" and not known.implementation:
@@ -202,7 +205,13 @@ def _ensure_binaries(options: Sequence[str]) -> None:
     """Build what the run needs before tox starts, so that its progress is seen."""
     if not {"--co", "--collect-only"}.isdisjoint(options):
         return
-    if "--proxy-version" in options:
+    known, _ = _parse(options)
+    if known.provider == "kind":
+        from clusters.kind import command  # noqa: PLC0415  (nothing else here needs it)
+
+        count = len(known.modes.split(",")) if known.modes else 1
+        command.prepare(count, named=bool(known.kind_image or known.kubernetes_version))
+    elif "--proxy-version" in options:
         version = options[options.index("--proxy-version") + 1]
         artifacts.ensure(version=version)
     elif "--proxy-binary" in options or "--implementation" in options:

@@ -1,4 +1,4 @@
-"""What ``./conform kind-image`` and ``./conform clean`` do."""
+"""What ``./conform kind-image`` and ``./conform clean`` do, and what comes before a run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from clusters.kind.engine import Engine
 from clusters.toolchain import ArtifactError
 
 _ROOT = Path(__file__).resolve().parents[2]
+
+
+def prepare(clusters: int, *, named: bool) -> None:
+    """Outside the sandbox, choose a Docker for so many clusters, and have everything there that
+    registries are asked for; a node image only where none is ``named`` and Docker is the suite's.
+
+    Raises ArtifactError with one line that says what is missing.
+    """
+    own = engine.choose(clusters)
+    image.kind()
+    if own and not named:
+        image.build()
 
 
 def make_image() -> int:

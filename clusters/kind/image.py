@@ -141,9 +141,10 @@ def _digest() -> str:
     described = [image_base.location().name]
     described += [artifacts.location(name).parent.name for name in artifacts.NAMES]
     described += [image_programs.location(name).parent.name for name in ("kubernetes", "pause")]
-    recipe = [Path(__file__).with_name(f"{name}.py") for name in _RECIPE]
-    for file in (*recipe, *sorted(path for path in image_node.FILES.rglob("*") if path.is_file())):
-        described += [file.name, hashlib.sha256(file.read_bytes()).hexdigest()]
+    files = [path for path in image_node.FILES.rglob("*") if path.is_file()]
+    for file in (*(Path(__file__).with_name(f"{name}.py") for name in _RECIPE), *sorted(files)):
+        place = file.relative_to(image_node.FILES) if file in files else file.name
+        described += [str(place), hashlib.sha256(file.read_bytes()).hexdigest()]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
 
 

@@ -71,7 +71,7 @@ def _clusters(docker: Engine, found: Found) -> None:
             found.left.append(f"kind cluster {name}, whose run is still alive")
             continue
         docker.docker("rm", "--force", "--volumes", *ones)
-        found.removed.append(f"kind cluster {name} with its {len(ones)} nodes")
+        found.removed.append(f"kind cluster {name} (containers: {len(ones)})")
 
 
 def _private_dockers(found: Found) -> None:
