@@ -75,7 +75,7 @@ def contents(place: Path) -> tuple[dict[str, Any], tarfile.TarFile]:
 
 def test_an_archive_holds_files_links_and_the_folders_that_lead_to_them(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
-    files = {
+    files: archive.Files = {
         Path("/bin"): "usr/bin",
         Path("/usr/bin/copy"): tmp_path / "file",
         Path("/usr/bin/link"): "copy",
@@ -169,7 +169,7 @@ def test_the_tag_names_all_that_the_image_is_made_of(
     tag = image.tag()
     assert image.tag() == tag
     assert image.is_own(tag)
-    assert not image.is_own(image.published())
+    assert not image.is_own(image.published("1.36.3"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
     assert image.tag() == tag, "not where it is made"
 
@@ -297,6 +297,13 @@ def test_kind_is_taken_from_path_where_it_is_not_too_old(
     monkeypatch.setattr(image_programs, "ensure", lambda name, _: Path("/built", name))
     found = program("kind", f"echo kind {version} go1.99 linux/amd64")
     assert image.kind() == (found if taken else Path("/built/kind"))
+
+
+def test_the_published_image_is_the_one_that_kind_would_take(program: Program) -> None:
+    name = f"kindest/node:v0.999.1@sha256:{'0a' * 32}"
+    program("kind", f"echo kind v0.999.0 go1.99 linux/amd64\n# kindest/base:v1{name}garbage")
+    assert image.published() == name
+    assert image.published("v1.34.4") == "kindest/node:v1.34.4"
 
 
 def test_a_runtime_asks_for_no_more_than_it_may_have(

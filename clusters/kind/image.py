@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 NAME = "kube-proxy-conformance/node"
 """The repository of node images: theirs alone."""
+
+_PUBLISHED = "kindest/node"
 
 SPACE = 5 * 10**9
 """Bytes that building takes on the way."""
@@ -52,9 +55,16 @@ def is_own(name: str) -> bool:
     return name.startswith(f"{NAME}:")
 
 
-def published(version: str = PINNED) -> str:
-    """The node image that kind's makers publish for a version of Kubernetes (``1.36.3``)."""
-    return f"kindest/node:v{version.removeprefix('v')}"
+def published(version: str = "") -> str:
+    """The node image that kind's makers publish for a version of Kubernetes (``1.36.3``); without
+    one, that which ``kind`` itself would take.
+    """
+    if version:
+        return f"{_PUBLISHED}:v{version.removeprefix('v')}"
+    # No command of kind tells it, but it is in the program.
+    name = rb"%s:v[\d.]+@sha256:[0-9a-f]{64}" % _PUBLISHED.encode()
+    match = re.search(name, kind().read_bytes())
+    return match[0].decode() if match else f"{_PUBLISHED}:v{PINNED}"
 
 
 def ensure(engine: Engine, progress: TextIO | None = None) -> str:
