@@ -25,6 +25,10 @@ class NodeError(Exception):
     """A node is gone or answers no more: nothing can be judged; the message says what it said."""
 
 
+class UnsupportedError(Exception):
+    """What a test wants cannot be done on a node of this kind; the message says why."""
+
+
 class System(Protocol):
     """A network stack, and the means to use it from inside."""
 
@@ -36,6 +40,10 @@ class System(Protocol):
     """What it is, for the report: kind, kernel and, where there is one, accelerator."""
     emulated: bool
     """Whether its processor is: then its times are not comparable with those of others."""
+
+    @property
+    def foreign_chains(self) -> frozenset[str]:
+        """Chains of iptables that are there without any Service proxy."""
 
     @property
     def addresses(self) -> Mapping[Family, IPAddress] | None:
@@ -83,6 +91,7 @@ class Joined:
     """
 
     emulated = False
+    foreign_chains: frozenset[str] = frozenset()
 
     def __init__(self, name: str, folder: Path, enter: Sequence[str]) -> None:
         self.name = name

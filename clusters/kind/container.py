@@ -33,6 +33,15 @@ class Container(Joined):
         NetworkError: its network cannot be entered.
     """
 
+    foreign_chains = frozenset(
+        {
+            *("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+            # the kubelet's, and what Docker answers name queries with
+            *("KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-FIREWALL"),
+            *("DOCKER_OUTPUT", "DOCKER_POSTROUTING"),
+        }
+    )
+
     def __init__(
         self, name: str, engine: Engine, folder: Path, addresses: Mapping[Family, IPAddress]
     ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ from clusters.kind.container import DIRECTORY
 from clusters.kind.pods import PodLog, processes
 from clusters.process import POLL, StartError, answers
 from clusters.proxy import Proxy
+from clusters.system import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +46,7 @@ _CONFIGURATION = Path("/var/lib/kube-proxy")
 
 _LOOK = 0.05  # seconds between looks at the API server
 _CONFLICT = 409
+_NO_PROGRAM = re.compile(r'exec: \\?"(\S+?)\\?": executable file not found')
 _GONE = 60.0  # seconds after which a pod that was to end is an error
 _LINES = 12
 
@@ -321,7 +324,12 @@ class DaemonSetProxy(Proxy):
         name = self._container(self._before["template"])["name"]
         for state in (_state(pod, name), _state(pod, name, "lastState")):
             if "terminated" in state:
-                code = state["terminated"]["exitCode"]
+                ended = state["terminated"]
+                missing = _NO_PROGRAM.search(ended.get("message", ""))
+                if missing:
+                    self._keep_away()
+                    raise UnsupportedError(f"the proxy's image has no {missing[1]}")
+                code = ended["exitCode"]
                 self._give_up(f"ended with exit code {code} before it was ready")
 
     def _give_up(self, complaint: str) -> None:

@@ -22,7 +22,7 @@ SANDBOX = f"{REPOSITORY}/pause:node"
 
 _TOOLS = (
     "iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore"
-    " nft ipset conntrack ip modprobe sh cat chmod env grep ln mkdir sed sleep true"
+    " nft ipset conntrack ip modprobe sh cat chmod env grep ln mkdir mount sed sleep true unshare"
 )
 """What kube-proxy calls, and what a program in front of one of them may need."""
 

@@ -85,6 +85,7 @@ class Machine:
     """
 
     addresses = None
+    foreign_chains: frozenset[str] = frozenset()
 
     def __init__(
         self,

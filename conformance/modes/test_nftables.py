@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clusters.addresses import Family, node_address
+from clusters.addresses import Family
 from conformance.modes.nftables_chains import (
     IP,
     Ruleset,
@@ -16,6 +16,7 @@ from conformance.modes.nftables_chains import (
 )
 from fixtures.requirement import MODE, requirement
 from fixtures.services import Service, Services
+from fixtures.world import World
 
 _ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 _KINDS = ("service", "local", "external", "endpoint", "firewall")
@@ -138,7 +139,7 @@ def test_service_without_endpoints_is_in_the_maps_that_refuse(
     reference="kubernetes: pkg/proxy/nftables/README.md, proxier.go",
 )
 def test_sets_hold_what_the_rules_ask_for(
-    service: Services, ruleset: Ruleset, family: Family
+    service: Services, ruleset: Ruleset, world: World, family: Family
 ) -> None:
     """The set cluster-ips holds the cluster IPs, nodeport-ips the node's primary address, and a
     Service with ClientIP affinity has a set for each endpoint whose elements end with the
@@ -147,7 +148,7 @@ def test_sets_hold_what_the_rules_ask_for(
     web = service(endpoints=2, affinity=1234)
     table = ruleset()
     assert str(web.cluster_ip) in table.sets["cluster-ips"].elements
-    assert set(table.sets["nodeport-ips"].elements) == {str(node_address(0, family))}
+    assert set(table.sets["nodeport-ips"].elements) == {str(world.node.address(family))}
     mine = [each for name, each in table.sets.items() if base_name(web) in name]
     assert [(each.type, each.timeout) for each in mine] == [((_ADDRESS[family],), 1234)] * 2, mine
     web.delete()
