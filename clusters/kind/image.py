@@ -166,6 +166,8 @@ def _check() -> None:
         for program, package in image_base.NEEDED.items()
         if not shutil.which(program)
     }
+    if not image_base.KEYRING.exists():
+        missing["Debian's keys"] = "debian-archive-keyring"
     if missing:
         packages = " ".join(sorted(set(missing.values())))
         raise ArtifactError(

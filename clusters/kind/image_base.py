@@ -49,6 +49,9 @@ NEEDED = {
 }
 """Programs of this machine that build a node image, with Debian's package."""
 
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""Debian's keys, without which packages would be installed that nobody vouches for."""
+
 _SUPERFLUOUS = (
     "usr/share/doc",
     "usr/share/info",
@@ -118,6 +121,7 @@ def _make(path: Path, work: Path, progress: TextIO | None) -> None:
     with Progress(f"installing Debian {SUITE} for nodes (once)", progress) as step:
         root, whole = work / "base", work / "base.tar"
         argv = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        argv += ["--force-check-gpg", f"--keyring={KEYRING}"]
         run([*argv, SUITE, str(root)], "debootstrap", step)
         for superfluous in _SUPERFLUOUS:
             shutil.rmtree(root / superfluous, ignore_errors=True)
