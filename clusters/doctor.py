@@ -165,6 +165,11 @@ def _binaries() -> list[Check]:
     ]
 
 
+def has_ip_vs() -> bool:
+    """Whether this kernel itself has IP_VS."""
+    return Path("/proc/net/ip_vs").exists()
+
+
 def mode_checks() -> list[Check]:
     """The checks that decide which modes can run; they take some tenths of a second."""
     return [_kernel(platform.release()), *_tools(), *_tried()]

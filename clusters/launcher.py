@@ -60,6 +60,13 @@ what is tested:
   --node KIND              what the node is: netns (a network namespace of this kernel), vm (a
                            virtual machine with a kernel of its own) or auto (vm where this kernel
                            lacks what a mode needs; the default)
+  --provider kind          on real kind clusters, one for each mode: the kube-proxy that kubeadm
+                           deployed there. Uses the Docker (or podman) and kind that are there;
+                           where no Docker runs, one of the suite's own. Needs root
+  --kind-image IMAGE       its node image; by default kind's own, and where no Docker runs the one
+                           that ./conform kind-image builds
+  --kubernetes-version X.Y.Z  kind's node image of that version
+  --kind-cluster NAME      a kind cluster that is there, and is left as it is
   --kernel VERSION|FILE    the kernel of virtual machines: a packaged one (6.1), or a bzImage
   --modules FOLDER         with --kernel FILE: its modules, such as /lib/modules/6.12.0
   -k EXPRESSION            only requirements whose test names match
@@ -89,6 +96,7 @@ examples:
   ./conform --modes nftables -k affinity
   ./conform --modes iptables,nftables --node vm --kernel 6.1
   ./conform --proxy-version 1.34.4
+  ./conform --provider kind --kubernetes-version 1.37.0
   ./conform --proxy-binary ./kube-proxy --modes iptables
   ./conform selftest -k mutants
   ./conform compare results/latest
@@ -112,7 +120,7 @@ def workers() -> int:
     where machines are emulated, and one more elsewhere, since each waits now and then.
     """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**31
-    emulated = not Path("/proc/net/ip_vs").exists() and accelerator.emulates()
+    emulated = not doctor.has_ip_vs() and accelerator.emulates()
     return max(1, min((os.cpu_count() or 1) + (0 if emulated else 1), memory, 8))
 
 
@@ -130,7 +138,14 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--pdb", action="store_true")
     for option in ("modes", "implementation", "proxy-binary", "proxy-version", "results"):
         parser.add_argument(f"--{option}")
-    for option in ("kernel", "modules", "provider", "kind-image", "kubernetes-version"):
+    for option in (
+        "kernel",
+        "modules",
+        "provider",
+        "kind-image",
+        "kind-cluster",
+        "kubernetes-version",
+    ):
         parser.add_argument(f"--{option}")
     return parser.parse_known_args(arguments)
 
@@ -175,18 +190,28 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
         options += ["--kernel", _absolute(known.kernel) if described.exists() else known.kernel]
     if known.modules:
         options += ["--modules", _absolute(known.modules)]
-    for option in ("provider", "kind_image", "kubernetes_version"):
+    for option in ("provider", "kind_image", "kind_cluster", "kubernetes_version"):
         if getattr(known, option):
             options += [f"--{option.replace('_', '-')}", getattr(known, option)]
     if known.modes:
         options += ["--modes", known.modes]
-    elif command == "conform" and not known.implementation:
-        options += ["--modes", ",".join(_runnable())]
+    elif command == "conform" and not (known.implementation or known.kind_cluster):
+        modes = _runnable()
+        if known.provider == "kind" and not doctor.has_ip_vs():  # its nodes share this kernel
+            modes = [mode for mode in modes if mode != "ipvs"]
+        options += ["--modes", ",".join(modes)]
     options += [f"--{flag}" for flag in ("keep", "pdb") if getattr(known, flag)]
     # A debugger, and a cluster to look into, want one process.
     alone = known.keep or known.pdb
-    options += ["-n", known.numprocesses or ("0" if alone else str(workers()))]
+    several = _modes_of(options) if known.provider == "kind" else workers()
+    options += ["-n", known.numprocesses or ("0" if alone else str(several))]
     return options + _rest(rest)
+
+
+def _modes_of(options: Sequence[str]) -> int:
+    """How many modes options for pytest name: on kind, each has a cluster and a worker."""
+    named = _parse(options)[0].modes
+    return len(named.split(",")) if named else 1
 
 
 def _runnable() -> list[str]:
@@ -209,8 +234,8 @@ def _ensure_binaries(options: Sequence[str]) -> None:
     if known.provider == "kind":
         from clusters.kind import command  # noqa: PLC0415  (nothing else here needs it)
 
-        count = len(known.modes.split(",")) if known.modes else 1
-        command.prepare(count, named=bool(known.kind_image or known.kubernetes_version))
+        named = bool(known.kind_image or known.kubernetes_version)
+        command.prepare(_modes_of(options), named=named or bool(known.kind_cluster))
     elif "--proxy-version" in options:
         version = options[options.index("--proxy-version") + 1]
         artifacts.ensure(version=version)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from pathlib import Path
+
+from clusters.toolchain import cache_folder
 
 ROOT = Path("/sys/fs/cgroup")
 
-PARENT = "kube-proxy-conformance"
-"""The cgroup, in every hierarchy, that holds those of all private Dockers."""
+PARENT = f"kube-proxy-conformance-{hashlib.sha256(bytes(cache_folder())).hexdigest()[:8]}"
+"""The cgroup, in every hierarchy, that holds those of all private Dockers with data in this cache:
+runs with another one know nothing of their locks.
+"""
 
 
 def names() -> set[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clusters.addresses import Family, IPAddress
+    from clusters.api import Object
     from clusters.implementation import Implementation
     from clusters.kind.creation import Kind
     from clusters.kind.engine import Engine
@@ -108,6 +109,7 @@ class KindCluster:
         self._folder = folder
         self._number = number
         self._bridge = f"mgmt{number}"
+        self._zone: dict[str, str | None] = {}
         netns.configure(
             None,
             [
@@ -136,8 +138,9 @@ class KindCluster:
         if mode != self._mode:
             raise ValueError(f"the kind cluster {self._name} is in {self._mode} mode, not {mode}")
         name = f"{self._name}-worker"
-        zone = {"metadata": {"labels": {ZONE_LABEL: ZONES[0]}}}
-        status = self.api.patch("nodes", name, zone)["status"]
+        labels = self.api.get("nodes", name)["metadata"]["labels"]
+        self._zone = {name: labels.get(ZONE_LABEL)}
+        status = self._set_zone(name, ZONES[0])["status"]
         found = [ip_address(each["address"]) for each in status["addresses"][: len(FAMILIES)]]
         addresses: dict[Family, IPAddress] = {
             FAMILIES[0] if each.version == 4 else FAMILIES[1]: each for each in found
@@ -168,9 +171,14 @@ class KindCluster:
         with contextlib.suppress(Exception):
             for node in LAB_NODES:
                 self.api.delete("nodes", node)
+            for node, zone in self._zone.items():
+                self._set_zone(node, zone)
         self.api.close()
         self._control_plane.close()
         netns.configure(None, [f"link delete {self._bridge}"])
+
+    def _set_zone(self, node: str, zone: str | None) -> Object:
+        return self.api.patch("nodes", node, {"metadata": {"labels": {ZONE_LABEL: zone}}})
 
     def _port(self, name: str, address: str) -> Link:
         mac = b"\x02\x00" + ip_address(address).packed

@@ -18,7 +18,7 @@ from clusters.kind import configuration, image
 from clusters.kind.configuration import NODES
 from clusters.kind.engine import Engine
 from clusters.progress import Progress
-from clusters.sandbox import die_with_parent
+from clusters.sandbox import INSIDE, die_with_parent
 from clusters.toolchain import ArtifactError, cache_folder, locked
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ PREFIX = "kpc-"
 """What the names of all clusters of the suite begin with."""
 
 _PATIENCE = 900  # seconds for one cluster, on a machine that is busy with several
-_KUBECTL = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"]
+KUBECTL = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
+"""kubectl on a control plane, as administrator."""
+
 _NETWORKS = Path("/etc/cni/net.d")
 _TAIL = 8  # lines of a log that are shown
 
@@ -70,7 +72,7 @@ def clusters(engine: Engine, node_image: str, modes: Sequence[str], logs: Path) 
     """
     program = image.kind()
     version = version_of(engine, node_image)
-    names = {mode: f"{PREFIX}{os.getpid()}-{mode}" for mode in modes}
+    names = {mode: f"{PREFIX}{os.environ[INSIDE]}-{mode}" for mode in modes}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kind-")))
         making = []
@@ -170,7 +172,7 @@ class _Making:
             node = f"{self._name}-{role}"
             self._engine.docker("exec", "-i", node, "sh", "-c", write, input=network)
         self._tell("waiting for its nodes")
-        control_plane = ("docker", "exec", f"{self._name}-control-plane", *_KUBECTL)
+        control_plane = ("docker", "exec", f"{self._name}-control-plane", *KUBECTL)
         self._run(*control_plane, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=3m")
         if self._mode != "none":
             self._tell("waiting for kube-proxy")
