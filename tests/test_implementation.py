@@ -280,8 +280,25 @@ def test_expectation_is_about_its_versions(versions: str, version: str, applies:
 
 
 @pytest.mark.parametrize(
+    ("providers", "provider", "holds"),
+    [
+        ((), "embedded", False),
+        ((), "kind", False),
+        (("embedded",), "embedded", False),
+        (("embedded",), "kind", True),
+    ],
+)
+def test_expectation_is_about_its_providers(
+    providers: tuple[str, ...], provider: str, holds: bool
+) -> None:
+    assert Expectation("a", "why", "where", providers=providers).holds_on(provider) is holds
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ('reason = "broken"', 'reason = "x"\nproviders = ["kind"]', "providers and elsewhere go"),
+        ('reason = "broken"', 'reason = "x"\nelsewhere = "y"', "providers and elsewhere go"),
         ('cases = "IPv6-*"', 'versions = "before 2"', "versions: 'before 2' is none such as"),
         ('reason = "broken"', "", "[[expected]] number 1: the key 'reason' is missing"),
         ('reason = "broken"', 'raeson = "broken"', "number 1: unknown key 'raeson'"),

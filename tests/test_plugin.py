@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clusters.kind.creation import Kind
 from clusters.toolchain import cache_folder
+from fixtures import options, recorder
 from reports.model import read
 
 if TYPE_CHECKING:
@@ -162,6 +166,37 @@ def test_plain(mode):
     assert result.ret == code
 
 
+@pytest.mark.parametrize(
+    ("providers", "holds", "outcome", "reason"),
+    [
+        ('["kind"]', True, "passed", "there it is whole"),
+        ('["kind"]', False, "failed", "'there' == 'here'"),
+        ('["embedded"]', True, "unexpected-pass", "listed as an expected failure: broken (x)"),
+        ('["kind", "embedded"]', False, "expected-failure", "broken (x)"),
+    ],
+)
+def test_what_is_known_to_fail_on_other_clusters_is_judged_here(
+    judged: Any, pretender: Path, *, providers: str, holds: bool, outcome: str, reason: str
+) -> None:
+    (pretender.parent / "pretender.expected-failures.toml").write_text(
+        f'[[expected]]\nrequirement = "known"\nproviders = {providers}\nreason = "broken"\n'
+        'cases = "there"\nelsewhere = "there it is whole"\nreference = "x"\n'
+    )
+    _, records = judged(
+        f"""
+@core("known")
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_known(mode, place):
+    '''It is known to be broken there.'''
+    assert place == "here" or {holds}
+"""
+    )
+    here, there = (record for record in records if record["type"] == "result")
+    assert (here["outcome"], here["reason"]) == ("passed", "")
+    assert there["outcome"] == outcome
+    assert reason in there["reason"]
+
+
 def test_an_expected_failure_does_not_excuse_a_run_that_cannot_judge(
     judged: Any, pretender: Path
 ) -> None:
@@ -247,6 +282,20 @@ def test_plain(mode):
     )
     assert records[0]["seed"] == 42
     assert "--seed 42" in records[0]["reproduce"]
+
+
+def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(
+    pytester: pytest.Pytester, pretender: Path
+) -> None:
+    asked = ["--modes=first", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
+    config = pytester.parseconfig(f"--implementation={pretender}", *asked, "-kslice or dnat")
+    image = "kindest/node:v1.35.2"
+    kind = Kind("unix:///run/docker.sock", "/proc", {}, "v1.35.2", image, "ab12")
+    chosen = dataclasses.replace(options.read(config.option, pytester.path), kind=kind)
+    found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
+    assert found["provider"] == "kind"
+    words = "--modes first --seed 3 --implementation {} --provider kind --kubernetes-version 1.35.2"
+    assert found["reproduce"] == f"./conform {words.format(pretender)} -k 'slice or dnat'"
 
 
 def test_a_run_that_is_cut_off_is_partial_and_an_error(judged: Any, pytester: Any) -> None:
