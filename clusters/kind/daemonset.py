@@ -12,6 +12,7 @@ import copy
 import itertools
 import json
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -126,13 +127,13 @@ class DaemonSetProxy(Proxy):
         if not self.running:
             self._keep_away()
             return
-        # a kubelet that is awake would start it anew at once
-        self._node.run(["systemctl", "kill", "--signal=SIGSTOP", "kubelet"])
-        try:
-            self._node.run(["pkill", "-KILL", "-x", self._program.name[:15]])
-            self._keep_away(at_once=True)
-        finally:
-            self._node.run(["systemctl", "kill", "--signal=SIGCONT", "kubelet"])
+        # The kubelet would start at once what ends by itself: so the proxy stands still from here,
+        # and is killed when the kubelet has begun to end its pod, and has asked it to end.
+        self._signal("STOP")
+        self._send_away()
+        self._wait_for_end(self._asked_to_end)
+        self._signal("KILL")
+        self._keep_away()
 
     def cleanup(self) -> subprocess.CompletedProcess[str]:
         """See Proxy."""
@@ -262,23 +263,39 @@ class DaemonSetProxy(Proxy):
 
     # --- the pod ----------------------------------------------------------------------------------
 
-    def _keep_away(self, *, at_once: bool = False) -> None:
+    def _keep_away(self) -> None:
         """End the pod on the node, and have none made; return when it has ended."""
-        # its controller would otherwise make it anew: the template has to know the label
-        self._set_template(self._template())
+        self._send_away()
+        self._wait_for_end(lambda: not self._pods())
+        self._collect()
+        self._pid = 0
+
+    def _send_away(self) -> None:
+        """Have the pod on the node ended, and none made anew."""
+        self._set_template(self._template())  # which may not know the label yet
         self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: "true"}}})
+
+    def _wait_for_end(self, ended: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _GONE
-        while pods := self._pods():
-            if at_once:
-                for pod in pods:
-                    self._api.delete_now("pods", pod["metadata"]["name"], NAMESPACE)
-            elif not self.running:
+        while not ended():
+            if not self.running:  # its log goes with the pod
                 self._collect()
             if time.monotonic() > deadline:
                 raise StartError(f"the pod of {self._name} on {self._node.name} does not end")
-            time.sleep(POLL)
-        self._collect()
-        self._pid = 0
+            time.sleep(_LOOK)
+
+    def _asked_to_end(self) -> bool:
+        """Whether a SIGTERM waits for the proxy, which stands still."""
+        try:
+            status = (self._node.process.parent / str(self._pid) / "status").read_text()
+        except OSError:
+            return True
+        pending = re.search(r"^ShdPnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
+        return pending is not None and bool(int(pending[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    def _signal(self, name: str) -> None:
+        argv = ["pkill", f"-{name}", "-x", self._program.name[:15]]
+        self._node.run(argv, check=False)  # it may have ended meanwhile
 
     def _pods(self) -> list[Object]:
         labels = self._before["template"]["metadata"]["labels"]
