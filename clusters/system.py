@@ -126,7 +126,8 @@ class Joined:
         return subprocess.run(
             [*self._enter, *argv],
             check=check,
-            input=input,
+            # nobody's terminal is read by accident
+            **({"stdin": subprocess.DEVNULL} if input is None else {"input": input}),
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -290,7 +290,7 @@ def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(
     asked = ["--modes=first", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
     config = pytester.parseconfig(f"--implementation={pretender}", *asked, "-kslice or dnat")
     image = "kindest/node:v1.35.2"
-    kind = Kind("unix:///run/docker.sock", "/proc", {}, "v1.35.2", image, "ab12")
+    kind = Kind("unix:///run/docker.sock", "/proc", False, {}, "v1.35.2", image, "ab12")
     chosen = dataclasses.replace(options.read(config.option, pytester.path), kind=kind)
     found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
     assert found["provider"] == "kind"

@@ -45,16 +45,21 @@ class Container(Joined):
     def __init__(
         self, name: str, engine: Engine, folder: Path, addresses: Mapping[Family, IPAddress]
     ) -> None:
-        found = engine.docker("inspect", "-f", "{{.State.Pid}}", name, check=False)
-        pid = found.stdout.strip()
+        asked = "{{.State.Pid}} {{.Config.Image}}"
+        found = engine.docker("inspect", "-f", asked, name, check=False)
+        pid, _, image = found.stdout.strip().partition(" ")
         if found.returncode or pid in ("", "0"):
             raise NodeError(f"the kind node {name} does not run {found.stderr.strip()}".strip())
         self.process = engine.proc / pid
         """Its first process, where the processes of the Docker's machine are seen."""
         self._born = _birth(self.process)
-        namespaces = [f"--{kind}={self.process / 'ns' / it}" for kind, it in _NAMESPACES.items()]
-        super().__init__(name, folder, ["nsenter", *namespaces, "--"])
-        self.description: Mapping[str, str] = {"kind": "kind", "kernel": os.uname().release}
+        super().__init__(name, folder, self._entering(engine, name))
+        self.description: Mapping[str, str] = {
+            "kind": "kind",
+            "kernel": os.uname().release,
+            "kubernetes": _kubernetes(self.process),
+            "image": image,
+        }
         self.host = inspect_host(name, engine.host)
         self.addresses = addresses
         self._engine = engine
@@ -62,6 +67,13 @@ class Container(Joined):
         self._routes: list[str] = []
         self._sysctls: dict[Path, str] = {}
         netns.adopt(name, self.process / "ns" / "net")
+
+    def _entering(self, engine: Engine, name: str) -> list[str]:
+        """What has a program run in the container: quick where its processes are below ours."""
+        if not engine.own:
+            return ["docker", "-H", engine.host, "exec", "-i", name]
+        places = [f"--{kind}={self.process / 'ns' / it}" for kind, it in _NAMESPACES.items()]
+        return ["nsenter", *places, "--"]
 
     def join(self, links: Sequence[Link], address: str) -> None:
         """Make the links, and note what a node's set-up changes."""
@@ -120,6 +132,14 @@ class Container(Joined):
             self.run(["rm", "-rf", str(DIRECTORY)])
             self.run(["sh", "-c", "\n".join(f"ip {route}" for route in self._routes)], check=False)
         netns.delete(self.name)
+
+
+def _kubernetes(process: Path) -> str:
+    """The version of Kubernetes that a node image says it has; empty where it says nothing."""
+    try:
+        return (process / "root/kind/version").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _birth(process: Path) -> str:

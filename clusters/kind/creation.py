@@ -41,6 +41,8 @@ class Kind:
 
     host: str
     proc: str
+    own: bool
+    """Whether the Docker is the suite's."""
     clusters: dict[str, str]
     version: str
     """Of Kubernetes, as the node image says."""
@@ -51,7 +53,7 @@ class Kind:
     @property
     def engine(self) -> Engine:
         """The Docker."""
-        return Engine(self.host, Path(self.proc))
+        return Engine(self.host, Path(self.proc), own=self.own)
 
     def as_record(self) -> dict[str, Any]:
         """As values of JSON."""
@@ -93,7 +95,7 @@ def clusters(engine: Engine, node_image: str, modes: Sequence[str], logs: Path) 
         with Progress(f"creating kind clusters ({', '.join(modes)})") as step:
             _all(making, step)
         checksum = running_proxy(engine, f"{next(iter(names.values()))}-{NODES[-1]}")
-        yield Kind(engine.host, str(engine.proc), names, version, node_image, checksum)
+        yield Kind(engine.host, str(engine.proc), engine.own, names, version, node_image, checksum)
 
 
 def version_of(engine: Engine, node_image: str) -> str:
@@ -105,7 +107,8 @@ def version_of(engine: Engine, node_image: str) -> str:
     read = ["run", "--rm", "--network=none", "--entrypoint=cat", node_image, "/kind/version"]
     done = engine.docker(*read, check=False, timeout=_PATIENCE)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+        lines = done.stderr.strip().splitlines() or ["nothing said"]
+        said = next((line for line in lines if "rror" in line), lines[0])
         raise ArtifactError(
             f"the node image {node_image} cannot be had or is none ({said}): name another with"
             " --kind-image, or build one with ./conform kind-image"

@@ -47,6 +47,7 @@ def cluster(engine: Engine, name: str) -> Iterator[Kind]:
         yield Kind(
             engine.host,
             str(engine.proc),
+            engine.own,
             {mode: name},
             version,
             image,
