@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from reports import fingerprints
+from reports import fingerprints, nodes
 from reports.claims import claims
 from reports.comparison import KINDS
 from reports.html import environment, evidence
 from reports.measured import charts
 from reports.model import BAD, WORDS
+from reports.parity import parities
 from reports.recommend import recommendations
-from reports.records import EXPECTED_FAILURE, SKIPPED
+from reports.records import EXPECTED_FAILURE, PASSED, SKIPPED
 from reports.reproduce import reproduce
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ _TOLD = (*BAD, EXPECTED_FAILURE, SKIPPED)
 
 def _worth_telling(column: Column, requirement: str) -> tuple[Result, ...]:
     """The results of a cell that a reader may want to look into."""
-    return tuple(r for r in column.cell(requirement).results if r.outcome in _TOLD)
+    return tuple(r for r in column.cell(requirement).results if r.outcome in _TOLD or _notable(r))
+
+
+def _notable(result: Result) -> bool:
+    """Whether it is a pass that is told why it is one: the same fails on nodes of another kind."""
+    return result.outcome == PASSED and bool(result.reason)
 
 
 def render(comparison: Comparison, folder: Path) -> str:
@@ -49,6 +55,8 @@ def render(comparison: Comparison, folder: Path) -> str:
             kinds=KINDS,
             firsts=firsts,
             words=[word for word in WORDS if word in words],
+            parities=parities(comparison),
+            nodes=nodes.told,
             charts=charts(comparison),
             claims=claims(comparison),
             recommendations=recommendations(comparison),

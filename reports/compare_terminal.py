@@ -9,12 +9,15 @@ from reports import terminal
 from reports.claims import claims
 from reports.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
 from reports.model import LABELS
+from reports.parity import parities
 from reports.recommend import recommendations
+from reports.text import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reports.comparison import Comparison
+    from reports.parity import Parity
 
 _MOST: Final = 10
 
@@ -30,6 +33,8 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
     for column in comparison.columns:
         word = pen(column.verdict.upper().ljust(7), terminal.VERDICT_COLOURS[column.verdict])
         lines.append(f"{column.label.ljust(width)}  {word}  {terminal.plain(column.sentence)}")
+    for parity in parities(comparison):
+        lines += ["", *_parity(parity, pen)]
     for kind in KINDS:
         found = comparison.of_kind(kind)
         if not found and kind != NEWLY_FAILING:
@@ -52,3 +57,23 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
     lines += ["", f"{found_of.total()} things are said of the modes: {told}"]
     lines += [f"Wrote: {name}" for name in wrote]
     return "\n".join(lines)
+
+
+def _parity(parity: Parity, pen: terminal.Pen) -> list[str]:
+    """How far the modes of one proxy agree on nodes of two kinds, and what differs."""
+    first, second = parity.nodes
+    lines = [pen(f"Parity: {first} and {second}", "1")]
+    for pair in parity.pairs:
+        same, every = sum(pair.same.values()), several(pair.total, "requirement")
+        alone = f", {pair.alone} judged on one side alone" if pair.alone else ""
+        lines.append(f"  {pair.mode}: {same} of {every} the same{alone}")
+    for each in parity.unlike[:_MOST]:
+        words = [LABELS[cell.word] for cell in each.cells]
+        about = f"  {each.requirement.id}, {each.mode}: {words[0]} and {words[1]}, "
+        if each.because:
+            lines.append(terminal.cut(about + f"explained: {terminal.plain(each.because[0])}"))
+        else:
+            lines.append(about + pen("NOT EXPLAINED", "31"))
+    if len(parity.unlike) > _MOST:
+        lines.append(f"  and {len(parity.unlike) - _MOST} more, in the report")
+    return lines

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reports import figures, source
+from reports import figures, nodes, source
 from reports.model import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, Cell, Run, read
 from reports.records import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED, ResultFileError
 from reports.text import several, told
@@ -53,6 +53,11 @@ class Column:
     def kernel(self) -> str:
         """The kernel of its nodes, as they said; several where workers differed."""
         return " / ".join(self._seen("kernel"))
+
+    @cached_property
+    def nodes(self) -> str:
+        """What its nodes are called, such as `kind nodes`; empty where the run does not say."""
+        return nodes.of(self.run, self.mode)
 
     @property
     def emulated(self) -> bool:
@@ -205,6 +210,7 @@ class Comparison:
             if kind == NEWLY_PASSING:  # what was wrong is said where it was
                 earlier = [self.before(column) for column, _ in members]
                 told = [column.cell(requirement.id) for column in earlier if column]
+            told += [cell for _, cell in row if cell.word == PASSED]
             reasons = dict.fromkeys(reason for cell in told for reason in _reasons(cell))
             yield Difference(kind, requirement, tuple(c for c, _ in members), tuple(reasons))
 
@@ -227,10 +233,10 @@ def _kind(requirement: Requirement, word: str, was: str | None, words: set[str])
 
 def _reasons(cell: Cell) -> list[str]:
     """Why a cell has its word: the reasons of the results that gave it."""
-    if cell.word in (PASSED, NOT_RUN, NOT_APPLICABLE):
-        return [LABELS[cell.word]] if cell.word != PASSED else []
     found = [r.reason for r in cell.results if r.outcome == cell.word and r.reason]
-    return list(dict.fromkeys(found)) or [LABELS[cell.word]]
+    if found or cell.word == PASSED:
+        return list(dict.fromkeys(found))
+    return [LABELS[cell.word]]
 
 
 def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:
@@ -314,15 +320,23 @@ def columns(runs: Sequence[tuple[Path, Run]]) -> list[Column]:
 
 
 def _labels(columns: Sequence[Column]) -> list[str]:
-    """What tells the columns apart, and no more: proxy, version, mode, kernel, at worst the run."""
+    """What tells the columns apart, and no more: proxy, version, mode, what its nodes are, kernel,
+    at worst the run.
+    """
     parts = (
         [c.run.header.implementation["name"] for c in columns],
         [c.run.header.implementation["version"] for c in columns],
         [c.mode for c in columns],
-        [f"on {c.kernel}" if c.kernel else "" for c in columns],
     )
     telling = [part for part in parts if part is parts[2] or len(set(part)) > 1]
-    labels = [" ".join(filter(None, words)) for words in zip(*telling, strict=True)]
+    nodes_tell = len({(c.mode, c.nodes) for c in columns}) > len({c.mode for c in columns})
+    kernels_tell = len({c.kernel for c in columns}) > 1
+    labels = []
+    for column, words in zip(columns, zip(*telling, strict=True), strict=True):
+        where = column.nodes if nodes_tell else ""
+        kernel = column.kernel if kernels_tell else ""
+        where = f"{where} ({kernel})" if where and kernel else where or kernel
+        labels.append(" ".join(filter(None, [*words, f"on {where}" if where else ""])))
     if len(set(labels)) < len(labels):
         labels = [f"{label}, {c.run.header.run}" for label, c in zip(labels, columns, strict=True)]
     return labels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports.claims import claims
 from reports.measured import charts
+from reports.parity import parities
 from reports.recommend import recommendations
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "started": c.run.header.started,
                 "suite": dict(c.run.header.suite),
                 "implementation": dict(c.run.header.implementation),
+                "nodes": c.nodes,
                 "kernel": c.kernel,
                 "emulated": c.emulated,
                 "held_against": before.label if (before := comparison.before(c)) else None,
@@ -44,6 +46,27 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "reproduce": c.run.header.reproduce,
             }
             for c in comparison.columns
+        ],
+        "parity": [
+            {
+                "mode": pair.mode,
+                "nodes": list(parity.nodes),
+                "columns": [pair.first.label, pair.second.label],
+                "same": {word: n for word, n in pair.same.items() if n},
+                "alone": pair.alone,
+                "differing": [
+                    {
+                        "requirement": each.requirement.id,
+                        "words": [cell.word for cell in each.cells],
+                        "cases": [first.case for first, _ in each.results],
+                        "because": list(each.because),
+                        "said": [list(reasons) for reasons in each.said],
+                    }
+                    for each in pair.unlike
+                ],
+            }
+            for parity in parities(comparison)
+            for pair in parity.pairs
         ],
         "differences": [
             {

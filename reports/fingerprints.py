@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reports import nodes
 from reports.records import Interval
 from reports.text import interval
 
@@ -14,23 +15,26 @@ if TYPE_CHECKING:
 
     from reports.model import Fingerprint, Run
 
+_NODES = {"netns": "network namespace", "vm": "virtual machine", "kind": "kind node"}
+
+
+def _node(fingerprint: Fingerprint) -> str:
+    kind, how = fingerprint.system.get("kind", ""), nodes.accelerator(fingerprint)
+    return f"{_NODES.get(kind, kind)} ({how})" if how else _NODES.get(kind, kind)
+
+
 _MEMBERS: tuple[tuple[str, Callable[[Fingerprint], str | None]], ...] = (
     ("implementation", lambda f: f"{f.implementation} {f.version}".strip()),
     ("sha256", lambda f: f.sha256),
     ("mode claimed", lambda f: f.claimed_mode),
     ("mode observed", lambda f: f.observed_mode or "not observed"),
-    ("node", lambda f: _node(f.system)),
+    ("node", _node),
+    ("node image", lambda f: f.system.get("image")),
+    ("Kubernetes", lambda f: f.system.get("kubernetes")),
     ("kernel", lambda f: f.kernel),
     ("CPU", lambda f: f"{f.cpu} (x {f.cpus})" if f.cpus else f.cpu),
     ("Python", lambda f: f.python),
 )
-
-
-def _node(system: Mapping[str, str]) -> str:
-    words = {"netns": "network namespace", "vm": "virtual machine"}
-    how = {"tcg": " (emulated by QEMU's TCG)", "kvm": " (KVM)"}
-    kind = system.get("kind", "")
-    return words.get(kind, kind) + how.get(system.get("accelerator", ""), "")
 
 
 def _member(fingerprint: Fingerprint, kind: str, name: str) -> str | None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import charts, fingerprints, text
+from reports import charts, fingerprints, nodes, text
 from reports.model import BAD, LABELS, TOLD, WORDS
 from reports.records import EXPECTED_FAILURE, SKIPPED
 from reports.reproduce import reproduce
@@ -251,6 +251,7 @@ def render(run: Run, folder: Path | None = None) -> str:
             expected=_groups(run, (EXPECTED_FAILURE,), by_reason=True),
             failures=_groups(run, BAD, by_reason=False),
             skipped=_groups(run, (SKIPPED,), by_reason=True),
+            nodes=nodes.groups(run),
             fingerprints=fingerprints.rows(run),
             quantities=_quantities(run),
             evidence=links,

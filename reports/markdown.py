@@ -10,12 +10,14 @@ from reports.claims import claims
 from reports.comparison import KINDS
 from reports.measured import charts
 from reports.model import BAD, LABELS
+from reports.parity import parities
 from reports.recommend import recommendations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reports.comparison import Comparison
+    from reports.parity import Parity, Unlike
 
 LIMIT: Final = 1 << 20
 """Bytes that a step summary may have; what is longer is refused as a whole by those who show it."""
@@ -33,6 +35,7 @@ def render(comparison: Comparison) -> str:
     parts = [
         [f"# {_text(' · '.join(subjects))}", ""],
         _verdicts(comparison),
+        _parity(comparison),
         _differences(comparison),
         _choice(comparison),
         _claims(comparison),
@@ -88,6 +91,42 @@ def _verdicts(comparison: Comparison) -> list[str]:
         for c in comparison.columns
     ]
     return _table(("", "verdict", ""), rows)
+
+
+def _parity(comparison: Comparison) -> list[str]:
+    lines = []
+    for found in parities(comparison):
+        lines += [f"## Parity: {_text(' and '.join(found.nodes))}", ""]
+        for pair in found.pairs:
+            every = text.several(pair.total, "requirement")
+            alone = f"; {pair.alone} judged on one side alone" if pair.alone else ""
+            same = sum(pair.same.values())
+            lines.append(f"- {_text(pair.mode)}: {same} of {every} have the same verdict{alone}")
+        lines += [f"- What differs besides: {_text('; '.join(found.also))}"] if found.also else []
+        lines.append("")
+        heads = ("requirement", "mode", *map(_text, found.nodes), "why")
+        rows = [_unlike(found, each) for each in found.unlike]
+        lines += _table(heads, rows) if rows else []
+    return lines
+
+
+def _unlike(parity: Parity, unlike: Unlike) -> list[str]:
+    words = [
+        f"**{LABELS[cell.word]}**" if cell.word in BAD else LABELS[cell.word]
+        for cell in unlike.cells
+    ]
+    said = [
+        f"{name}: {reason}"
+        for name, reasons in zip(parity.nodes, unlike.said, strict=True)
+        for reason in reasons
+    ]
+    why = [*map(_text, unlike.because)] or ["❌ **not explained**"]
+    return [
+        f"`{unlike.requirement.id}`",
+        _text(unlike.mode),
+        *words,
+        "<br>".join([*why, *map(_text, said)]),
+    ]
 
 
 def _differences(comparison: Comparison) -> list[str]:

@@ -31,7 +31,7 @@ from reports.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -95,6 +95,16 @@ class Cell:
     word: str
     counts: Mapping[str, int]
     results: tuple[Result, ...]
+
+    @classmethod
+    def of(cls, requirement: Requirement, results: Sequence[Result]) -> Cell:
+        """What becomes of a requirement that has such results in a mode."""
+        counts = Counter(result.outcome for result in results)
+        if not results:
+            word = NOT_APPLICABLE if requirement.level == "mode" else NOT_RUN
+        else:
+            word = next(outcome for outcome in OUTCOMES if counts[outcome])
+        return cls(word, counts, tuple(results))
 
 
 @dataclass(frozen=True)
@@ -187,7 +197,7 @@ class Run:
             found.setdefault((result.requirement, result.mode), []).append(result)
         return {
             requirement.id: {
-                mode: _cell(requirement, found.get((requirement.id, mode), []))
+                mode: Cell.of(requirement, found.get((requirement.id, mode), []))
                 for mode in self.modes
             }
             for requirement in self.requirements
@@ -258,15 +268,6 @@ class Run:
 
 def _several(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _cell(requirement: Requirement, results: list[Result]) -> Cell:
-    counts = Counter(result.outcome for result in results)
-    if not results:
-        word = NOT_APPLICABLE if requirement.level == "mode" else NOT_RUN
-    else:
-        word = next(outcome for outcome in OUTCOMES if counts[outcome])
-    return Cell(word, counts, tuple(results))
 
 
 def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reports import text
+from reports import nodes, text
 from reports.model import BAD, LABELS, TOLD
 from reports.records import EXPECTED_FAILURE, SKIPPED
 
@@ -122,7 +122,9 @@ def summary(run: Run, *, colour: bool = False, report: Path | str | None = None)
     pen = Pen(colour=colour)
     implementation = run.header.implementation
     subject = f"{implementation['name']} {implementation['version']}".strip()
-    lines = [pen(plain(subject) or "unknown implementation", _BOLD), "", *_matrix(run, pen)]
+    where = plain(nodes.told(run))
+    title = pen(plain(subject) or "unknown implementation", _BOLD)
+    lines = [f"{title} on {where}" if where else title, "", *_matrix(run, pen)]
     lines += _list(run, "Failures", BAD, pen)
     lines += _list(run, "Expected failures", (EXPECTED_FAILURE,), pen)
     lines += _list(run, "Skipped", (SKIPPED,), pen)

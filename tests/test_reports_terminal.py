@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXPECTED = """\
-kube-proxy v1.36.3
+kube-proxy v1.36.3 on namespace nodes
 
                iptables                                     nftables
 affinity       17 pass, 1 expected failure, 1 not claimed   19 pass
