@@ -3,11 +3,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clusters.kind.creation import Kind
 from clusters.toolchain import cache_folder
 from fixtures import options, recorder
 from reports.model import read
@@ -284,18 +284,15 @@ def test_plain(mode):
     assert "--seed 42" in records[0]["reproduce"]
 
 
-def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(
-    pytester: pytest.Pytester, pretender: Path
-) -> None:
-    asked = ["--modes=first", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
-    config = pytester.parseconfig(f"--implementation={pretender}", *asked, "-kslice or dnat")
-    image = "kindest/node:v1.35.2"
-    kind = Kind("unix:///run/docker.sock", "/proc", False, {}, "v1.35.2", image, "ab12")
+def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(pytester: pytest.Pytester) -> None:
+    asked = ["--modes=nftables", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
+    config = pytester.parseconfig(*asked, "-kslice or dnat")
+    kind: Any = SimpleNamespace(version="v1.35.2", image="kindest/node:v1.35.2", sha256="ab12")
     chosen = dataclasses.replace(options.read(config.option, pytester.path), kind=kind)
     found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
     assert found["provider"] == "kind"
-    words = "--modes first --seed 3 --implementation {} --provider kind --kubernetes-version 1.35.2"
-    assert found["reproduce"] == f"./conform {words.format(pretender)} -k 'slice or dnat'"
+    words = "--modes nftables --seed 3 --provider kind --kubernetes-version 1.35.2"
+    assert found["reproduce"] == f"./conform {words} -k 'slice or dnat'"
 
 
 def test_a_run_that_is_cut_off_is_partial_and_an_error(judged: Any, pytester: Any) -> None:
