@@ -8,17 +8,15 @@ unpack than to load.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import marshal
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusters import packing
 from clusters.progress import Progress
 from clusters.toolchain import ArtifactError, cache_folder, locked
 from clusters.vm.archive import Archive
@@ -64,8 +62,6 @@ _MODULES = re.compile(
     r"|(arch/\w+/)?crypto/crc32c)"
 )
 """Kernel modules that a node may load; what they depend on comes along."""
-
-_PYTHON = Path(f"/usr/lib/python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def build(kernel: Kernel, progress: TextIO | None = None, *, emulated: bool = False) -> Path:
@@ -129,7 +125,7 @@ def _pack(files: dict[Path, Path | str], image: Path, progress: TextIO | None) -
                 if isinstance(source, str):
                     archive.link(path, Path(source))
                 else:
-                    archive.file(path, _content(path, source))
+                    archive.file(path, packing.compiled(path, source))
             archive.close()
         except BaseException:
             Path(stream.name).unlink()
@@ -174,59 +170,17 @@ def _programs(find: Find) -> Iterator[tuple[Path, Path | str]]:
     plugins = [plugin for place in _EXTENSIONS for plugin in Path("/").glob(f"{place}/*.so")]
     for plugin in plugins:
         yield plugin, plugin
-    yield from _libraries([*binaries, *plugins])
-
-
-def _libraries(binaries: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """The shared libraries, and the loader, where the dynamic loader of this machine finds them."""
-    found = set()
-    done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
-    for line in done.stdout.splitlines():
-        named = re.search(r"(?:=> )?(/\S+) \(0x", line)
-        if named:
-            found.add(Path(named[1]))
-    for library in sorted(found):
-        yield library, library.resolve()
+    yield from packing.libraries([*binaries, *plugins])
 
 
 def _python() -> Iterator[tuple[Path, Path | str]]:
-    """The interpreter, and the modules that the agent imports, compiled.
-
-    They lie where the interpreter looks without being told: lib/pythonX.Y beside its bin.
-    """
+    """The interpreter, and the modules that the agent imports, compiled."""
     yield Path("/bin/python3"), str(Path("/programs", Path(sys.executable).resolve().name))
-    script = (
-        "import sys, json, encodings.idna, encodings.utf_8, encodings.latin_1, subprocess, socket;"
-        "sys.argv = ['agent']; import runpy; runpy.run_path(sys.stdin.read());"
-        "print(json.dumps({n: m.__spec__.origin for n, m in sys.modules.items()"
-        " if getattr(m, '__spec__', None) and m.__spec__.has_location}))"
-    )
     agent = str(_HERE / "agent.py")
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=agent, capture_output=True, text=True, check=True
-    )
-    libraries = []
-    for name, origin in json.loads(done.stdout.splitlines()[-1]).items():
-        source, place = Path(origin), _PYTHON / name.replace(".", "/")
-        if source.suffix == ".py":
-            if source.stem == "__init__":
-                place /= "__init__"
-            yield place.with_suffix(".pyc"), source
-        elif source.suffix == ".so":
-            yield place.with_name(source.name), source
-            libraries.append(source)
-    yield from _libraries(libraries)
-
-
-def _content(path: Path, source: Path) -> bytes:
-    """What of ``source`` is put at ``path``: all of it, or compiled where that is a .pyc.
-
-    (Under emulation it takes seconds to compile what the agent imports.)
-    """
-    if path.suffix != ".pyc":
-        return source.read_bytes()
-    code = compile(source.read_bytes(), str(path), "exec", dont_inherit=True, optimize=0)
-    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)  # PEP 552
+    found = list(packing.modules(f"import runpy; runpy.run_path({agent!r})"))
+    for place, source in found:
+        yield Path("/usr", packing.PYTHON, place), source
+    yield from packing.libraries(source for _, source in found if source.suffix == ".so")
 
 
 def _modules(kernel: Kernel) -> Iterator[Path]:
