@@ -44,6 +44,41 @@ class Mode:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """How an implementation gets onto the nodes of a kind cluster: as its users have it, by a
+    manifest whose pods run it. (``--provider kind``; each mode has a cluster, made without any
+    Service proxy.)
+
+    What the pods run and with which arguments is the manifest's business; ``argv``, ``environment``
+    and ``files`` are for other nodes.
+    """
+
+    manifest: str
+    """A file of Kubernetes objects (YAML), relative to the TOML file, for ``kubectl apply``. These
+    words in braces are filled in: mode, cluster_cidrs, min_sync_period, and server, server_host,
+    server_port: where every node reaches the API server while nothing serves its Service (say, for
+    KUBERNETES_SERVICE_HOST).
+    """
+    daemonset: str
+    """The DaemonSet among them that is the proxy, as ``namespace/name``: its pods' first container
+    is what is started, stopped and killed.
+    """
+    binary: str
+    """The program in its image: ``{binary}`` of ``version`` and ``cleanup``, which are run there,
+    the first before anything else.
+    """
+    images: list[str] = dataclasses.field(default_factory=list)
+    """A command that prints images as ``docker save`` does, for nodes that are not to pull them:
+    ``["docker", "save", "my-proxy:dev"]``, ``["cat", "my-proxy.tar"]``. It runs in the TOML file's
+    folder, without a network.
+    """
+    configmap: str = ""
+    """The ConfigMap beside the DaemonSet, mounted as a volume, of which ``config`` (in YAML or
+    JSON) is the entry that a test's ``config=`` is merged into; ``""`` where no test may.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class Implementation:
     """A Service proxy that can be run on a node.
 
@@ -91,6 +126,8 @@ class Implementation:
     """Where it is described."""
     contact: list[str] = dataclasses.field(default_factory=list)
     """Whom to ask about it: addresses of mail, chat or issue trackers."""
+    kind: Deployment | None = None
+    """How it gets onto kind nodes; ``None`` where it cannot, or where kubeadm brings it."""
 
     def claims(self, mode: str, feature: str) -> bool:
         """Whether ``feature`` is claimed in ``mode``."""
@@ -165,7 +202,7 @@ def load(name_or_path: str) -> Implementation:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise ImplementationError(f"{path} cannot be read: {problem}") from None
-    modes = table.pop("modes", None)
+    modes, kind = table.pop("modes", None), table.pop("kind", None)
     if not isinstance(modes, dict) or not modes:
         raise ImplementationError(f"{path}: at least one table [modes.NAME] is needed")
     return _build(
@@ -177,6 +214,7 @@ def load(name_or_path: str) -> Implementation:
                 name: _build(Mode, entry, f"{path}: [modes.{name}]")
                 for name, entry in modes.items()
             },
+            "kind": None if kind is None else _build(Deployment, kind, f"{path}: [kind]"),
         },
         str(path),
     )

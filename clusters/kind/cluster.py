@@ -14,6 +14,7 @@ from clusters.addresses import FAMILIES
 from clusters.api import Api
 from clusters.kind.container import Container
 from clusters.kind.daemonset import STOPPED, DaemonSetProxy
+from clusters.kind.kubeadm import KubeProxy
 from clusters.node import Management
 from clusters.provider import LAB_NODES, ZONE_LABEL, ZONES, NodeUnderTest, register, values_of
 from clusters.wires import Link
@@ -157,7 +158,13 @@ class KindCluster:
         container: Any = node.system
         if self._program:
             values["binary"] = str(container.program(self._program))
-        node.proxy = DaemonSetProxy(self.implementation, mode, container, values, self.api)
+        described = self.implementation
+        if described.kind:
+            node.proxy = DaemonSetProxy(
+                described, mode, container, values, self.api, described.kind
+            )
+        else:
+            node.proxy = KubeProxy(described, mode, container, values, self.api)
         if start:
             try:
                 node.proxy.start(config)

@@ -20,6 +20,9 @@ run holds.
 NODES = ("control-plane", "worker")
 """The nodes of a cluster, by the last part of their names; the last one is the one under test."""
 
+KUBECTL = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
+"""kubectl on a control plane, as administrator."""
+
 _MANAGER = {"allocate-node-cidrs": "false", "node-cidr-mask-size-ipv6": "48"}
 """The suite says itself which node has which pods; kubeadm checks the usual mask all the same."""
 
@@ -43,6 +46,8 @@ def cluster(
     if own_image:  # it has no CoreDNS, and kubeadm would wait for its image
         patches[0]["imageRepository"] = REPOSITORY
         skipped = ["preflight", "addon/coredns"]
+        if mode == "none":
+            skipped.append("addon/kube-proxy")  # this list takes the place of kind's
         patches.append({"kind": "InitConfiguration", "skipPhases": skipped})
     if cgroup_v1:
         patches.append({"kind": "KubeletConfiguration", "failCgroupV1": False})

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from clusters import netns
 from clusters.inspection.docker import host as inspect_host
+from clusters.kind.engine import answers
 from clusters.node import SYSCTLS
 from clusters.system import Joined, NodeError
 
@@ -95,10 +96,9 @@ class Container(Joined):
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """See System. (What is under /proc and /sys is the same here, but for processes.)"""
         place = Path(path)
+        process = place.is_relative_to("/proc") and place.parts[2].isdecimal()
         with netns.inside(self.name):
-            if place.is_relative_to("/proc") and place.parts[2].isdecimal():
-                return (self.process.parent / place.relative_to("/proc")).open(mode)
-            if place.parts[1] in ("proc", "sys"):
+            if place.parts[1] in ("proc", "sys") and not process:
                 return place.open(mode)
             return (self.process / "root" / place.relative_to("/")).open(mode)
 
@@ -116,6 +116,8 @@ class Container(Joined):
         """See System."""
         if not self.alive:
             raise NodeError(f"the kind node {self.name} has ended")
+        if not answers(Path(self._engine.host.removeprefix("unix://"))):
+            raise NodeError(f"the Docker of the kind node {self.name} answers no more")
 
     @property
     def alive(self) -> bool:

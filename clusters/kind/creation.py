@@ -8,14 +8,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clusters.kind import configuration, image
-from clusters.kind.configuration import NODES
+from clusters.kind import configuration, delivery, image
+from clusters.kind.configuration import KUBECTL, NODES
+from clusters.kind.delivery import KUBEADMS, Delivered
 from clusters.kind.engine import Engine
 from clusters.progress import Progress
 from clusters.sandbox import INSIDE, die_with_parent
@@ -24,15 +24,14 @@ from clusters.toolchain import ArtifactError, cache_folder, locked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from clusters.implementation import Deployment, Implementation
+
 PREFIX = "kpc-"
 """What the names of all clusters of the suite begin with."""
 
 _PATIENCE = 900  # seconds for one cluster, on a machine that is busy with several
-KUBECTL = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
-"""kubectl on a control plane, as administrator."""
-
 _NETWORKS = Path("/etc/cni/net.d")
-_TAIL = 8  # lines of a log that are shown
+_LOOK = 0.5  # seconds between words about what is done
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,11 @@ class Kind:
     """Whether the Docker is the suite's."""
     clusters: dict[str, str]
     version: str
-    """Of Kubernetes, as the node image says."""
+    """Of the proxy that came with them: kubeadm's is that of Kubernetes, as the node image says."""
     image: str
+    """What it came with: the node image, or the image of the pods that a manifest describes."""
     sha256: str
-    """Checksum of kube-proxy as it runs."""
+    """Checksum of kube-proxy as it runs, or of that image."""
 
     @property
     def engine(self) -> Engine:
@@ -66,9 +66,15 @@ class Kind:
 
 
 @contextlib.contextmanager
-def clusters(engine: Engine, node_image: str, modes: Sequence[str], logs: Path) -> Iterator[Kind]:
-    """The clusters of a run, for as long as the block lasts; ``logs`` is a folder for what kind
-    tells of a cluster that could not be made.
+def clusters(
+    engine: Engine,
+    node_image: str,
+    implementation: Implementation,
+    modes: Sequence[str],
+    logs: Path,
+) -> Iterator[Kind]:
+    """The clusters of a run, for as long as the block lasts, with the proxy that is to be judged in
+    them; ``logs`` is a folder for what kind tells of a cluster that could not be made.
 
     Raises ArtifactError with one line that says what failed.
     """
@@ -77,25 +83,33 @@ def clusters(engine: Engine, node_image: str, modes: Sequence[str], logs: Path) 
     names = {mode: f"{PREFIX}{os.environ[INSIDE]}-{mode}" for mode in modes}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kind-")))
+        images = delivery.images(implementation, engine, folder)
         making = []
         for mode, name in names.items():
             lock = cache_folder() / "kind" / "runs" / f"{name}.lock"
             stack.callback(lock.unlink, missing_ok=True)
             stack.enter_context(locked(lock, f"waiting: {name} is in use", None))
             described = configuration.cluster(
-                mode,
+                "none" if implementation.kind else mode,
                 version,
                 lock,
                 own_image=image.is_own(node_image),
                 cgroup_v1=not Path("/sys/fs/cgroup/cgroup.controllers").exists(),
             )
             (folder / f"{name}.json").write_text(json.dumps(described))
-            making.append(_Making(engine, program, name, mode, node_image, folder, logs))
+            manifest = delivery.manifest(implementation, mode, name)
+            proxy = _Proxy(implementation.kind or KUBEADMS, manifest, images)
+            making.append(_Making(engine, program, name, mode, node_image, proxy, folder, logs))
         stack.callback(_remove, engine, program, list(names.values()))
         with Progress(f"creating kind clusters ({', '.join(modes)})") as step:
             _all(making, step)
-        checksum = running_proxy(engine, f"{next(iter(names.values()))}-{NODES[-1]}")
-        yield Kind(engine.host, str(engine.proc), engine.own, names, version, node_image, checksum)
+        first = next(iter(names.values()))
+        if implementation.kind:
+            judged = delivery.delivered(implementation, engine, first)
+        else:
+            checksum = running_proxy(engine, f"{first}-{NODES[-1]}")
+            judged = Delivered(version, node_image, checksum)
+        yield Kind(engine.host, str(engine.proc), engine.own, names, *judged)
 
 
 def version_of(engine: Engine, node_image: str) -> str:
@@ -127,14 +141,32 @@ def _all(making: Sequence[_Making], step: Progress) -> None:
     """Make all clusters side by side; the first failure ends the others."""
     with ThreadPoolExecutor(len(making)) as pool:
         tasks = [pool.submit(one.make) for one in making]
-        while not all(task.done() for task in tasks):
-            if any(task.done() and task.exception() for task in tasks):
-                for one in making:
-                    one.give_up()
-            step.update("; ".join(one.state for one in making))
-            threading.Event().wait(0.5)
-    for task in tasks:
-        task.result()
+        try:
+            while waiting := wait(tasks, _LOOK, FIRST_EXCEPTION).not_done:
+                step.update("; ".join(one.state for one in making))
+                if any(task.exception() for task in tasks if task not in waiting):
+                    break
+        finally:
+            for one in making:
+                one.give_up()
+    problems = [problem for task in tasks if (problem := task.exception())]
+    for problem in sorted(problems, key=lambda problem: isinstance(problem, _GivenUpError)):
+        raise problem
+
+
+@dataclass(frozen=True)
+class _Proxy:
+    """What a cluster is to have as its Service proxy."""
+
+    deployment: Deployment
+    manifest: str
+    """Empty where kubeadm deploys it."""
+    images: Path | None
+    """An archive of what nodes are not to pull."""
+
+
+class _GivenUpError(Exception):
+    """The cluster is not wanted any more."""
 
 
 class _Making:
@@ -147,6 +179,7 @@ class _Making:
         name: str,
         mode: str,
         node_image: str,
+        proxy: _Proxy,
         folder: Path,
         logs: Path,
     ) -> None:
@@ -156,10 +189,12 @@ class _Making:
         self._name = name
         self._mode = mode
         self._image = node_image
+        self._proxy = proxy
         self._log = folder / f"{name}.log"
         self._folder = folder
         self._kept = logs / name
         self._process: subprocess.Popen[bytes] | None = None
+        self._given_up = False
 
     def make(self) -> None:
         """Make it and wait until its nodes are ready."""
@@ -175,29 +210,42 @@ class _Making:
             node = f"{self._name}-{role}"
             self._engine.docker("exec", "-i", node, "sh", "-c", write, input=network)
         self._tell("waiting for its nodes")
-        control_plane = ("docker", "exec", f"{self._name}-control-plane", *KUBECTL)
+        control_plane = ("docker", "exec", "-i", f"{self._name}-control-plane", *KUBECTL)
         self._run(*control_plane, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=3m")
-        if self._mode != "none":
-            self._tell("waiting for kube-proxy")
-            rollout = ("rollout", "status", "daemonset/kube-proxy", "--timeout=3m")
-            self._run(*control_plane, "-n", "kube-system", *rollout)
+        if self._proxy.images:
+            self._tell("loading images")
+            self._run(
+                self._kind, "load", "image-archive", self._proxy.images, f"--name={self._name}"
+            )
+        if self._proxy.manifest:
+            applied = self._folder / f"{self._name}.yaml"
+            applied.write_text(self._proxy.manifest)
+            self._run(*control_plane, "apply", "--filename=-", stdin=applied)
+        namespace, _, daemonset = self._proxy.deployment.daemonset.partition("/")
+        self._tell(f"waiting for {daemonset}")
+        rollout = ("rollout", "status", f"daemonset/{daemonset}", "--timeout=3m")
+        try:
+            self._run(*control_plane, f"--namespace={namespace}", *rollout)
+        except ArtifactError as problem:
+            trouble = delivery.trouble(self._engine, self._name, self._proxy.deployment)
+            raise ArtifactError(f"{problem}; {daemonset}: {trouble}") from None
         self._tell("ready")
 
     def give_up(self) -> None:
-        """End what is under way."""
+        """End what is under way, and begin nothing else."""
+        self._given_up = True
         if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._process.kill()
 
     def _tell(self, what: str) -> None:
         self.state = f"{self._mode}: {what}"
 
-    def _run(self, *argv: str | Path) -> None:
-        with self._log.open("ab") as log:
+    def _run(self, *argv: str | Path, stdin: Path = Path(os.devnull)) -> None:
+        with self._log.open("ab") as log, stdin.open("rb") as given:
             self._process = subprocess.Popen(
                 argv,
                 env={**os.environ, **self._engine.environment},
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=log,
                 stderr=log,
                 preexec_fn=die_with_parent,  # noqa: PLW1509  (nothing but a system call)
@@ -209,11 +257,12 @@ class _Making:
                 self._process.kill()
                 self._process.wait()
                 code = f"no end after {_PATIENCE} s"
+        if code and self._given_up:
+            raise _GivenUpError
         if code:
-            lines = self._log.read_text(errors="replace").splitlines()
-            told = next((line for line in lines if "ERROR" in line), (lines or ["nothing"])[-1])
+            told = _error_in(self._log.read_text(errors="replace").splitlines())
             raise ArtifactError(
-                f"the kind cluster for {self._mode} mode did not get ready: {told.strip()}"
+                f"the kind cluster for {self._mode} mode did not get ready: {told}"
                 f" ({code}); its logs are in {self._keep()}"
             )
 
@@ -229,6 +278,15 @@ class _Making:
             check=False,
         )
         return self._kept
+
+
+def _error_in(lines: Sequence[str]) -> str:
+    """The line of kind's log that says most about what went wrong: kubeadm's, else kind's own."""
+    for sign in ("error execution phase", "ERROR", ""):
+        for line in lines:
+            if sign in line:
+                return line.strip()
+    return "it said nothing"
 
 
 def _remove(engine: Engine, program: Path, names: Sequence[str]) -> None:

@@ -1,9 +1,10 @@
 """A Service proxy that a DaemonSet runs: its pod on one node is started, stopped, killed and
 configured, and those on other nodes are left in peace.
 
-The DaemonSet is told to replace pods only where they are deleted. Its template then leads to a
-ConfigMap of the suite's, new with every start so that no kubelet can know an older one, and keeps
-away from nodes with a label of the suite's: whoever wants the proxy stopped puts that on the node.
+The DaemonSet is told to replace pods only where they are deleted. Where it is configured by a
+ConfigMap, its template then leads to one of the suite's, new with every start so that no kubelet
+can know an older one; and it keeps away from nodes with a label of the suite's: whoever wants the
+proxy stopped puts that on the node.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from kubernetes.client import ApiException
 
-from clusters.implementation import merge
+from clusters.implementation import ImplementationError, merge
 from clusters.kind.container import DIRECTORY
-from clusters.kind.pods import PodLog, processes
+from clusters.kind.pods import PodLog, first_process
 from clusters.process import POLL, StartError, answers
 from clusters.proxy import Proxy
 from clusters.system import UnsupportedError
@@ -32,18 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from clusters.api import Api, Object
-    from clusters.implementation import Implementation
+    from clusters.implementation import Deployment, Implementation
     from clusters.kind.container import Container
 
-NAMESPACE = "kube-system"
 STOPPED = "kube-proxy-conformance/stopped"
 """Label of a node that is to have no proxy."""
 
 _NOTE = "kube-proxy-conformance/before"
 """Annotation of a DaemonSet that is not as it was found."""
-
-_CONFIGURATION = Path("/var/lib/kube-proxy")
-"""Where kubeadm mounts the proxy's ConfigMap."""
 
 _LOOK = 0.05  # seconds between looks at the API server
 _CONFLICT = 409
@@ -53,7 +50,7 @@ _LINES = 12
 
 
 class DaemonSetProxy(Proxy):
-    """The pod of the DaemonSet ``name`` on a kind node."""
+    """The pod of a deployment's DaemonSet on a kind node."""
 
     def __init__(
         self,
@@ -62,20 +59,16 @@ class DaemonSetProxy(Proxy):
         system: Container,
         values: Mapping[str, str],
         api: Api,
-        name: str = "kube-proxy",
+        deployment: Deployment,
     ) -> None:
         super().__init__(implementation, mode, system, values, DIRECTORY)
-        self._values |= {
-            "directory": str(_CONFIGURATION),
-            "kubeconfig": str(_CONFIGURATION / "kubeconfig.conf"),
-        }
+        self._values.setdefault("binary", deployment.binary)
         self._node = system
         self._api = api
-        self._name = name
+        self._namespace, _, self._name = deployment.daemonset.partition("/")
+        self._configured_by = deployment.configmap
         self._before = self._found()
         """What of the DaemonSet's specification is going to be changed, as it was found."""
-        self._program = Path(self._container(self._before["template"])["command"][0])
-        self._values.setdefault("binary", str(self._program))
         self._numbers = itertools.count(1)
         self._configmap = ""
         self._pod: Object | None = None
@@ -89,7 +82,12 @@ class DaemonSetProxy(Proxy):
     @property
     def running(self) -> bool:
         """See Proxy."""
-        return bool(self._pid) and (self._node.process.parent / str(self._pid) / "exe").exists()
+        return bool(self._pid) and (self._processes / str(self._pid) / "exe").exists()
+
+    @property
+    def _processes(self) -> Path:
+        """Where the node's processes are seen, by the ids that they have there."""
+        return self._node.process / "root/proc"
 
     @property
     def pid(self) -> int:
@@ -97,11 +95,6 @@ class DaemonSetProxy(Proxy):
         if not self._pid:
             raise LookupError(f"{self!r} has no process")
         return self._pid
-
-    @property
-    def executable(self) -> Path:
-        """The program that runs, as a file that can be read."""
-        return self._node.process.parent / str(self.pid) / "exe"
 
     def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
         """See Proxy."""
@@ -141,19 +134,25 @@ class DaemonSetProxy(Proxy):
         template = self._template()
         container = self._container(template)
         container["command"] = argv
+        for key in ("args", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"):
+            container.pop(key, None)
         name = f"{self._name}-cleanup-{next(self._numbers)}"
         spec = {**template["spec"], "restartPolicy": "Never", "nodeName": self._node.name}
         spec.pop("affinity")
         body = {"metadata": {"name": name}, "spec": spec}
-        pod = self._api.create("pods", body, NAMESPACE)
+        pod = self._api.create("pods", body, self._namespace)
         log = PodLog(self._node.process / "root", pod, container["name"])
+        deadline = time.monotonic() + _GONE
         while True:
-            state = _state(self._api.get("pods", name, NAMESPACE), container["name"])
+            state = _state(self._api.get("pods", name, self._namespace), container["name"])
             if "terminated" in state:
                 break
+            if time.monotonic() > deadline:
+                self._api.delete_now("pods", name, self._namespace)
+                raise StartError(f"the pod {name} on {self._node.name} does not end: {state}")
             time.sleep(_LOOK)
         printed = log.new().decode(errors="replace")
-        self._api.delete_now("pods", name, NAMESPACE)
+        self._api.delete_now("pods", name, self._namespace)
         return subprocess.CompletedProcess(argv, state["terminated"]["exitCode"], printed, "")
 
     def log_since(self, position: int) -> str:
@@ -172,7 +171,7 @@ class DaemonSetProxy(Proxy):
         self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: None}}})
         self._forget_configuration()
         note = {"metadata": {"annotations": {_NOTE: None}}}
-        self._api.patch("daemonsets", self._name, note, NAMESPACE)
+        self._api.patch("daemonsets", self._name, note, self._namespace)
 
     # --- the objects ------------------------------------------------------------------------------
 
@@ -180,69 +179,78 @@ class DaemonSetProxy(Proxy):
         """The DaemonSet's template and update strategy as they are, noted there for a run that
         comes after one that was killed.
         """
-        daemonset = self._api.get("daemonsets", self._name, NAMESPACE)
+        daemonset = self._api.get("daemonsets", self._name, self._namespace)
         noted = daemonset["metadata"].get("annotations", {}).get(_NOTE)
         if noted:
             before: Object = json.loads(noted)
             return before
         before = {key: daemonset["spec"][key] for key in ("template", "updateStrategy")}
         note = {"metadata": {"annotations": {_NOTE: json.dumps(before)}}}
-        self._api.patch("daemonsets", self._name, note, NAMESPACE)
+        self._api.patch("daemonsets", self._name, note, self._namespace)
         return before
 
     def _write_configuration(self, config: Mapping[str, Any] | None) -> None:
-        """Make the ConfigMap of the next start: kubeadm's, with the implementation's files."""
-        kubeadms = self._api.get("configmaps", self._name, NAMESPACE)["data"]
-        files = self.implementation.files_for(self._values, config)
-        main = self.implementation.config
-        if main in files:
-            base = yaml.safe_load(kubeadms["config.conf"])
-            whole = merge(merge(base, json.loads(files[main])), config or {})
-            files[main] = json.dumps(whole, indent=2)
+        """Make the ConfigMap of the next start."""
+        found = {}
+        if self._configured_by:
+            found = self._api.get("configmaps", self._configured_by, self._namespace)["data"]
+        files = self._files(found, config)
+        if not self._configured_by:
+            return
         old, self._configmap = self._configmap, f"{self._name}-{next(self._numbers)}-conformance"
-        body = {"metadata": {"name": self._configmap}, "data": {**kubeadms, **files}}
-        self._api.create("configmaps", body, NAMESPACE)
+        body = {"metadata": {"name": self._configmap}, "data": files}
+        self._api.create("configmaps", body, self._namespace)
         if old:
-            self._api.delete("configmaps", old, NAMESPACE)
+            self._api.delete("configmaps", old, self._namespace)
+
+    def _files(self, found: dict[str, str], config: Mapping[str, Any] | None) -> dict[str, str]:
+        """The files of the configuration, made from those that were ``found``; raises
+        ImplementationError where a test's ``config`` cannot be merged into them.
+        """
+        main = self.implementation.config
+        if not config:
+            return found
+        if main not in found:
+            raise ImplementationError(
+                f"{self.implementation.name} has no config file on kind nodes that a test could"
+                f" vary ({self.implementation.path}, [kind] configmap)"
+            )
+        return {**found, main: json.dumps(merge(yaml.safe_load(found[main]), config), indent=2)}
 
     def _forget_configuration(self) -> None:
         if self._configmap:
-            self._api.delete("configmaps", self._configmap, NAMESPACE)
+            self._api.delete("configmaps", self._configmap, self._namespace)
             self._configmap = ""
 
     def _template(self) -> Object:
-        """The pod template for the node under test: kubeadm's, with the suite's configuration."""
+        """The pod template for the node under test: as it was found, with the suite's folder and
+        configuration.
+        """
         template: Object = copy.deepcopy(self._before["template"])
-        spec = template["spec"]
-        container = self._container(template)
-        container["command"] = self._filled(self.implementation.argv)
-        environment = self._filled(self.implementation.environment)
-        container["env"] = [
-            *container.get("env", []),
-            *({"name": name, "value": value} for name, value in environment.items()),
-        ]
-        for volume in spec["volumes"]:
-            if volume.get("configMap", {}).get("name") == self._name and self._configmap:
+        spec, container = template["spec"], self._container(template)
+        for volume in spec.setdefault("volumes", []):
+            if volume.get("configMap", {}).get("name") == self._configured_by and self._configmap:
                 volume["configMap"]["name"] = self._configmap
         place = {"name": "conformance", "hostPath": {"path": str(DIRECTORY)}}
         spec["volumes"].append(place)
-        container["volumeMounts"].append({"name": "conformance", "mountPath": str(DIRECTORY)})
-        away = {"matchExpressions": [{"key": STOPPED, "operator": "DoesNotExist"}]}
-        required = {"nodeSelectorTerms": [away]}
-        spec["affinity"] = {
-            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
-        }
+        mount = {"name": "conformance", "mountPath": str(DIRECTORY)}
+        container.setdefault("volumeMounts", []).append(mount)
+        nodes = spec.setdefault("affinity", {}).setdefault("nodeAffinity", {})
+        required = "requiredDuringSchedulingIgnoredDuringExecution"
+        for term in nodes.setdefault(required, {"nodeSelectorTerms": [{}]})["nodeSelectorTerms"]:
+            away = {"key": STOPPED, "operator": "DoesNotExist"}
+            term.setdefault("matchExpressions", []).append(away)
         spec["terminationGracePeriodSeconds"] = 5
         return template
 
     def _set_template(self, template: Object, strategy: Object | None = None) -> None:
         """Have the DaemonSet use a template for the pods that it makes from now on."""
         while True:
-            found = self._api.get("daemonsets", self._name, NAMESPACE)
+            found = self._api.get("daemonsets", self._name, self._namespace)
             found["spec"]["template"] = template
             found["spec"]["updateStrategy"] = strategy or {"type": "OnDelete"}
             try:
-                written = self._api.replace("daemonsets", found, NAMESPACE)
+                written = self._api.replace("daemonsets", found, self._namespace)
                 break
             except ApiException as problem:
                 if problem.status != _CONFLICT:  # its controller wrote the status meanwhile
@@ -250,7 +258,7 @@ class DaemonSetProxy(Proxy):
         generation = written["metadata"]["generation"]
         deadline = time.monotonic() + _GONE
         while True:  # else its controller may make the pod from an older one
-            status = self._api.get("daemonsets", self._name, NAMESPACE)["status"]
+            status = self._api.get("daemonsets", self._name, self._namespace)["status"]
             if status.get("observedGeneration", 0) >= generation:
                 return
             if time.monotonic() > deadline:
@@ -285,23 +293,22 @@ class DaemonSetProxy(Proxy):
             time.sleep(_LOOK)
 
     def _asked_to_end(self) -> bool:
-        """Whether a SIGTERM waits for the proxy, which stands still."""
+        """Whether a SIGTERM waits for the proxy, which stands still; or it has ended."""
         try:
-            status = (self._node.process.parent / str(self._pid) / "status").read_text()
+            status = (self._processes / str(self._pid) / "status").read_text()
         except OSError:
             return True
         pending = re.search(r"^ShdPnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
         return pending is not None and bool(int(pending[1], 16) >> (signal.SIGTERM - 1) & 1)
 
     def _signal(self, name: str) -> None:
-        argv = ["pkill", f"-{name}", "-x", self._program.name[:15]]
-        self._node.run(argv, check=False)  # it may have ended meanwhile
+        self._node.run(["kill", f"-{name}", str(self._pid)], check=False)  # it may have ended
 
     def _pods(self) -> list[Object]:
         labels = self._before["template"]["metadata"]["labels"]
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         fields = f"spec.nodeName={self._node.name}"
-        return self._api.list_all("pods", NAMESPACE, selector, fields)
+        return self._api.list_all("pods", self._namespace, selector, fields)
 
     def _find_pod(self) -> bool:
         pods = self._pods()
@@ -312,10 +319,10 @@ class DaemonSetProxy(Proxy):
         return bool(pods)
 
     def _find_process(self) -> bool:
-        network = self._node.process / "ns/net"
-        found = list(processes(self._node.process.parent, self._program.name, network))
-        self._pid = found[0] if found else 0
-        return bool(found)
+        if self._pod is not None:
+            name = self._container(self._before["template"])["name"]
+            self._pid = first_process(self._node.process / "root", self._pod, name)
+        return self.running
 
     def _wait(self, ready: Callable[[], bool], deadline: float, complaint: str) -> None:
         """Wait until ``ready()``; raises StartError where the container ends, or after the
@@ -335,7 +342,7 @@ class DaemonSetProxy(Proxy):
         if self._pod is None:
             return
         try:
-            pod = self._api.get("pods", self._pod["metadata"]["name"], NAMESPACE)
+            pod = self._api.get("pods", self._pod["metadata"]["name"], self._namespace)
         except ApiException:
             return
         name = self._container(self._before["template"])["name"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from clusters.addresses import SERVICE_RANGES
-from clusters.kind.configuration import NODES
-from clusters.kind.creation import KUBECTL, Kind, running_proxy
+from clusters.kind.configuration import KUBECTL, NODES
+from clusters.kind.creation import Kind, running_proxy
 from clusters.toolchain import ArtifactError, cache_folder, locked
 
 if TYPE_CHECKING:

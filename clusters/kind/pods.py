@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clusters.api import Object
 
 _LINE = re.compile(rb"^\S+ (?:stdout|stderr) ([FP]) ", re.MULTILINE)
 """What the container runtime puts before each line (CRI, kubernetes: log.go of the kubelet)."""
+
+
+_TASKS = "run/containerd/io.containerd.runtime.v2.task/k8s.io"
+"""Where containerd has a folder for each container that runs: its OCI configuration, with what the
+kubelet calls it (CRI, containerd: pkg/cri/annotations), and its process.
+"""
 
 
 class PodLog:
@@ -39,18 +44,19 @@ class PodLog:
         return found
 
 
-def processes(proc: Path, program: str, network: Path) -> Iterator[int]:
-    """The ids of processes in ``proc`` that run ``program`` in the network namespace ``network``, a
-    file such as /proc/42/ns/net.
+def first_process(root: Path, pod: Object, container: str) -> int:
+    """The id, on the node whose files are under ``root``, of the first process of a pod's container
+    ``container``; 0 where there is none.
     """
-    wanted = network.stat().st_ino
-    for place in proc.iterdir():
-        if not place.name.isdecimal():
-            continue
+    wanted = {
+        "io.kubernetes.cri.sandbox-uid": pod["metadata"]["uid"],
+        "io.kubernetes.cri.container-name": container,
+    }
+    for task in (root / _TASKS).glob("*"):
         try:
-            if (place / "comm").read_text().strip() == program[:15] and (
-                place / "ns/net"
-            ).stat().st_ino == wanted:
-                yield int(place.name)
-        except OSError:  # it has ended meanwhile
+            annotations = json.loads((task / "config.json").read_text())["annotations"]
+            if wanted.items() <= annotations.items():
+                return int((task / "init.pid").read_text())
+        except (OSError, ValueError):  # it is being made, or removed
             continue
+    return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import ssl
 import subprocess
 import sys
@@ -26,22 +27,30 @@ Object = dict[str, Any]
 
 
 class Api:
-    """The API server, as a kubeconfig in JSON with a token describes it."""
+    """The API server, as a kubeconfig in JSON with a token, or files as pods have, describes it."""
 
     def __init__(self, kubeconfig: str) -> None:
-        with open(kubeconfig) as file:  # noqa: PTH123
-            config = json.load(file)
-        cluster = config["clusters"][0]["cluster"]
+        config = json.loads(read(kubeconfig))
+        cluster, self._user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self._server = cluster["server"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        if "certificate-authority" in cluster:
+            authority = read(cluster["certificate-authority"])
+        else:
+            authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self._tls = ssl.create_default_context(cadata=authority)
-        self._token = config["users"][0]["user"]["token"]
 
     def get(self, path: str) -> Any:
         """The answer to a GET request, to be read as it comes."""
-        headers = {"Authorization": f"Bearer {self._token}"}
+        file = self._user.get("tokenFile")  # a pod's is replaced from time to time
+        headers = {"Authorization": f"Bearer {read(file) if file else self._user['token']}"}
         request = urllib.request.Request(self._server + path, headers=headers)  # noqa: S310
         return urllib.request.urlopen(request, context=self._tls)  # noqa: S310
+
+
+def read(path: str) -> str:
+    """The text of a file."""
+    with open(path) as file:  # noqa: PTH123
+        return file.read()
 
 
 class Store:
@@ -216,11 +225,14 @@ def chain(number: int, kind: str, family: str, protocol: str, chosen: list[tuple
 
 
 def main(argv: list[str]) -> int:
-    """Follow the API and program the kernel until killed: ``KUBECONFIG NODE-IPV4 NODE-IPV6``."""
+    """Follow the API and program the kernel until ended: ``KUBECONFIG NODE-IPV4,NODE-IPV6``."""
     if argv == ["--version"]:
         print(VERSION)
         return 0
-    kubeconfig, ipv4, ipv6 = argv
+    # the first process of a container, which it may be, ends only by signals that it handles
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    kubeconfig, addresses = argv
+    ipv4, ipv6 = addresses.split(",")
     for services, slices in Store(Api(kubeconfig)).changes():
         text = table(services, slices, {"IPv4": ipv4, "IPv6": ipv6})
         done = subprocess.run(
