@@ -86,6 +86,8 @@ class Cluster:
         self._control_plane = ControlPlane(binaries, folder / "control-plane", address)
         self.seconds_to_ready = self._control_plane.wait_ready()
         self.api = self._control_plane.api
+        self.others: Sequence[System] = ()
+        """Other nodes with a proxy on them: there are none here but those that the lab plays."""
         for position, name in enumerate(LAB_NODES, start=1):
             register(self.api, name, position)
 

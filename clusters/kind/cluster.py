@@ -55,6 +55,11 @@ class KindClusters:
             raise LookupError("no kind cluster is in use: ask for a node first")
         return self._used.api
 
+    @property
+    def others(self) -> Sequence[System]:
+        """See KindCluster."""
+        return self._used.others if self._used else ()
+
     def node(
         self, mode: str, config: Mapping[str, Any] | None = None, *, start: bool = True
     ) -> NodeUnderTest:
@@ -126,6 +131,9 @@ class KindCluster:
         self._control_plane.join([self._port("control", address)], address)
         self.server = f"https://{address}:{_PORT}"
         self.api = self._administrator()
+        self._control_plane.addresses = self._addresses(self._control_plane.name)
+        self.others: Sequence[System] = [self._control_plane]
+        """The other node that has a proxy too, which is left in peace."""
         for position, node in enumerate(LAB_NODES, start=1):
             self.api.delete_now("nodes", node)  # a run that was killed may have left it
             register(self.api, node, position, {STOPPED: "true"})
@@ -141,11 +149,8 @@ class KindCluster:
         name = f"{self._name}-worker"
         labels = self.api.get("nodes", name)["metadata"]["labels"]
         self._zone = {name: labels.get(ZONE_LABEL)}
-        status = self._set_zone(name, ZONES[0])["status"]
-        found = [ip_address(each["address"]) for each in status["addresses"][: len(FAMILIES)]]
-        addresses: dict[Family, IPAddress] = {
-            FAMILIES[0] if each.version == 4 else FAMILIES[1]: each for each in found
-        }
+        self._set_zone(name, ZONES[0])
+        addresses = self._addresses(name)
 
         def build(_: str, links: Sequence[Link], address: str) -> System:
             container = Container(name, self._engine, self._folder / name, addresses)
@@ -183,6 +188,15 @@ class KindCluster:
         self.api.close()
         self._control_plane.close()
         netns.configure(None, [f"link delete {self._bridge}"])
+
+    def _addresses(self, node: str) -> dict[Family, IPAddress]:
+        """A node's InternalIPs."""
+        found = [
+            ip_address(each["address"])
+            for each in self.api.get("nodes", node)["status"]["addresses"]
+            if each["type"] == "InternalIP"
+        ]
+        return {FAMILIES[0] if each.version == 4 else FAMILIES[1]: each for each in found}
 
     def _set_zone(self, node: str, zone: str | None) -> Object:
         return self.api.patch("nodes", node, {"metadata": {"labels": {ZONE_LABEL: zone}}})
