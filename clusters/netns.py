@@ -39,6 +39,18 @@ def add(*names: str) -> None:
         _ip(["netns", "add", name])
 
 
+def add_bridge(name: str, address: str) -> None:
+    """Make a bridge in our namespace, with an address such as 100.64.0.1/24."""
+    configure(
+        None,
+        [
+            f"link add {name} type bridge",
+            f"addr add {address} dev {name}",
+            f"link set {name} up",
+        ],
+    )
+
+
 def adopt(name: str, file: Path) -> None:
     """Give the namespace that ``file`` leads to, such as /proc/42/ns/net, a name of ours.
 

@@ -75,14 +75,7 @@ class Cluster:
         self._nodes = 0
         self._bridge = f"mgmt{number}"
         address = f"100.64.{number}.1"
-        netns.configure(
-            None,
-            [
-                f"link add {self._bridge} type bridge",
-                f"addr add {address}/24 dev {self._bridge}",
-                f"link set {self._bridge} up",
-            ],
-        )
+        netns.add_bridge(self._bridge, f"{address}/24")
         self._control_plane = ControlPlane(binaries, folder / "control-plane", address)
         self.seconds_to_ready = self._control_plane.wait_ready()
         self.api = self._control_plane.api

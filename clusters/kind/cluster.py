@@ -68,7 +68,7 @@ class KindClusters:
         names = self._kind.clusters
         number = list(names).index(mode)
         folder = self._folder / mode
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._used = KindCluster(
             self.implementation,
             mode,
@@ -116,14 +116,7 @@ class KindCluster:
         self._number = number
         self._bridge = f"mgmt{number}"
         self._zone: dict[str, str | None] = {}
-        netns.configure(
-            None,
-            [
-                f"link add {self._bridge} type bridge",
-                f"addr add 100.64.{number}.1/24 dev {self._bridge}",
-                f"link set {self._bridge} up",
-            ],
-        )
+        netns.add_bridge(self._bridge, f"100.64.{number}.1/24")
         self._control_plane = Container(
             f"{name}-control-plane", engine, folder / "control-plane", {}
         )
