@@ -6,8 +6,8 @@ a change settle, before the test looks at it. (kube-proxy mends it at its next s
 change, or after half a minute without any.) One node serves all mutants: before each test
 everything in IPVS is removed, for the proxy to program anew.
 
-The environment holds MUTANTS (names, comma-separated) and MUTANT_RECORDS (a folder with a file for
-each, for what came of it).
+The environment holds MUTANT_MODE, MUTANTS (names, comma-separated) and MUTANT_RECORDS (a folder
+with a file for each, for what came of it).
 """
 
 from __future__ import annotations
@@ -22,24 +22,14 @@ import pytest
 
 from clusters.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family, index
 from fixtures.world import World
-from tests.mutants import MUTANTS
+from tests.mutants import shared
 from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
 from tests.mutants.programmed import Programmed
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with each mutant that its requirement is to kill, and with none."""
-    mark = metafunc.definition.get_closest_marker("requirement")
-    names = os.environ["MUTANTS"].split(",")
-    chosen = [each for each in MUTANTS["ipvs"] if each.name in names]
-    killers = [each for each in chosen if mark and mark.args[0] in each.killed_by]
-    if killers:
-        controls = [each for each in chosen if not each.killed_by]
-        metafunc.parametrize(
-            "mutant",
-            [pytest.param(each, id=f"ipvs-{each.name}") for each in controls + killers],
-            indirect=True,
-        )
+    shared.parametrize(metafunc, "function")
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +55,7 @@ class Alterations:
         api_server = [network[1] for network in SERVICE_RANGES]
         self._spared = set(map(str, (*world.canary._vips.values(), *canary, *api_server)))
         self._earlier: dict[Family, tuple[Programmed, ...]] = dict.fromkeys(FAMILIES, ())
-        self._record = Path(os.environ["MUTANT_RECORDS"], f"ipvs-{mutant.name}")
+        self._record = Path(os.environ["MUTANT_RECORDS"], shared.name_of("ipvs", mutant))
 
     def settle(self, *, families: Collection[Family] = FAMILIES, **options: Any) -> float:
         """In place of the canary's: returns once the change is in force, and altered."""

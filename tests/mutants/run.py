@@ -18,11 +18,14 @@ from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS, wrapper
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
+from tests.mutants.shared import name_of
 
 RESULTS = ROOT / "results" / "selftest"
 """Where the kill matrix goes, and what is left of mutants that survived."""
 
-_TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
+TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
+"""What programs the kernel in modes whose mutants alter text on its way."""
+
 _TIMEOUT = 900.0
 
 
@@ -30,10 +33,11 @@ class MutantError(Exception):
     """The run cannot tell whether mutants are noticed; the message ends as pytest did."""
 
 
-def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
+def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = False) -> list[Kill]:
     """Run the requirements that are to kill each mutant of a mode, and say what came of it.
 
-    ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default.
+    ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default. With
+    ``kind`` they are run on a kind cluster.
 
     Raises:
         MutantError: the run was cut short.
@@ -41,20 +45,27 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
     chosen = [mutant for mutant in MUTANTS[mode] if not only or mutant.name in only]
     records = folder / "records"
     records.mkdir()
-    if mode in _TOOLS:
+    before, workers = [], 2
+    environment = {
+        "MUTANT_MODE": mode,
+        "MUTANTS": ",".join(mutant.name for mutant in chosen),
+        "MUTANT_RECORDS": str(records),
+    }
+    if kind:
+        table = _implementation(mode)
+        options = ["-p", "tests.mutants.in_pods", "--provider=kind"]
+        before, workers = [sys.executable, "-m", "tests.cgroups"], 0
+    elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
-        options, environment = [], {}
+        options = []
     else:
         table = _implementation(mode)
         options = ["-p", "tests.mutants.after_settle"]
-        environment = {
-            "MUTANTS": ",".join(mutant.name for mutant in chosen),
-            "MUTANT_RECORDS": str(records),
-        }
     described = folder / f"mutants-of-{mode}.toml"
     described.write_text(_toml_file(table))
     done = subprocess.run(
         [
+            *before,
             sys.executable,
             "-m",
             "pytest",
@@ -66,7 +77,7 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
             " or ".join(_selection(mode, mutant, chosen) for mutant in chosen),
             "--quiet",
             "--tb=line",
-            "-n2",
+            f"-n{workers}",
         ],
         cwd=ROOT,
         env=outside() | environment,
@@ -83,15 +94,14 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = ()) -> list[Kill]:
     run = read(results)
     if run.end.interrupted:
         raise MutantError(f"pytest was cut short and said:\n{(done.stdout + done.stderr)[-3000:]}")
+    label = f"{mode} on kind" if kind else mode
     return [
-        Kill.of(mode, mutant, requirement, _mode(mode, mutant), run, _record(records, mode, mutant))
+        Kill.of(
+            label, mutant, requirement, name_of(mode, mutant), run, _record(records, mode, mutant)
+        )
         for mutant in chosen
         for requirement in _requirements(mutant, chosen)
     ]
-
-
-def _mode(mode: str, mutant: Mutant) -> str:
-    return f"{mode}-{mutant.name}"
 
 
 def _requirements(mutant: Mutant, chosen: list[Mutant]) -> list[str]:
@@ -103,7 +113,7 @@ def _requirements(mutant: Mutant, chosen: list[Mutant]) -> list[str]:
 def _selection(mode: str, mutant: Mutant, chosen: list[Mutant]) -> str:
     """The cases of one mutant's run, as -k takes them: all that kill a mutant, or any of them."""
     cases = {_cases(each) for each in ([mutant] if mutant.killed_by else chosen) if each.killed_by}
-    return f"({_mode(mode, mutant)} and ({' or '.join(sorted(cases))}))"
+    return f"({name_of(mode, mutant)} and ({' or '.join(sorted(cases))}))"
 
 
 def _cases(mutant: Mutant) -> str:
@@ -112,7 +122,7 @@ def _cases(mutant: Mutant) -> str:
 
 
 def _record(records: Path, mode: str, mutant: Mutant) -> list[str]:
-    path = records / _mode(mode, mutant)
+    path = records / name_of(mode, mutant)
     return path.read_text().splitlines() if path.exists() else []
 
 
@@ -120,21 +130,27 @@ def _wrappers(mode: str, folder: Path) -> Path:
     """A folder with the programs that stand for the tools; reads go to the real ones directly."""
     programs = folder / "bin"
     programs.mkdir()
-    for tool in _TOOLS[mode]:
+    for tool in TOOLS[mode]:
         real = shutil.which(tool)
         if real is None:
             raise MutantError(f"there is no {tool} on PATH")
-        through = shlex.join([sys.executable, "-I", "-S", wrapper.__file__, real])
         program = programs / tool
-        program.write_text(
-            "#!/bin/sh\n"
-            'case "$*" in\n'
-            f'"-f -" | *--noflush*) exec {through} "$@" ;;\n'
-            f'*) exec {shlex.quote(real)} "$@" ;;\n'
-            "esac\n"
-        )
+        program.write_text(as_program(real, [sys.executable, "-I", "-S", wrapper.__file__]))
         program.chmod(0o755)
     return programs
+
+
+def as_program(real: str, through: list[str]) -> str:
+    """A script that stands for the tool ``real``: it hands over what is to be programmed
+    ``through`` the wrapper, as that is called.
+    """
+    return (
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f'"-f -" | *--noflush*) exec {shlex.join([*through, real])} "$@" ;;\n'
+        f'*) exec {shlex.quote(real)} "$@" ;;\n'
+        "esac\n"
+    )
 
 
 def _implementation(mode: str) -> dict[str, Any]:
@@ -157,12 +173,12 @@ def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> 
         "MUTANT_RECORD": f"{records}/{{mode}}",
     }
     table["modes"] = {
-        _mode(mode, mutant): {
+        name_of(mode, mutant): {
             **table["modes"][mode],
             "present": [
                 "sh",
                 "-c",
-                f"[ {{mode}} = {_mode(mode, mutant)} ] && [ -s {records}/{{mode}} ]",
+                f"[ {{mode}} = {name_of(mode, mutant)} ] && [ -s {records}/{{mode}} ]",
             ],
         }
         for mutant in chosen
