@@ -104,9 +104,14 @@ def delivered(implementation: Implementation, engine: Engine, cluster: str) -> D
     Raises ArtifactError where it does not say its version.
     """
     deployment = implementation.kind or KUBEADMS
-    status = _statuses(engine, cluster, deployment)[0]
-    argv = fill(implementation.version, {"binary": deployment.binary})
     namespace, _, name = deployment.daemonset.partition("/")
+    statuses = _statuses(engine, cluster, deployment)
+    if not statuses:
+        raise ArtifactError(
+            f"no node of {cluster} has a pod of the DaemonSet {name} in {namespace}"
+        )
+    status = statuses[0]
+    argv = fill(implementation.version, {"binary": deployment.binary})
     into = ("exec", f"daemonset/{name}", f"--container={status['name']}", "--")
     done = _kubectl(engine, cluster, namespace, *into, *argv)
     version = re.search(implementation.version_pattern, done.stdout)

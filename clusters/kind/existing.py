@@ -10,22 +10,29 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from clusters.addresses import SERVICE_RANGES
+from clusters.kind import delivery
 from clusters.kind.configuration import KUBECTL, NODES
 from clusters.kind.creation import Kind, running_proxy
+from clusters.kind.delivery import KUBEADMS, Delivered
 from clusters.toolchain import ArtifactError, cache_folder, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from clusters.implementation import Implementation
     from clusters.kind.engine import Engine
 
 _DEFAULT_MODE = "iptables"
-_ROLLOUT = 120.0  # seconds for kube-proxy to run again as it did
+_ROLLOUT = 120.0  # seconds for the proxy to run again as it did
 
 
 @contextlib.contextmanager
-def cluster(engine: Engine, name: str) -> Iterator[Kind]:
+def cluster(
+    engine: Engine, name: str, implementation: Implementation, modes: Sequence[str]
+) -> Iterator[Kind]:
     """The kind cluster ``name``, for as long as the block lasts; nobody else judges it meanwhile.
+    Which of the ``modes`` it is in kubeadm's configuration tells; of what a manifest has deployed
+    only one may be asked for.
 
     Raises ArtifactError with one line that says why it cannot be judged.
     """
@@ -36,27 +43,31 @@ def cluster(engine: Engine, name: str) -> Iterator[Kind]:
                 f"--kind-cluster {name}: no container {name}-{role} runs; a cluster with a control"
                 " plane and a worker is needed (kind get clusters tells which there are)"
             )
-    mode = _mode(engine, name)
+    if not implementation.kind:
+        mode = _mode(engine, name)
+    elif len(modes) == 1:
+        mode = modes[0]
+    else:
+        known = ", ".join(implementation.modes)
+        raise ArtifactError(
+            f"--kind-cluster {name} is in one mode: say --modes with one of {known}"
+        )
     if why := _obstacle(engine, name):
         raise ArtifactError(f"--kind-cluster {name}: {why}")
     worker = f"{name}-{NODES[-1]}"
-    version = _kubectl(engine, name, "get", "node", worker)["status"]["nodeInfo"]["kubeletVersion"]
-    image = engine.docker("inspect", "-f", "{{.Config.Image}}", worker).stdout.strip()
+    if implementation.kind:
+        judged = delivery.delivered(implementation, engine, name)
+    else:
+        information = _kubectl(engine, name, "get", "node", worker)["status"]["nodeInfo"]
+        image = engine.docker("inspect", "-f", "{{.Config.Image}}", worker).stdout.strip()
+        judged = Delivered(information["kubeletVersion"], image, running_proxy(engine, worker))
     lock = cache_folder() / "kind" / "runs" / f"{name}.lock"
     with locked(lock, f"waiting: another run judges {name}", None):
-        yield Kind(
-            engine.host,
-            str(engine.proc),
-            engine.own,
-            {mode: name},
-            version,
-            image,
-            running_proxy(engine, worker),
-        )
-        rollout = ("rollout", "status", "daemonset/kube-proxy", f"--timeout={_ROLLOUT:.0f}s")
-        control_plane = f"{name}-{NODES[0]}"
-        argv = (*KUBECTL, "-n", "kube-system", *rollout)
-        engine.docker("exec", control_plane, *argv, timeout=_ROLLOUT + 10)
+        yield Kind(engine.host, str(engine.proc), engine.own, {mode: name}, *judged)
+        namespace, _, daemonset = (implementation.kind or KUBEADMS).daemonset.partition("/")
+        rollout = ("rollout", "status", f"daemonset/{daemonset}", f"--timeout={_ROLLOUT:.0f}s")
+        argv = (*KUBECTL, "-n", namespace, *rollout)
+        engine.docker("exec", f"{name}-{NODES[0]}", *argv, timeout=_ROLLOUT + 10)
 
 
 def _mode(engine: Engine, name: str) -> str:
