@@ -53,11 +53,13 @@ def pretender(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_suite() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run ``pytest`` on the conformance suite as a user does, in a sandbox of its own."""
+    """Run ``pytest`` on the conformance suite as a user does, in a sandbox of its own; ``through``
+    is what comes before it.
+    """
 
     def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments],
+            [*options.pop("through", ()), sys.executable, "-m", "pytest", *arguments],
             cwd=ROOT,
             env=outside() | options.pop("env", {}),
             capture_output=True,
@@ -67,6 +69,9 @@ def run_suite() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+needs_kind = pytest.mark.skipif(os.geteuid() != 0, reason="only root may judge kind clusters")
 
 
 def outside() -> dict[str, str]:

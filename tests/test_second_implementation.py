@@ -8,8 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from fixtures import expectations
 from reports.model import Run, read
+from tests import cgroups
+from tests.conftest import needs_kind
 from tests.mutants.run import RESULTS
 
 if TYPE_CHECKING:
@@ -21,24 +25,31 @@ TINY = IMPLEMENTATIONS / "tiny_nft.toml"
 AREAS = ("clusterip", "nodeport", "no_endpoints", "masquerade", "traffic_policy")
 """What is run: what it claims to do, and some of what it does not."""
 
+BINARIES = {"embedded": "tiny_nft.py", "kind": "tiny-nft.invalid/tiny-nft:v0.1"}
+"""What is judged: a program, or the image of a pod."""
 
+
+@pytest.mark.parametrize("provider", ["embedded", pytest.param("kind", marks=needs_kind)])
 def test_another_proxy_conforms_but_for_what_it_says(
-    run_suite: Callable[..., subprocess.CompletedProcess[str]],
+    run_suite: Callable[..., subprocess.CompletedProcess[str]], provider: str
 ) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="tiny-", dir=RESULTS))
+    folder = Path(tempfile.mkdtemp(prefix=f"tiny-{provider}-", dir=RESULTS))
     done = run_suite(
         *(f"conformance/test_{area}.py" for area in AREAS),
         f"--implementation={TINY}",
+        f"--provider={provider}",
         f"--results={folder}",
         "--quiet",
-        "-n2",
-        timeout=300,
+        "-n2" if provider == "embedded" else "-n0",
+        through=() if provider == "embedded" else cgroups.THROUGH,
+        timeout=600,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     run = read(folder / "latest")
     assert run.header.implementation["name"] == "tiny-nft"
     assert run.header.implementation["version"] == "v0.1"
+    assert run.header.implementation["binary"] == BINARIES[provider]
     assert run.verdicts == {"tiny": "pass"}
     assert {each.observed_mode for each in run.fingerprints} == {"tiny"}
     passed = {name for name, cells in run.cells.items() if cells["tiny"].word == "passed"}

@@ -14,6 +14,7 @@ from typing import Any
 
 from clusters.implementation import FOLDER
 from reports.model import read
+from tests import cgroups
 from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS, wrapper
 from tests.mutants.matrix import Kill
@@ -45,7 +46,8 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
     chosen = [mutant for mutant in MUTANTS[mode] if not only or mutant.name in only]
     records = folder / "records"
     records.mkdir()
-    before, workers = [], 2
+    before: tuple[str, ...] = ()
+    workers = 2
     environment = {
         "MUTANT_MODE": mode,
         "MUTANTS": ",".join(mutant.name for mutant in chosen),
@@ -54,7 +56,7 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
     if kind:
         table = _implementation(mode)
         options = ["-p", "tests.mutants.in_pods", "--provider=kind"]
-        before, workers = [sys.executable, "-m", "tests.cgroups"], 0
+        before, workers = cgroups.THROUGH, 0
     elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
         options = []
