@@ -214,10 +214,19 @@ def load(name_or_path: str) -> Implementation:
                 name: _build(Mode, entry, f"{path}: [modes.{name}]")
                 for name, entry in modes.items()
             },
-            "kind": None if kind is None else _build(Deployment, kind, f"{path}: [kind]"),
+            "kind": None if kind is None else _deployment(kind, f"{path}: [kind]"),
         },
         str(path),
     )
+
+
+def _deployment(table: Mapping[str, Any], where: str) -> Deployment:
+    made = _build(Deployment, table, where)
+    if not all(made.daemonset.partition("/")):
+        raise ImplementationError(
+            f"{where}: daemonset: namespace/name is needed, not {made.daemonset!r}"
+        )
+    return made
 
 
 def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:

@@ -56,6 +56,25 @@ def test_unknown_key_of_an_implementation(run_suite: Any, pretender: Path) -> No
     assert "known are" in line
 
 
+@pytest.mark.parametrize(
+    ("described", "options", "said"),
+    [
+        ("pretender", [], "nothing says how pretender gets onto kind nodes: give its file a table"),
+        ("tiny_nft", ["--proxy-binary", "/bin/true"], "tiny-nft runs from an image on kind nodes"),
+        ("tiny_nft", ["--proxy-version", "1.36.3"], "tiny-nft runs from an image on kind nodes"),
+    ],
+)
+def test_what_cannot_get_onto_kind_nodes(
+    run_suite: Any, pretender: Path, described: str, options: list[str], said: str
+) -> None:
+    tiny = ROOT / "tests/implementations/tiny_nft.toml"
+    path = {"pretender": pretender, "tiny_nft": tiny}[described]
+    line = one_line(
+        run_suite("conformance", "--provider=kind", f"--implementation={path}", *options)
+    )
+    assert said in line
+
+
 def test_missing_tool(run_suite: Any, pretender: Path) -> None:
     text = pretender.read_text().replace('present = ["true"]', 'present = ["nft-of-tomorrow"]')
     pretender.write_text(text)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clusters import implementation
-from clusters.implementation import FOLDER, ImplementationError, fill, merge
+from clusters.implementation import FOLDER, Deployment, ImplementationError, fill, merge
 from fixtures import expectations
 from fixtures.expectations import Expectation
 
@@ -128,6 +128,42 @@ def test_modes_are_tables(written: Written, modes: str) -> None:
     top = GOOD.partition("[environment]")[0]
     with pytest.raises(ImplementationError, match="table"):
         implementation.load(written(f"{top}{modes}\n"))
+
+
+KIND = """
+[kind]
+manifest = "manifest.yaml"
+daemonset = "network/other"
+binary = "/bin/other"
+"""
+
+
+def test_what_deploys_it_is_read(written: Written) -> None:
+    assert implementation.load(written(GOOD)).kind is None
+    kind = implementation.load(written(GOOD + KIND)).kind
+    assert kind == Deployment(
+        manifest="manifest.yaml", daemonset="network/other", binary="/bin/other"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('binary = "/bin/other"', "", "[kind]: the key 'binary' is missing"),
+        ('binary = "/bin/other"', 'binary = "x"\nimage = "y"', "[kind]: unknown key 'image'"),
+        ('"manifest.yaml"', '["manifest.yaml"]', "[kind]: manifest: str is needed"),
+        ('"network/other"', '"other"', "[kind]: daemonset: namespace/name is needed, not 'other'"),
+        (KIND, 'kind = "kubeadm"', "[kind]: a table is needed, not 'kubeadm'"),
+    ],
+)
+def test_wrong_deployment_is_refused_in_one_line(
+    written: Written, old: str, new: str, message: str
+) -> None:
+    text = KIND.replace(old, new)
+    with pytest.raises(ImplementationError) as refused:
+        implementation.load(written(text + GOOD if "[kind]" not in text else GOOD + text))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_bad_toml_is_refused(written: Written) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
 
 from clusters import implementation
+from clusters.implementation import ImplementationError
 from clusters.kind import configuration, delivery, existing
-from clusters.kind.daemonset import DaemonSetProxy
-from clusters.kind.delivery import KUBEADMS, Delivered
+from clusters.kind.daemonset import STOPPED, DaemonSetProxy
+from clusters.kind.delivery import Delivered
 from clusters.kind.engine import Engine
 from clusters.kind.pods import first_process
 from clusters.toolchain import ArtifactError
@@ -54,7 +57,7 @@ class Told(Engine):
         self.answers = answers
         self.asked: list[tuple[str, ...]] = []
 
-    def docker(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def docker(self, *argv: str, **_: Any) -> subprocess.CompletedProcess[str]:
         self.asked.append(argv)
         found = next((text for word, text in self.answers.items() if word in argv), None)
         said = "" if found is None else found
@@ -174,10 +177,9 @@ def test_the_second_implementations_image_runs(tmp_path: Path) -> None:
 
 
 def test_what_runs_is_asked_in_its_pod(described: Described) -> None:
-    told = Told(pods=listed(pod("other"), pod()), exec="proxy, version 3.1\n")
-    told.answers = {"--": "proxy, version 3.1\n", "pods": listed(pod("other"), pod())}
+    told = Told(**{"--": "proxy, version 3.1\n", "pods": listed(pod("other"), pod())})
     assert delivery.delivered(described(), told, "c") == Delivered("3.1", "proxy:dev", "ab12")
-    words = "exec daemonset/proxy --container=main -- /proxy --version".split()
+    words = ["exec", "daemonset/proxy", "--container=main", "--", "/proxy", "--version"]
     assert told.asked[-1][-len(words) :] == tuple(words)
     assert "--namespace=network" in told.asked[-1]
 
@@ -225,6 +227,106 @@ def test_a_cluster_that_is_there_has_to_be_told_its_mode(described: Described) -
         existing.cluster(told, "c", known, tuple(known.modes)),
     ):
         pass
+
+
+# --- the DaemonSet --------------------------------------------------------------------------------
+
+
+class Stored:
+    """An API server that has one DaemonSet, and what is made beside it."""
+
+    def __init__(self, spec: dict[str, Any], **configmap: str) -> None:
+        container = {"name": "main", "command": ["/proxy", "--as-it-is"]}
+        template = {"spec": {"containers": [container], **spec}}
+        self.objects: dict[str, Any] = {
+            "proxy": {"metadata": {}, "spec": {"template": template, "updateStrategy": {}}},
+            "settings": {"data": configmap},
+        }
+
+    def get(self, _: str, name: str, namespace: str) -> Any:
+        assert namespace == "network"
+        return self.objects[name]
+
+    def patch(self, *_: Any) -> None: ...
+
+    def create(self, _: str, body: dict[str, Any], namespace: str) -> None:
+        assert namespace == "network"
+        self.objects[body["metadata"]["name"]] = body
+
+    def delete(self, _: str, name: str, namespace: str) -> None:
+        assert namespace == "network"
+        del self.objects[name]
+
+
+def proxy_of(known: Implementation, api: Stored, folder: Path) -> DaemonSetProxy:
+    system: Any = SimpleNamespace(name="c-worker", log=folder / "proxy.log")
+    assert known.kind is not None
+    return DaemonSetProxy(known, "first", system, {}, cast("Any", api), known.kind)
+
+
+def test_a_pod_runs_what_its_manifest_says_and_sees_the_suites_folder(
+    described: Described, tmp_path: Path
+) -> None:
+    linux = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [linux]}]}
+    anti = {"requiredDuringSchedulingIgnoredDuringExecution": ["one a node"]}
+    nodes = {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    api = Stored({"affinity": {"podAntiAffinity": anti, "nodeAffinity": nodes}})
+    spec = proxy_of(described(), api, tmp_path)._template()["spec"]
+    assert spec["containers"][0]["command"] == ["/proxy", "--as-it-is"]
+    assert spec["containers"][0]["volumeMounts"] == [
+        {"name": "conformance", "mountPath": "/var/lib/kube-proxy-conformance"}
+    ]
+    away = {"key": STOPPED, "operator": "DoesNotExist"}
+    assert spec["affinity"]["podAntiAffinity"] == anti
+    (term,) = spec["affinity"]["nodeAffinity"][next(iter(nodes))]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [linux, away]
+    spec = proxy_of(described(), Stored({}), tmp_path)._template()["spec"]
+    (term,) = spec["affinity"]["nodeAffinity"][next(iter(nodes))]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [away]
+
+
+def test_a_tests_configuration_is_merged_into_a_copy_of_the_configmap(
+    described: Described, tmp_path: Path
+) -> None:
+    volumes = [
+        {"name": "a", "configMap": {"name": "settings"}},
+        {"name": "b", "configMap": {"name": "other"}},
+    ]
+    theirs = {"main.yaml": "period: 10s\nlimits: {count: 3, size: 4}\n", "beside": "as it is"}
+    api = Stored({"volumes": volumes}, **theirs)
+    known = described('configmap = "settings"')
+    known = dataclasses.replace(known, config="main.yaml")
+    proxy = proxy_of(known, api, tmp_path)
+    for config, merged in (
+        ({"limits": {"count": 5}}, {"period": "10s", "limits": {"count": 5, "size": 4}}),
+        (None, {"period": "10s", "limits": {"count": 3, "size": 4}}),
+    ):
+        proxy._write_configuration(config)
+        mounted = [each["configMap"]["name"] for each in _volumes(proxy) if "configMap" in each]
+        assert mounted[1] == "other"
+        data = dict(api.objects[mounted[0]]["data"])
+        assert yaml.safe_load(data.pop("main.yaml")) == merged
+        assert data == {"beside": "as it is"}
+    assert api.objects["settings"]["data"] == theirs
+    assert set(api.objects) == {mounted[0], "proxy", "settings"}, "no older one is left"
+    proxy._forget_configuration()
+    assert set(api.objects) == {"proxy", "settings"}
+
+
+def _volumes(proxy: DaemonSetProxy) -> list[dict[str, Any]]:
+    volumes: list[dict[str, Any]] = proxy._template()["spec"]["volumes"]
+    return volumes
+
+
+def test_a_proxy_without_a_configuration_refuses_one(described: Described, tmp_path: Path) -> None:
+    api = Stored({}, **{"main.yaml": "{}"})
+    proxy = proxy_of(described(), api, tmp_path)
+    proxy._write_configuration(None)
+    assert set(api.objects) == {"proxy", "settings"}
+    for known in (described(), described('configmap = "settings"')):
+        with pytest.raises(ImplementationError, match="pretender has no config file on kind nodes"):
+            proxy_of(known, api, tmp_path)._write_configuration({"period": "1s"})
 
 
 # --- the pod --------------------------------------------------------------------------------------
