@@ -158,8 +158,10 @@ class Api:
         self._deletions += [(each, frozenset(families)) for each in objects]
 
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
-        """Delete many ``(resource, name, namespace)`` at once."""
-        list(self._pool.map(lambda each: self.delete(*each), objects))
+        """Delete many ``(resource, name, namespace)`` at once, those that are there. (Where a
+        garbage collector runs, what has an owner may go with it.)
+        """
+        list(self._pool.map(lambda each: self.delete_now(*each), objects))
 
     def finish_deletions(self, families: Collection[Family] = FAMILIES) -> None:
         """Delete now what was to be deleted soon and concerns one of ``families``."""
