@@ -278,7 +278,7 @@ with engine.chosen() as docker:
     container = docker.docker(*run, "--volume=/data", "a.invalid/pause:1").stdout.strip()
     pid = docker.docker("inspect", "--format", "{{.State.Pid}}", container).stdout.strip()
     groups = pathlib.Path("/proc", pid, "cgroup").read_text()
-    names = re.findall(r":/kube-proxy-conformance/([^/]+)/", groups)
+    names = re.findall(r":/kube-proxy-conformance-[0-9a-f]+/([^/]+)/", groups)
     print(len(before), sorted(set(names)))
     print((docker.proc / pid / "comm").read_text().strip(), flush=True)
     if "hold" in sys.argv:

@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--located", help=argparse.SUPPRESS)
     # what the suite has and the bench does not
     parser.set_defaults(keep=False, every_case=False, numprocesses=None)
+    named = dict.fromkeys(("kind_image", "kind_cluster", "kubernetes_version"))
+    parser.set_defaults(provider="embedded", **named)
     return parser
 
 
