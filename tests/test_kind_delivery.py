@@ -14,7 +14,7 @@ import yaml
 
 from clusters import implementation
 from clusters.implementation import ImplementationError
-from clusters.kind import configuration, delivery, existing
+from clusters.kind import configuration, creation, delivery, existing
 from clusters.kind.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.delivery import Delivered
 from clusters.kind.engine import Engine
@@ -227,6 +227,23 @@ def test_a_cluster_that_is_there_has_to_be_told_its_mode(described: Described) -
         existing.cluster(told, "c", known, tuple(known.modes)),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["warned", "ERROR: failed", "error execution phase x: why ", "more"],
+            "error execution ph",
+        ),
+        (["warned", "rolling out", "error: timed out", "more"], "error: timed out"),
+        (["warned", "Error from server (Invalid): no", "more"], "Error from server (Invalid): no"),
+        (["warned", "the last "], "the last"),
+        ([], "it said nothing"),
+    ],
+)
+def test_a_log_says_what_went_wrong(lines: list[str], said: str) -> None:
+    assert creation._error_in(lines).startswith(said)
 
 
 # --- the DaemonSet --------------------------------------------------------------------------------

@@ -281,12 +281,14 @@ class _Making:
 
 
 def _error_in(lines: Sequence[str]) -> str:
-    """The line of kind's log that says most about what went wrong: kubeadm's, else kind's own."""
-    for sign in ("error execution phase", "ERROR", ""):
+    """The line of a log that says most about what went wrong: kubeadm's, else kind's or kubectl's
+    own, else the last.
+    """
+    for sign in ("error execution phase", "ERROR", "error:", "Error from server"):
         for line in lines:
             if sign in line:
                 return line.strip()
-    return "it said nothing"
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def _remove(engine: Engine, program: Path, names: Sequence[str]) -> None:
