@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -261,6 +262,8 @@ class _Making:
             raise _GivenUpError
         if code:
             told = _error_in(self._log.read_text(errors="replace").splitlines())
+            if isinstance(code, int) and code < 0:
+                told = f"{Path(argv[0]).name} was ended by {signal.Signals(-code).name}"
             raise ArtifactError(
                 f"the kind cluster for {self._mode} mode did not get ready: {told}"
                 f" ({code}); its logs are in {self._keep()}"
