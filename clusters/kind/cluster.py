@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from clusters import netns
-from clusters.addresses import FAMILIES
+from clusters.addresses import family_of
 from clusters.api import Api
+from clusters.kind.configuration import control_plane, worker
 from clusters.kind.container import Container
 from clusters.kind.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.kubeadm import KubeProxy
@@ -117,9 +118,7 @@ class KindCluster:
         self._bridge = f"mgmt{number}"
         self._zone: dict[str, str | None] = {}
         netns.add_bridge(self._bridge, f"100.64.{number}.1/24")
-        self._control_plane = Container(
-            f"{name}-control-plane", engine, folder / "control-plane", {}
-        )
+        self._control_plane = Container(control_plane(name), engine, folder / "control-plane", {})
         address = f"100.64.{number}.2"
         self._control_plane.join([self._port("control", address)], address)
         self.server = f"https://{address}:{_PORT}"
@@ -139,7 +138,7 @@ class KindCluster:
         """
         if mode != self._mode:
             raise ValueError(f"the kind cluster {self._name} is in {self._mode} mode, not {mode}")
-        name = f"{self._name}-worker"
+        name = worker(self._name)
         labels = self.api.get("nodes", name)["metadata"]["labels"]
         self._zone = {name: labels.get(ZONE_LABEL)}
         self._set_zone(name, ZONES[0])
@@ -189,7 +188,7 @@ class KindCluster:
             for each in self.api.get("nodes", node)["status"]["addresses"]
             if each["type"] == "InternalIP"
         ]
-        return {FAMILIES[0] if each.version == 4 else FAMILIES[1]: each for each in found}
+        return {family_of(each): each for each in found}
 
     def _set_zone(self, node: str, zone: str | None) -> Object:
         return self.api.patch("nodes", node, {"metadata": {"labels": {ZONE_LABEL: zone}}})

@@ -67,6 +67,16 @@ def cluster(
     }
 
 
+def control_plane(name: str) -> str:
+    """The container that is the control plane of the cluster ``name``."""
+    return f"{name}-{NODES[0]}"
+
+
+def worker(name: str) -> str:
+    """The container that is the node under test of the cluster ``name``."""
+    return f"{name}-{NODES[-1]}"
+
+
 def pod_network(position: int) -> dict[str, Any]:
     """A CNI configuration, with which the node number ``position`` gets Ready: the suite's pods are
     none of the kubelet's.

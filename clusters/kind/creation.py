@@ -87,7 +87,7 @@ def clusters(
         images = delivery.images(implementation, engine, folder)
         making = []
         for mode, name in names.items():
-            lock = cache_folder() / "kind" / "runs" / f"{name}.lock"
+            lock = lock_of(name)
             stack.callback(lock.unlink, missing_ok=True)
             stack.enter_context(locked(lock, f"waiting: {name} is in use", None))
             described = configuration.cluster(
@@ -108,9 +108,14 @@ def clusters(
         if implementation.kind:
             judged = delivery.delivered(implementation, engine, first)
         else:
-            checksum = running_proxy(engine, f"{first}-{NODES[-1]}")
+            checksum = running_proxy(engine, configuration.worker(first))
             judged = Delivered(version, node_image, checksum)
         yield Kind(engine.host, str(engine.proc), engine.own, names, *judged)
+
+
+def lock_of(name: str) -> Path:
+    """The file that the run which uses the cluster ``name`` holds locked."""
+    return cache_folder() / "kind" / "runs" / f"{name}.lock"
 
 
 def version_of(engine: Engine, node_image: str) -> str:
@@ -211,7 +216,8 @@ class _Making:
             node = f"{self._name}-{role}"
             self._engine.docker("exec", "-i", node, "sh", "-c", write, input=network)
         self._tell("waiting for its nodes")
-        control_plane = ("docker", "exec", "-i", f"{self._name}-control-plane", *KUBECTL)
+        node = configuration.control_plane(self._name)
+        control_plane = ("docker", "exec", "-i", node, *KUBECTL)
         self._run(*control_plane, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=3m")
         if self._proxy.images:
             self._tell("loading images")

@@ -265,6 +265,11 @@ class DaemonSetProxy(Proxy):
                 raise StartError(f"the DaemonSet {self._name} is not looked at by its controller")
             time.sleep(_LOOK)
 
+    @property
+    def _container_name(self) -> str:
+        """What the manifest calls the container that is the proxy."""
+        return str(self._container(self._before["template"])["name"])
+
     def _container(self, template: Object) -> dict[str, Any]:
         container: dict[str, Any] = template["spec"]["containers"][0]
         return container
@@ -314,14 +319,13 @@ class DaemonSetProxy(Proxy):
         pods = self._pods()
         if pods:
             self._pod = pods[0]
-            name = self._container(self._before["template"])["name"]
-            self._log = PodLog(self._node.process / "root", self._pod, name)
+            self._log = PodLog(self._node.process / "root", self._pod, self._container_name)
         return bool(pods)
 
     def _find_process(self) -> bool:
         if self._pod is not None:
-            name = self._container(self._before["template"])["name"]
-            self._pid = first_process(self._node.process / "root", self._pod, name)
+            root = self._node.process / "root"
+            self._pid = first_process(root, self._pod, self._container_name)
         return self.running
 
     def _wait(self, ready: Callable[[], bool], deadline: float, complaint: str) -> None:
@@ -345,7 +349,7 @@ class DaemonSetProxy(Proxy):
             pod = self._api.get("pods", self._pod["metadata"]["name"], self._namespace)
         except ApiException:
             return
-        name = self._container(self._before["template"])["name"]
+        name = self._container_name
         for state in (_state(pod, name), _state(pod, name, "lastState")):
             if "terminated" in state:
                 ended = state["terminated"]

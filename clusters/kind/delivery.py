@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clusters.addresses import CLUSTER_CIDRS
 from clusters.implementation import Deployment, fill
-from clusters.kind.configuration import KUBECTL, NODES
+from clusters.kind.configuration import KUBECTL, control_plane
 from clusters.toolchain import ArtifactError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def manifest(implementation: Implementation, mode: str, cluster: str) -> str:
         ) from None
     from clusters.provider import SYNC_PERIOD  # noqa: PLC0415  (what removes leftovers lacks it)
 
-    host = f"{cluster}-{NODES[0]}"
+    host = control_plane(cluster)
     values = {
         "mode": mode,
         "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
@@ -152,5 +152,5 @@ def _statuses(engine: Engine, cluster: str, deployment: Deployment) -> list[dict
 def _kubectl(
     engine: Engine, cluster: str, namespace: str, *argv: str
 ) -> subprocess.CompletedProcess[str]:
-    kubectl = ("exec", f"{cluster}-{NODES[0]}", *KUBECTL, f"--namespace={namespace}")
+    kubectl = ("exec", control_plane(cluster), *KUBECTL, f"--namespace={namespace}")
     return engine.docker(*kubectl, *argv, check=False)

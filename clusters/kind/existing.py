@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from clusters.addresses import SERVICE_RANGES
-from clusters.kind import delivery
+from clusters.kind import configuration, delivery
 from clusters.kind.configuration import KUBECTL, NODES
-from clusters.kind.creation import Kind, running_proxy
+from clusters.kind.creation import Kind, lock_of, running_proxy
 from clusters.kind.delivery import KUBEADMS, Delivered
-from clusters.toolchain import ArtifactError, cache_folder, locked
+from clusters.toolchain import ArtifactError, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,20 +54,19 @@ def cluster(
         )
     if why := _obstacle(engine, name):
         raise ArtifactError(f"--kind-cluster {name}: {why}")
-    worker = f"{name}-{NODES[-1]}"
+    worker = configuration.worker(name)
     if implementation.kind:
         judged = delivery.delivered(implementation, engine, name)
     else:
         information = _kubectl(engine, name, "get", "node", worker)["status"]["nodeInfo"]
         image = engine.docker("inspect", "-f", "{{.Config.Image}}", worker).stdout.strip()
         judged = Delivered(information["kubeletVersion"], image, running_proxy(engine, worker))
-    lock = cache_folder() / "kind" / "runs" / f"{name}.lock"
-    with locked(lock, f"waiting: another run judges {name}", None):
+    with locked(lock_of(name), f"waiting: another run judges {name}", None):
         yield Kind(engine.host, str(engine.proc), engine.own, {mode: name}, *judged)
         namespace, _, daemonset = (implementation.kind or KUBEADMS).daemonset.partition("/")
         rollout = ("rollout", "status", f"daemonset/{daemonset}", f"--timeout={_ROLLOUT:.0f}s")
         argv = (*KUBECTL, "-n", namespace, *rollout)
-        engine.docker("exec", f"{name}-{NODES[0]}", *argv, timeout=_ROLLOUT + 10)
+        engine.docker("exec", configuration.control_plane(name), *argv, timeout=_ROLLOUT + 10)
 
 
 def _mode(engine: Engine, name: str) -> str:
@@ -79,7 +78,7 @@ def _mode(engine: Engine, name: str) -> str:
 
 def _obstacle(engine: Engine, name: str) -> str:
     """Why the cluster cannot be judged; empty where it can."""
-    node = _kubectl(engine, name, "get", "node", f"{name}-{NODES[-1]}")
+    node = _kubectl(engine, name, "get", "node", configuration.worker(name))
     addresses = [each for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
     if {ip_address(each["address"]).version for each in addresses} != {4, 6}:
         return "it is single-stack, and every requirement is judged in both families: ipFamily dual"
@@ -98,6 +97,6 @@ def _obstacle(engine: Engine, name: str) -> str:
 
 def _kubectl(engine: Engine, name: str, *argv: str) -> dict[str, Any]:
     """What kubectl on the control plane says, as JSON."""
-    done = engine.docker("exec", f"{name}-{NODES[0]}", *KUBECTL, *argv, "-o", "json")
+    done = engine.docker("exec", configuration.control_plane(name), *KUBECTL, *argv, "-o", "json")
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from clusters.kind import cgroups, engine, image, private
 from clusters.kind.configuration import MARK
-from clusters.kind.creation import PREFIX
+from clusters.kind.creation import PREFIX, lock_of
 from clusters.kind.engine import Engine
-from clusters.toolchain import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +65,7 @@ def _clusters(docker: Engine, found: Found) -> None:
             containers.setdefault(name, []).append(container)
     for name, ones in containers.items():
         mark = Path(docker.docker("inspect", "--format", _LOCK, ones[0]).stdout.strip())
-        usual = cache_folder() / "kind" / "runs" / f"{name}.lock"
-        if _held(mark if mark.suffix == ".lock" else usual):
+        if _held(mark if mark.suffix == ".lock" else lock_of(name)):
             found.left.append(f"kind cluster {name}, whose run is still alive")
             continue
         docker.docker("rm", "--force", "--volumes", *ones)
