@@ -152,6 +152,7 @@ class DaemonSetProxy(Proxy):
                 raise StartError(f"the pod {name} on {self._node.name} does not end: {state}")
             time.sleep(_LOOK)
         printed = log.new().decode(errors="replace")
+        log.close()
         self._api.delete_now("pods", name, self._namespace)
         return subprocess.CompletedProcess(argv, state["terminated"]["exitCode"], printed, "")
 
@@ -167,6 +168,8 @@ class DaemonSetProxy(Proxy):
 
     def close(self) -> None:
         """Have the DaemonSet run as it was found."""
+        self._collect()
+        self._forget_pod()
         self._set_template(self._before["template"], self._before["updateStrategy"])
         self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: None}}})
         self._forget_configuration()
@@ -281,7 +284,7 @@ class DaemonSetProxy(Proxy):
         self._send_away()
         self._wait_for_end(lambda: not self._pods())
         self._collect()
-        self._pid = 0
+        self._forget_pod()
 
     def _send_away(self) -> None:
         """Have the pod on the node ended, and none made anew."""
@@ -318,9 +321,15 @@ class DaemonSetProxy(Proxy):
     def _find_pod(self) -> bool:
         pods = self._pods()
         if pods:
+            self._forget_pod()
             self._pod = pods[0]
             self._log = PodLog(self._node.process / "root", self._pod, self._container_name)
         return bool(pods)
+
+    def _forget_pod(self) -> None:
+        if self._log:
+            self._log.close()
+        self._pod, self._log, self._pid = None, None, 0
 
     def _find_process(self) -> bool:
         if self._pod is not None:

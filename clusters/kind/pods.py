@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from clusters.api import Object
@@ -23,25 +24,38 @@ kubelet calls it (CRI, containerd: pkg/cri/annotations), and its process.
 class PodLog:
     """What the container ``container`` of a pod prints, over its restarts, on the node whose files
     are under ``root``.
+
+    Its files are kept open from the first look to ``close()``: what a container prints when it ends
+    is read even after the kubelet has removed them.
     """
 
     def __init__(self, root: Path, pod: Object, container: str) -> None:
         metadata = pod["metadata"]
         name = f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
         self._folder = root / "var/log/pods" / name / container
-        self._read: dict[Path, int] = {}
+        self._open: dict[str, BinaryIO] = {}
 
     def new(self) -> bytes:
         """What has been printed since the last look, in whole lines."""
-        found = b""
         for file in sorted(self._folder.glob("*.log"), key=lambda file: int(file.stem)):
-            position = self._read.get(file, 0)
-            with file.open("rb") as log:
-                log.seek(position)
-                whole = log.read().rpartition(b"\n")
-            self._read[file] = position + len(whole[0]) + len(whole[1])
-            found += _LINE.sub(b"", whole[0] + whole[1])
-        return found
+            if file.name not in self._open:
+                with suppress(FileNotFoundError):  # the kubelet removes it at this moment
+                    self._open[file.name] = file.open("rb")
+        return b"".join(_LINE.sub(b"", _whole_lines(log)) for log in self._open.values())
+
+    def close(self) -> None:
+        """Let the pod's files go."""
+        for log in self._open.values():
+            log.close()
+        self._open.clear()
+
+
+def _whole_lines(log: BinaryIO) -> bytes:
+    """The lines from where ``log`` stands; it then stands behind the last whole one."""
+    position = log.tell()
+    lines, end, _ = log.read().rpartition(b"\n")
+    log.seek(position + len(lines) + len(end))
+    return lines + end
 
 
 def first_process(root: Path, pod: Object, container: str) -> int:
