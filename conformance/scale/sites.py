@@ -63,7 +63,6 @@ class Site:
         """The Service that a rolling update is made of."""
         self.batch = Population(cluster.api, "batch")
         """Services that come and go together."""
-        self.batch_exists = False
 
     def __repr__(self) -> str:
         return f"<site of {self.mode or 'no proxy'}, {len(self.population)} Services>"
@@ -176,7 +175,7 @@ def _complaint(log: str) -> str:
 
     (That nft finds no table, and the kernel no counter, is what kube-proxy says at every start.)
     """
-    usual = "No such file or directory", "nfacct counter"
+    usual = "No such file or directory", "list existing nftables objects", "nfacct counter"
     lines = [line for line in log.splitlines() if not any(word in line for word in usual)]
     errors = [line for line in lines if re.search(r"(?i)error|fail|too long", line)]
     said = (errors or lines or ["(empty)"])[-1].strip()

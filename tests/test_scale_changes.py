@@ -1,0 +1,86 @@
+"""conformance.scale.changes, on an API server and a data plane that are told here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.scale import changes
+from conformance.scale.population import Population
+from fixtures.probes import SocketAddress
+
+FIRST = IPv4Address("10.96.0.1")
+
+
+class Kubernetes:
+    """Gives each new Service the first cluster IP that is free; all are in force at once."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, IPv4Address] = {}
+
+    def create_all(self, objects: Iterable[tuple[str, Any, str]]) -> list[Any]:
+        return [self._create(body) for resource, body, _ in objects if resource == "services"]
+
+    def _create(self, body: Any) -> Any:
+        free = (FIRST + number for number in itertools.count())
+        wanted = body["spec"].get("clusterIP")
+        taken = set(self.addresses.values())
+        address = IPv4Address(wanted) if wanted else next(a for a in free if a not in taken)
+        assert address not in taken
+        self.addresses[body["metadata"]["name"]] = address
+        return {"spec": {"clusterIP": str(address)}}
+
+    def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
+        for _, name, _ in objects:
+            self.addresses.pop(name, None)
+
+    def connect_to_each(self, sockets: Sequence[SocketAddress]) -> Any:
+        served = set(self.addresses.values())
+        return SimpleNamespace(is_answered=np.array([s.address in served for s in sockets]))
+
+
+class Site:
+    """One mode's."""
+
+    mode = "nftables"
+    proxy = None
+    unmeasurable = ValueError
+    node = SimpleNamespace(forget_connections=lambda: None)
+    lab = SimpleNamespace(wait=lambda _: None)
+
+    def __init__(self, kubernetes: Any) -> None:
+        self.cluster = SimpleNamespace(api=kubernetes)
+        self.batch = Population(kubernetes, "batch")
+        self.client = kubernetes
+
+
+class Sites(list[Site]):
+    """All sites, in turn."""
+
+    def shuffled(self) -> list[Site]:
+        return list(self)
+
+
+def test_a_batch_gives_its_addresses_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that are made between two measurements may have the addresses of the first batch."""
+    word = SimpleNamespace(means=dict)
+    monkeypatch.setattr(changes, "OwnWord", lambda _: word)
+    monkeypatch.setattr(changes, "cpu_seconds", lambda _: 0.0)
+    monkeypatch.setattr(changes, "LIMIT", 0.1)
+    kubernetes = Kubernetes()
+    api: Any = kubernetes
+    sites: Any = Sites([Site(kubernetes)])
+    few, many = Population(api, "few"), Population(api, "many")
+    few.grow(1)
+    changes.measure_batches(sites, 2)
+    assert len(kubernetes.addresses) == 1
+    many.grow(changes.BATCH)
+    (figure, _) = changes.measure_batches(sites, 2)
+    assert len(figure.samples) == 2
+    assert len(kubernetes.addresses) == 1 + changes.BATCH
