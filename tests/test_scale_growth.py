@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from conformance.scale import growth
+from conformance.scale import derive, growth
+from tests.sample_bench import figure
 
 SIZES = [1, 100, 1000, 5000, 10_000]
 SEED = 7
@@ -43,6 +44,11 @@ def test_sure_but_tiny_growth_is_constant() -> None:
     assert found.slope.low > 0
     assert found.law == "constant"
     assert found.flat
+    figures = [
+        figure("first-packet", "nftables", size, rounds=[12 + size * 1e-4] * 5) for size in SIZES
+    ]
+    (fit,) = derive.fits(figures, ["nftables"], SEED)
+    assert "nftables does not grow noticeably (+0.1 us per 1,000 Services" in fit["sentence"]
 
 
 def test_wild_values_are_neither_linear_nor_flat() -> None:

@@ -146,7 +146,10 @@ def _growth(line: growth.Line, unit: str) -> str:
     if line.law == "linear":
         return f"grows by {_number(value)} {unit} per 1,000 Services ({told})"
     sign = "+" if value >= 0 else ""
-    words = "does not grow" if line.flat else "is not surely seen to grow"
+    if low > 0:
+        words = "does not grow noticeably"
+    else:
+        words = "does not grow" if line.flat else "is not surely seen to grow"
     return f"{words} ({sign}{_number(value)} {unit} per 1,000 Services, {told})"
 
 
