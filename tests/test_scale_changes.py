@@ -1,4 +1,4 @@
-"""conformance.scale.changes, on an API server and a data plane that are told here."""
+"""Changes and churn of conformance.scale, on an API server and a data plane that are told here."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.scale import changes
-from conformance.scale.population import Population
+from conformance.scale import changes, churn
+from conformance.scale.population import TARGET, Population
 from fixtures.probes import SocketAddress
 
 FIRST = IPv4Address("10.96.0.1")
@@ -23,8 +23,14 @@ class Kubernetes:
 
     def __init__(self) -> None:
         self.addresses: dict[str, IPv4Address] = {}
+        self.endpoints: dict[str, list[str]] = {}
+        self.patches = 0
 
     def create_all(self, objects: Iterable[tuple[str, Any, str]]) -> list[Any]:
+        objects = list(objects)
+        for resource, body, _ in objects:
+            if resource == "endpointslices":
+                self.patch(resource, body["metadata"]["name"], body)
         return [self._create(body) for resource, body, _ in objects if resource == "services"]
 
     def _create(self, body: Any) -> Any:
@@ -39,6 +45,21 @@ class Kubernetes:
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
         for _, name, _ in objects:
             self.addresses.pop(name, None)
+
+    def patch(self, _: str, name: str, body: Any) -> None:
+        self.patches += 1
+        self.endpoints[name] = [each["addresses"][0] for each in body["endpoints"]]
+
+    def patch_all(self, patches: Iterable[tuple[str, str, Any]]) -> None:
+        for patch in patches:
+            self.patch(*patch)
+
+    def connect_many(self, address: IPv4Address, *_: int) -> Any:
+        (name,) = (name for name, has in self.addresses.items() if has == address)
+        found = self.endpoints[f"{name}-0"]
+        return SimpleNamespace(
+            counts={SocketAddress(IPv4Address(each), TARGET): 1 for each in found}
+        )
 
     def connect_to_each(self, sockets: Sequence[SocketAddress]) -> Any:
         served = set(self.addresses.values())
@@ -57,6 +78,8 @@ class Site:
     def __init__(self, kubernetes: Any) -> None:
         self.cluster = SimpleNamespace(api=kubernetes)
         self.batch = Population(kubernetes, "batch")
+        self.population = Population(kubernetes)
+        self.targets = self.population.targets
         self.client = kubernetes
 
 
@@ -84,3 +107,17 @@ def test_a_batch_gives_its_addresses_back(monkeypatch: pytest.MonkeyPatch) -> No
     (figure, _) = changes.measure_batches(sites, 2)
     assert len(figure.samples) == 2
     assert len(kubernetes.addresses) == 1 + changes.BATCH
+
+
+def test_churn_leaves_every_endpoint_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured later changes endpoints of the same Services."""
+    monkeypatch.setattr(churn, "RATES", (200,))
+    monkeypatch.setattr(churn, "_SETTLING", 0.05)
+    kubernetes = Kubernetes()
+    there = Site(kubernetes)
+    there.population.grow(20)
+    before = dict(kubernetes.endpoints)
+    sites: Any = Sites([there])
+    churn.measure_churn(sites, 1, seed=1)
+    assert kubernetes.patches > 30
+    assert kubernetes.endpoints == before

@@ -24,11 +24,12 @@ from fixtures.latency import LIMIT, Change, OwnWord, time_changes, trigger_time
 from fixtures.probes import SocketAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from clusters.addresses import IPAddress
+    from clusters.api import Object
     from conformance.scale.population import Target
     from conformance.scale.sites import Site, Sites
     from fixtures.frames import Bytes
@@ -310,8 +311,18 @@ def served(site: Site, targets: Sequence[Target]) -> bool:
 
 def write_endpoints(site: Site, target: Target, addresses: Sequence[IPAddress]) -> None:
     """Have a Service's slice list these endpoints."""
-    change = {"metadata": {"annotations": trigger_time()}, "endpoints": entries(addresses)}
-    site.cluster.api.patch("endpointslices", target.slice_name, change)
+    site.cluster.api.patch("endpointslices", target.slice_name, _listing(addresses))
+
+
+def write_all_endpoints(site: Site, targets: Iterable[Target]) -> None:
+    """Have the Services' slices list the endpoints that they were made with."""
+    site.cluster.api.patch_all(
+        ("endpointslices", target.slice_name, _listing(target.endpoints())) for target in targets
+    )
+
+
+def _listing(addresses: Sequence[IPAddress]) -> Object:
+    return {"metadata": {"annotations": trigger_time()}, "endpoints": entries(addresses)}
 
 
 def _remove_batch(site: Site) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from conformance.scale.changes import endpoint_turns, timed, write_endpoints
+from conformance.scale.changes import endpoint_turns, timed, write_all_endpoints, write_endpoints
 from conformance.scale.measured import Measured
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from conformance.scale.population import Target
     from conformance.scale.sites import Site, Sites
 
 RATES: Final = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -28,13 +29,14 @@ _DOUBLED: Final = 2.0
 
 
 class _Churn:
-    """Changes endpoints of random Services, ``rate`` of them a second, while the block runs; not
-    those of Service ``spared``, which is looked at.
+    """Changes endpoints of random Services, ``rate`` of them a second, while the block runs, and
+    then back; not those of Service ``spared``, which is looked at.
     """
 
     def __init__(self, site: Site, rate: float, spared: int, seed: int) -> None:
         self._site, self._rate = site, rate
         self._others = [target for target in site.targets if target.number != spared]
+        self._changed: set[Target] = set()
         self._choose = random.Random(seed)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="churn")
@@ -50,6 +52,7 @@ class _Churn:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         self._thread.join()
+        write_all_endpoints(self._site, self._changed)
 
     @property
     def rate(self) -> float:
@@ -66,6 +69,7 @@ class _Churn:
             max(0.0, self._began + self._written / self._rate - time.monotonic())
         ):
             target = self._choose.choice(self._others)
+            self._changed.add(target)
             try:
                 write_endpoints(self._site, target, target.endpoints(2 + self._written % 2))
             except Exception as problem:  # noqa: BLE001  (raised where it is waited for)
@@ -102,6 +106,7 @@ def _sustained(site: Site, seed: int) -> Found:
             time.sleep(_SETTLING)
             latency = _latency(site, number, _LOOKS)
             achieved = churn.rate
+        _latency(site, number, 2)  # what was written before is in force when this is seen
         if churn.problem:
             raise churn.problem
         if latency > _DOUBLED * quiet:
