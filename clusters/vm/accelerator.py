@@ -36,6 +36,15 @@ def emulates() -> bool:
     return name() != "kvm"
 
 
+def option() -> str:
+    """What QEMU is told of it.
+
+    (All translated code is dropped when its room is full, and where there is little room the rest
+    is found faster: programs that start and end fill it with what is never used again.)
+    """
+    return "tcg,tb-size=96" if emulates() else "kvm"
+
+
 def processor() -> str:
     """The processor that machines have: this machine's own, or one that is emulated fast.
 
