@@ -102,9 +102,9 @@ PLANS: Final = {
             rates=10,
             churns=1,
             churned=(1000,),
-            batched=(1000, 10_000),
+            batched=(1000,),
             defaults=(1000,),
-            brief=(5000,),
+            brief=(5000, 10_000),
         ),
         Plan(
             name="full",
@@ -165,7 +165,7 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
             config=CONFIGURATIONS[SAME],
             patience=starts.patience(size, emulated=emulated),
         ),
-        plan.starts * (1 + size * 0.002),
+        plan.starts * (0.7 + size**2 * 3.3e-7),
         starts=True,
     )
     yield Task(
@@ -257,8 +257,8 @@ def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
 
 
 def _sync(size: int) -> float:
-    """Seconds that a change takes to show, roughly."""
-    return 0.04 + size * 0.00018
+    """Seconds that a change takes to show, roughly, with an nft that lists everything each time."""
+    return 0.02 + size * 0.00006 + size**2 * 1.75e-8
 
 
 def _endpoint_changes(size: int, series: str, plan: Plan, seed: int) -> Task:

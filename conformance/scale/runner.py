@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conformance.scale.sites import Site, Sites
 
 _TRIES: Final = 2  # of a task in which a change did not show in time: the machine may be busy
-_PER_SERVICE: Final = 0.01  # seconds that making one takes for each mode, roughly
+_PER_SERVICE: Final = 0.0125  # seconds that making one takes for each mode, roughly
 
 
 class Runner:
