@@ -51,7 +51,7 @@ class NodeUnderTest(Node):
 
 class Cluster:
     """One control plane and the nodes under test that are brought up in it; ``number`` tells
-    clusters apart.
+    clusters apart. ``many_services`` is for thousands of them (see ControlPlane).
 
     Raises (here and in ``node``):
         StartError: a program did not start; the message shows the end of its log.
@@ -66,6 +66,8 @@ class Cluster:
         folder: Path,
         number: int = 0,
         machines: Machines | None = None,
+        *,
+        many_services: bool = False,
     ) -> None:
         self.implementation = implementation
         self._machines = machines
@@ -76,7 +78,9 @@ class Cluster:
         self._bridge = f"mgmt{number}"
         address = f"100.64.{number}.1"
         netns.add_bridge(self._bridge, f"{address}/24")
-        self._control_plane = ControlPlane(binaries, folder / "control-plane", address)
+        self._control_plane = ControlPlane(
+            binaries, folder / "control-plane", address, many_services=many_services
+        )
         self.seconds_to_ready = self._control_plane.wait_ready()
         self.api = self._control_plane.api
         self.others: Sequence[System] = ()

@@ -200,7 +200,7 @@ class Sites:
         self.clusters: list[Cluster] = []
         for number, mode in enumerate(modes):
             place = folder / f"cluster-{number}"
-            cluster = Cluster(implementation, binaries, place, number, machines)
+            cluster = Cluster(implementation, binaries, place, number, machines, many_services=True)
             self.clusters.append(cluster)
             self.modes[mode] = Site(mode, cluster, cluster.node(mode, start=False), seed)
         cluster = self.clusters[0]
