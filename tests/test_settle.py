@@ -1,4 +1,4 @@
-"""The canary, with a node and an API that only note what they are told."""
+"""The canary, before a proxy that does what it is told when somebody waits for it."""
 
 from __future__ import annotations
 
@@ -19,54 +19,91 @@ if TYPE_CHECKING:
     from clusters.provider import NodeUnderTest
     from fixtures.lab import Lab
 
-
-class Known:
-    """An API that knows what it was told, and a lab that finds every change in force at once."""
-
-    def __init__(self) -> None:
-        self.external_ips: dict[str, str] = {}
-        """By the Service's name."""
-        self.knocked: list[IPAddress] = []
-
-    def create(self, resource: str, body: dict[str, Any]) -> dict[str, Any]:
-        if resource == "services":
-            self._note(body["metadata"]["name"], body["spec"])
-        return {"spec": {"clusterIP": "10.96.0.9"}}
-
-    def patch_all(self, changes: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
-        for resource, name, change in changes:
-            if resource == "services":
-                self._note(name, change["spec"])
-
-    def knocking(
-        self, _family: Family, _source: IPAddress, address: IPAddress, _port: int, _target: int
-    ) -> Generator[bool, None, None]:
-        self.knocked.append(address)
-        while True:
-            yield True
-
-    def _note(self, name: str, spec: dict[str, Any]) -> None:
-        (self.external_ips[name],) = spec["externalIPs"]
-
-
 NODE = SimpleNamespace(
-    name="node", proxy=SimpleNamespace(stepwise=True), system=SimpleNamespace(emulated=False)
+    name="node",
+    proxy=SimpleNamespace(stepwise=True, running=True),
+    system=SimpleNamespace(emulated=False, check=lambda: None),
 )
 """A node whose proxy changes one thing after another."""
 
 
+class Stepwise:
+    """An API, and a lab around a node whose proxy syncs whenever somebody waits."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, dict[str, Any]] = {}
+        """What Services and slices were last told, by resource and name."""
+        self.in_force: dict[str, dict[str, Any]] = {}
+        self.changes = 0
+        """How often something was changed."""
+        self.knocked: list[str] = []
+
+    def create(self, resource: str, body: dict[str, Any]) -> dict[str, Any]:
+        name = body["metadata"]["name"]
+        self.specs[f"{resource}/{name}"] = body.get("spec", body)
+        return {"spec": {"clusterIP": "10.96.0.4" if name.endswith("4") else "fd00:96::6"}}
+
+    def patch_all(self, changes: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        for resource, name, change in changes:
+            self.specs[f"{resource}/{name}"] = change.get("spec", change)
+        self.changes += 1
+
+    def wait(self, _seconds: float) -> None:
+        self.in_force = dict(self.specs)
+
+    def knocking(
+        self, family: Family, _client: IPAddress, address: IPAddress, port: int, target: int
+    ) -> Generator[bool, None, None]:
+        self.knocked.append(str(address))
+        service, endpoints = (
+            f"services/canary-node-{family}",
+            f"endpointslices/canary-node-{family}",
+        )
+        while True:
+            spec = self.in_force.get(service.lower(), {"ports": [{}], "externalIPs": []})
+            if port == 9:  # an external IP
+                yield str(address) not in spec["externalIPs"]
+            else:
+                there = self.in_force.get(endpoints.lower(), {"ports": [{}]})
+                ports = (spec["ports"][0].get("port"), there["ports"][0].get("port"))
+                yield ports == (port, target)
+
+    def external_ip(self, family: Family) -> str:
+        (address,) = self.specs[f"services/canary-node-{family.lower()}"]["externalIPs"]
+        return str(address)
+
+
+@pytest.fixture
+def around() -> Stepwise:
+    """What is around the node."""
+    return Stepwise()
+
+
+@pytest.fixture
+def canary(around: Stepwise) -> Canary:
+    """The canary, which the proxy has not seen yet."""
+    return Canary(cast("Api", around), cast("NodeUnderTest", NODE), cast("Lab", around), Hosts())
+
+
 @pytest.mark.parametrize("before", [(), ("IPv6",), ("IPv6", "IPv6"), ("IPv4", "IPv6")])
-def test_the_address_given_up_is_the_one_that_the_family_had(before: tuple[Family, ...]) -> None:
+def test_the_address_given_up_is_the_one_that_the_family_had(
+    around: Stepwise, canary: Canary, before: tuple[Family, ...]
+) -> None:
     """What tells that a stepwise proxy is done is an address that it had, however often the other
-    family has settled alone since.
+    family has settled alone since: one change is enough.
     """
-    known = Known()
-    canary = Canary(cast("Api", known), cast("NodeUnderTest", NODE), cast("Lab", known), Hosts())
-    canary.settle(families=FAMILIES, removed=False)
+    canary.settle(removed=False, started=True)
     for family in before:
         canary.settle(families=[family], removed=False)
-    had = known.external_ips["canary-node-ipv4"]
-    known.knocked.clear()
+    had, changes = around.external_ip("IPv4"), around.changes
+    around.knocked.clear()
     canary.settle(families=["IPv4"], removed=False)
-    assert had in map(str, known.knocked)
-    assert known.external_ips["canary-node-ipv4"] != had
+    assert had in around.knocked
+    assert around.external_ip("IPv4") != had
+    assert around.changes == changes + 2  # the slice, and then the Service
+
+
+def test_a_proxy_that_has_just_started_is_asked_once(around: Stepwise, canary: Canary) -> None:
+    """It shows the canary as it is before the address that it is to give up is exchanged."""
+    canary.settle(families=FAMILIES, removed=False, started=True)
+    assert around.changes == 2
