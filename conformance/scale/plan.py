@@ -104,7 +104,7 @@ PLANS: Final = {
             churned=(1000,),
             batched=(1000,),
             defaults=(1000,),
-            brief=(10_000,),
+            brief=(5000, 10_000),
         ),
         Plan(
             name="full",
