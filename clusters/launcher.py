@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from clusters import artifacts, doctor, sandbox
 from clusters.artifacts import ArtifactError
 from clusters.toolchain import locked
-from clusters.vm import accelerator
+from clusters.vm import accelerator, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -329,6 +329,8 @@ def _run(command: str, arguments: list[str]) -> int:
         os.execv(python, [*pytest, f"--list-requirements={form}", *rest])
     options = pytest_options(arguments, command=command)
     _ensure_binaries(options)
+    if command == "selftest" and accelerator.program():
+        kernel.packaged(progress=sys.stderr)  # its tests have no network to fetch it from
     _prepare(command)
     return _delegate(_tox("-qq", "-e", command, "--", *options))
 

@@ -12,6 +12,7 @@ import pytest
 
 from clusters import doctor, launcher, trials
 from clusters.doctor import Check
+from clusters.vm import accelerator, kernel
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,6 +171,19 @@ def test_bad_options_are_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("conform: ")
     assert message in line
+
+
+@pytest.mark.parametrize(("command", "fetched"), [("selftest", 1), ("conform", 0)])
+def test_tests_that_boot_machines_find_their_kernel(
+    command: str, fetched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels: list[object] = []
+    monkeypatch.setattr(accelerator, "program", lambda: "qemu")
+    monkeypatch.setattr(kernel, "packaged", lambda **_: kernels.append("fetched"))
+    for step in ("pytest_options", "_ensure_binaries", "_prepare"):
+        monkeypatch.setattr(launcher, step, lambda *_, **__: [])
+    monkeypatch.setattr(launcher, "_delegate", lambda _: len(kernels))
+    assert launcher._run(command, []) == fetched
 
 
 @pytest.mark.parametrize(("code", "result"), [(0, 0), (1, 1), (2, 2), (5, 2), (254, 2)])

@@ -215,6 +215,20 @@ def test_default_kernel_is_the_pinned_one() -> None:
     assert kernel.packaged().release == kernel.packaged("6.1").release
 
 
+def test_kernel_that_cannot_be_downloaded_says_what_apt_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apt = tmp_path / "apt-get"
+    apt.write_text(
+        "#!/bin/sh\necho 'W: slow' >&2\necho 'E: Failed to fetch: no route' >&2\nexit 100\n"
+    )
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ArtifactError, match=r"\(Failed to fetch: no route\)"):
+        kernel.packaged()
+
+
 @pytest.mark.parametrize(
     ("version", "file", "modules", "says"),
     [

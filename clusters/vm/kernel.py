@@ -112,23 +112,29 @@ def _fetch(name: str, version: str, digest: str, place: Path, progress: TextIO |
         Progress(f"fetching {name} (once)", progress) as step,
         tempfile.TemporaryDirectory(prefix="unfinished-", dir=place.parent) as folder,
     ):
-        package = _download(f"{name}={version}" if version else name, Path(folder))
+        package, why = _download(f"{name}={version}" if version else name, Path(folder))
         if package is None and version:
             successor = _offered(".".join(version.split(".")[:2]))
-            step.update(f"{name} {version} is offered no longer: {successor}")
-            package, digest = _download(successor, Path(folder)), ""
+            step.update(f"{name} {version} cannot be had: {successor}")
+            (package, why), digest = _download(successor, Path(folder)), ""
         if package is None:
-            raise ArtifactError(f"{name} cannot be downloaded: run apt-get update, {_OWN}")
+            raise ArtifactError(f"{name} cannot be downloaded ({why}): run apt-get update, {_OWN}")
         if digest and checksum(package) != digest:
             raise ArtifactError(f"{name} {version} is not the pinned one: its checksum differs")
         _unpack(package, Path(folder), place)
 
 
-def _download(package: str, folder: Path) -> Path | None:
-    subprocess.run(
-        ["apt-get", "download", "-q", package], cwd=folder, capture_output=True, check=False
+def _download(package: str, folder: Path) -> tuple[Path | None, str]:
+    """The package's file, or ``None`` and the last thing that apt-get said."""
+    done = subprocess.run(
+        ["apt-get", "download", "-q", package],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return next(folder.glob("*.deb"), None)
+    said = done.stderr.strip().splitlines() or ["apt-get said nothing"]
+    return next(folder.glob("*.deb"), None), said[-1].removeprefix("E: ")
 
 
 def _unpack(package: Path, folder: Path, place: Path) -> None:
