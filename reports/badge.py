@@ -21,7 +21,6 @@ def render(run: Run) -> str:
     """The badge of a run: `service proxy | iptables pass | nftables pass`."""
     parts = [(_TITLE, _GROUND)]
     parts += [(f"{mode} {verdict}", _COLOURS[verdict]) for mode, verdict in run.verdicts.items()]
-    subject = " ".join(run.header.implementation[name] for name in ("name", "version")).strip()
     said = ", ".join(f"{mode}: {verdict}" for mode, verdict in run.verdicts.items())
     x = 0
     shapes = []
@@ -41,7 +40,7 @@ def render(run: Run) -> str:
             ' aria-label="{2}"><title>{2}</title><clipPath id="round"><rect width="{0}"'
             ' height="{1}" rx="3"/></clipPath><g clip-path="url(#round)"'
             ' font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">{3}</g></svg>\n'
-        ).format(x, _HEIGHT, f"{subject}: {said}", Markup("").join(shapes))
+        ).format(x, _HEIGHT, f"{run.header.subject}: {said}", Markup("").join(shapes))
     )
 
 

@@ -133,9 +133,9 @@ def _same(level: str, comparison: Comparison) -> list[Finding]:
 def _scenarios(comparison: Comparison) -> list[Finding]:
     findings = []
     for each in recommendations(comparison):
-        told = f"{each.scenario}: said {each.said}, measured {each.pick}"
+        told = f"{each.about}: said {each.said}, measured {each.pick}"
         if each.pick == NO_FIGURES:
-            findings.append((OPEN, f"{each.scenario}: {each.pick}"))
+            findings.append((OPEN, f"{each.about}: {each.pick}"))
         elif each.pick == each.said:
             findings.append((HOLDS, told))
         else:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reports import fingerprints, nodes
-from reports.claims import claims
+from reports.claims import FAILS, HOLDS, LOOSE, OPEN, claims
 from reports.comparison import KINDS
 from reports.html import environment, evidence
-from reports.measured import charts
+from reports.measured import charts, glance
 from reports.model import BAD, WORDS
 from reports.parity import parities
-from reports.recommend import recommendations
+from reports.recommend import alike, by_scenario, recommendations
 from reports.records import EXPECTED_FAILURE, PASSED, SKIPPED
 from reports.reproduce import reproduce
+from reports.text import several
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from reports.comparison import Column, Comparison
     from reports.records import Result
 
-_TOLD = (*BAD, EXPECTED_FAILURE, SKIPPED)
+_DOUBTS: Final = 3  # statements that do not hold which the first screen has room for
+_TOLD: Final = (*BAD, EXPECTED_FAILURE, SKIPPED)
 
 
 def _worth_telling(column: Column, requirement: str) -> tuple[Result, ...]:
@@ -35,6 +38,34 @@ def _notable(result: Result) -> bool:
     return result.outcome == PASSED and bool(result.reason)
 
 
+def _about(comparison: Comparison, firsts: Sequence[Column]) -> str:
+    """What was compared, in a line; the runs themselves stand at the end of the page."""
+    days = sorted({column.run.header.started[:10] for column in firsts})
+    where = dict.fromkeys(nodes.told(column.run) for column in firsts)
+    parts = [
+        f"{several(len(firsts), 'run')} of {' to '.join(dict.fromkeys((days[0], days[-1])))}",
+        *(name for name in where if name),
+        *(
+            f"{several(len(benches), 'bench', 'benches')}{word}"
+            for word, emulated in (("", False), (" (emulated)", True))
+            if (benches := [b for b in comparison.benches if b.header.emulated is emulated])
+        ),
+        *dict.fromkeys(f"suite {column.run.header.suite['version']}" for column in firsts),
+    ]
+    return " · ".join(parts)
+
+
+def _against(comparison: Comparison) -> str:
+    """Which column each is held against."""
+    held = [
+        (column.label, before.label)
+        for column in comparison.columns
+        if (before := comparison.before(column))
+    ]
+    told = "; ".join(f"{label} against {before}" for label, before in held)
+    return f"Held against another: {told}." if held else "There is but one column."
+
+
 def render(comparison: Comparison, folder: Path) -> str:
     """The page, to be written into `folder`: evidence is linked relative to it."""
 
@@ -44,6 +75,14 @@ def render(comparison: Comparison, folder: Path) -> str:
 
     numbers = dict.fromkeys(column.number for column in comparison.columns)
     firsts = [next(c for c in comparison.columns if c.number == number) for number in numbers]
+    said = claims(comparison)
+    found = {
+        word: members
+        for word in (HOLDS, FAILS, LOOSE, OPEN)
+        if (members := [claim for claim in said if claim.word == word])
+    }
+    advice = recommendations(comparison)
+    pictures = charts(comparison)
     words = {cell.word for each in comparison.requirements for _, cell in comparison.row(each.id)}
     return (
         environment()
@@ -57,9 +96,17 @@ def render(comparison: Comparison, folder: Path) -> str:
             words=[word for word in WORDS if word in words],
             parities=parities(comparison),
             nodes=nodes.told,
-            charts=charts(comparison),
-            claims=claims(comparison),
-            recommendations=recommendations(comparison),
+            about=_about(comparison, firsts),
+            against=_against(comparison),
+            charts=pictures,
+            glance=glance(pictures),
+            claims=said,
+            found=found,
+            doubtful=[*found.get(FAILS, []), *found.get(LOOSE, [])][:_DOUBTS],
+            recommendations=advice,
+            choices=by_scenario(advice),
+            measured=[subject for subject in dict.fromkeys(r.subject for r in advice) if subject],
+            alike=alike(),
             fingerprints=[(c, fingerprints.rows(c.run)) for c in firsts],
             told=_worth_telling,
             links=links,

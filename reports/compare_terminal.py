@@ -10,7 +10,7 @@ from reports.claims import claims
 from reports.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
 from reports.model import LABELS
 from reports.parity import parities
-from reports.recommend import recommendations
+from reports.recommend import by_scenario, recommendations
 from reports.text import several
 
 if TYPE_CHECKING:
@@ -50,8 +50,13 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
         if len(found) > _MOST:
             lines.append(f"  and {len(found) - _MOST} more, in the report")
     lines += ["", pen("Which mode to take", "1")]
-    for pick in recommendations(comparison):
-        lines.append(f"  {pick.scenario}: {pen(pick.pick, '1' if pick.decided else '')}")
+    for scenario, members in by_scenario(recommendations(comparison)).items():
+        picks: dict[str, list[str]] = {}
+        for choice in members:
+            told = pen(choice.pick, "1" if choice.decided else "")
+            picks.setdefault(told, []).append(choice.subject)
+        split = [f"{told} ({', '.join(about)})" for told, about in picks.items()]
+        lines.append(f"  {scenario}: {', '.join(picks if len(picks) == 1 else split)}")
     found_of = Counter(claim.word for claim in claims(comparison))
     told = ", ".join(f"{word} {count}" for word, count in found_of.items())
     lines += ["", f"{found_of.total()} things are said of the modes: {told}"]

@@ -46,8 +46,7 @@ class Column:
     @property
     def subject(self) -> str:
         """Name and version of the proxy."""
-        said = self.run.header.implementation
-        return f"{said['name']} {said['version']}".strip() or "unknown implementation"
+        return self.run.header.subject
 
     @property
     def kernel(self) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MODES: Final = ("iptables", "nftables", "ipvs")
 _DASHES: Final = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1, 2)))
 _MARKERS: Final = ("o", "s", "^", "D")
+_MOST_BANDS: Final = 3
+_SIZE, _SMALL = (6.0, 3.5), (4.6, 2.9)
+"""Inches: a page stretches them to the room that it has, text and all."""
 # Colours are named by the style sheet, so that a page in dark mode, or on paper, has its own.
 # matplotlib draws with these stand-ins, which nothing else uses.
 _STAND_INS: Final[Mapping[str, str]] = {
@@ -51,12 +54,12 @@ class Curve:
     """Not measured here: published by somebody else."""
 
 
-def growth(title: str, curves: Sequence[Curve], unit: str) -> Markup:
+def growth(title: str, curves: Sequence[Curve], unit: str, *, small: bool = False) -> Markup:
     """A quantity against the number of Services, both logarithmic; 1 unit of `unit` a unit up.
 
     `points` are (Services, value).
     """
-    with _axes() as (figure, axes):
+    with _axes(small=small) as (figure, axes):
         axes.set_xscale("log")
         axes.set_yscale("log")
         for index, curve in enumerate(curves):
@@ -84,18 +87,18 @@ def growth(title: str, curves: Sequence[Curve], unit: str) -> Markup:
         return _svg(figure, axes, title)
 
 
-def distribution(title: str, curves: Sequence[Curve], unit: str) -> Markup:
+def distribution(title: str, curves: Sequence[Curve], unit: str, *, small: bool = False) -> Markup:
     """Cumulative distributions, the quantity logarithmic.
 
     `points` are (value, share of samples), `bands` the bounds of each value: a moment that is
-    known only to lie between two observations.
+    known only to lie between two observations. More than three bands would hide each other.
     """
-    with _axes() as (figure, axes):
+    with _axes(small=small) as (figure, axes):
         axes.set_xscale("log")
         for curve in curves:
             ys = [y for _, y in curve.points]
             colour = _colour(curve.mode, curves)
-            if curve.bands:
+            if curve.bands and len(curves) <= _MOST_BANDS:
                 low, high = (list(side) for side in zip(*curve.bands, strict=True))
                 axes.fill_betweenx(ys, low, high, color=colour, alpha=0.10, linewidth=0)
             axes.plot(
@@ -111,9 +114,11 @@ def distribution(title: str, curves: Sequence[Curve], unit: str) -> Markup:
         return _svg(figure, axes, title)
 
 
-def over_time(title: str, curves: Sequence[Curve], unit: str, moments: Sequence[str]) -> Markup:
+def over_time(
+    title: str, curves: Sequence[Curve], unit: str, *, moments: Sequence[str], small: bool = False
+) -> Markup:
     """A quantity, logarithmic, run by run: `points` are (place among the moments, value)."""
-    with _axes() as (figure, axes):
+    with _axes(small=small) as (figure, axes):
         axes.set_yscale("log")
         for curve in curves:
             colour = _colour(curve.mode, curves)
@@ -133,7 +138,7 @@ def _colour(mode: str, curves: Sequence[Curve]) -> str:
 
 
 @contextmanager
-def _axes() -> Iterator[tuple[Figure, Axes]]:
+def _axes(*, small: bool = False) -> Iterator[tuple[Figure, Axes]]:
     """A figure of its own, with text as text: what reads a page aloud, or searches it, finds it."""
     import matplotlib as mpl  # noqa: PLC0415  half a second, for those alone who draw
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -152,7 +157,7 @@ def _axes() -> Iterator[tuple[Figure, Axes]]:
             "lines.linewidth": 1.9,
         }
     ):
-        figure = Figure(figsize=(6.0, 3.5), layout="constrained")
+        figure = Figure(figsize=_SMALL if small else _SIZE, layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.add_subplot()
         axes.patch.set_alpha(0)

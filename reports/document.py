@@ -78,7 +78,13 @@ def document(comparison: Comparison) -> dict[str, Any]:
             for d in comparison.differences
         ],
         "recommendations": [
-            {"scenario": r.scenario, "pick": r.pick, "why": list(r.why), "said": r.said}
+            {
+                "scenario": r.scenario,
+                "subject": r.subject,
+                "pick": r.pick,
+                "why": list(r.why),
+                "said": r.said,
+            }
             for r in recommendations(comparison)
         ],
         "claims": [
@@ -96,7 +102,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "heads": list(chart.heads),
                 "rows": [list(r) for r in chart.rows],
             }
-            for chart in charts(comparison, drawn=False)
+            for chart in charts(comparison)
         ],
         "requirements": [
             {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reports import source
-from reports.model import complete
+from reports.model import complete, named
 from reports.records import Record, ResultFileError
 
 if TYPE_CHECKING:
@@ -85,6 +85,11 @@ class Header:
     plan: Mapping[str, str]
     """Name (quick, default, full), sizes, probes, repetitions, endpoints of a Service, the sync
     period of each series."""
+
+    @property
+    def subject(self) -> str:
+        """Name and version of the proxy."""
+        return named(self.implementation)
 
     @classmethod
     def of(cls, record: Record) -> Header:

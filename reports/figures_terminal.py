@@ -57,10 +57,9 @@ def summary(bench: Bench, *, colour: bool = False) -> str:
     from it. No newline at the end.
     """
     header = bench.header
-    subject = f"{header.implementation['name']} {header.implementation['version']}".strip()
     machine = header.machine
     lines = [
-        _bold(subject, colour=colour),
+        _bold(header.subject, colour=colour),
         f"kernel {machine.get('kernel')}, {machine.get('cpus')} x {machine.get('cpu')}",
         ", ".join(word for name in ("nft", "iptables") if (word := machine.get(name, ""))),
     ]

@@ -71,8 +71,7 @@ class _Side:
 
     @property
     def subject(self) -> str:
-        said = (self.run or self.benches[0]).header.implementation
-        return f"{said['name']} {said['version']}".strip()
+        return (self.run or self.benches[0]).header.subject
 
     @property
     def suites(self) -> set[str]:

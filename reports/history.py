@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -178,7 +178,9 @@ def _chart(name: str, unit: str, lines: dict[str, list[tuple[str, float, str]]])
     return Chart(
         title,
         "Medians, run by run.",
-        over_time(title, drawn, shown, [moment[:16].replace("T", " ") for moment in moments]),
+        tuple(drawn),
+        shown,
+        partial(over_time, moments=[moment[:16].replace("T", " ") for moment in moments]),
         ("series", "started", "median"),
         tuple((label, at, told) for label, line in lines.items() for at, _, told in line),
     )

@@ -158,7 +158,7 @@ def _differences(comparison: Comparison) -> list[str]:
 def _choice(comparison: Comparison) -> list[str]:
     rows = [
         (
-            r.scenario,
+            _text(r.about),
             f"**{r.pick}**" if r.decided else r.pick,
             "<br>".join(map(_text, r.why)),
             r.said,
@@ -185,7 +185,7 @@ def _claims(comparison: Comparison) -> list[str]:
 
 def _figures(comparison: Comparison) -> list[str]:
     lines = ["<details><summary>What was measured</summary>", ""]
-    for chart in charts(comparison, drawn=False):
+    for chart in charts(comparison):
         lines += [f"**{_text(chart.title)}**", ""]
         lines += _table(chart.heads, [[_text(value) for value in row] for row in chart.rows])
     return [*lines, "</details>", ""] if len(lines) > 2 else []

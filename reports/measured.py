@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from markupsafe import Markup
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 from reports import curves, text
 from reports.curves import Curve
@@ -15,6 +13,8 @@ from reports.records import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from markupsafe import Markup
 
     from reports.comparison import Column, Comparison
     from reports.figures import Bench, Figure
@@ -41,32 +41,69 @@ _GROWTH: Final[tuple[tuple[str, str | None, str], ...]] = (
 )
 
 
+_GLANCE: Final = {
+    "First packet of a connection to a random Service": "What a connection's first packet takes",
+    "Until an added endpoint is seen on the wire": "How soon a new endpoint is used",
+}
+"""What says most, the price of a connection and of a change, and what to call it in passing."""
+
+
+class Drawing(Protocol):
+    """A way to draw curves."""
+
+    def __call__(
+        self, title: str, curves: Sequence[Curve], unit: str, *, small: bool = False
+    ) -> Markup:
+        """The picture as SVG."""
+
+
 @dataclass(frozen=True)
 class Chart:
     """One picture, and the numbers behind it for those who cannot see or do not trust it."""
 
     title: str
     note: str
-    svg: Markup
+    lines: tuple[Curve, ...]
+    unit: str
+    drawing: Drawing
+    """What draws the lines: `curves.growth` or `curves.distribution`."""
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @property
+    def svg(self) -> Markup:
+        """The picture; drawing it takes a tenth of a second."""
+        return self.drawing(self.title, self.lines, self.unit)
 
-def charts(comparison: Comparison, *, drawn: bool = True) -> tuple[Chart, ...]:
+    @property
+    def glance(self) -> Markup:
+        """The picture for a reader who has only a moment: smaller, and without the spread."""
+        plain = [replace(line, bands=()) for line in self.lines]
+        return self.drawing(f"{self.title}, at a glance", plain, self.unit, small=True)
+
+
+def glance(found: Sequence[Chart]) -> dict[str, Chart]:
+    """The two charts that say most, by what to call them in passing; without a bench the first two
+    that there are.
+    """
+    most = {_GLANCE[chart.title]: chart for chart in found if chart.title in _GLANCE}
+    return most or {chart.title: chart for chart in found[:2]}
+
+
+def charts(comparison: Comparison) -> tuple[Chart, ...]:
     """Every chart of a comparison: how figures grow, then how latencies are spread.
 
-    What was measured under emulation has charts of its own: it compares with nothing else. Without
-    `drawn` they have their numbers alone, which takes no time.
+    What was measured under emulation has charts of its own: it compares with nothing else.
     """
     found: list[Chart] = []
     for emulated in (False, True):
         benches = [b for b in comparison.benches if b.header.emulated == emulated]
         about = " (emulated)" if emulated else ""
         if benches:
-            charts_ = [_growth(*entry, benches, about, drawn=drawn) for entry in _GROWTH]
+            charts_ = [_growth(*entry, benches, about) for entry in _GROWTH]
             found += [chart for chart in charts_ if chart]
     for emulated in (False, True):
-        found += _distributions(comparison.columns, emulated=emulated, drawn=drawn)
+        found += _distributions(comparison.columns, emulated=emulated)
     return tuple(found)
 
 
@@ -79,8 +116,6 @@ def _growth(
     title: str,
     benches: Sequence[Bench],
     about: str,
-    *,
-    drawn: bool,
 ) -> Chart | None:
     lines: list[Curve] = []
     rows: list[tuple[str, ...]] = []
@@ -120,7 +155,9 @@ def _growth(
     return Chart(
         f"{title}{about}",
         note,
-        curves.growth(f"{title}{about}", lines, unit) if drawn else Markup(),
+        tuple(lines),
+        unit,
+        curves.growth,
         ("series", "Services", "n", "p50", "p99", "remarks"),
         tuple(rows),
     )
@@ -180,12 +217,12 @@ def pooled(column: Column, *, emulated: bool) -> dict[tuple[str, str], list[Inte
     return found
 
 
-def _distributions(columns: Sequence[Column], *, emulated: bool, drawn: bool) -> list[Chart]:
+def _distributions(columns: Sequence[Column], *, emulated: bool) -> list[Chart]:
     measured = [(column, pooled(column, emulated=emulated)) for column in columns]
     names = dict.fromkeys(name for _, found in measured for name in found)
     about = " (emulated)" if emulated else ""
     return [
-        _distribution(f"{name[0].upper()}{name[1:]}{about}", unit, members, drawn=drawn)
+        _distribution(f"{name[0].upper()}{name[1:]}{about}", unit, members)
         for name, unit in sorted(names)
         if (members := [(c, s) for c, found in measured if (s := found.get((name, unit)))])
     ]
@@ -195,8 +232,6 @@ def _distribution(
     title: str,
     unit: str,
     members: Sequence[tuple[Column, list[Interval]]],
-    *,
-    drawn: bool,
 ) -> Chart:
     factor, shown = (1e3, "ms") if unit == "s" else (1.0, unit)
     floor = _SHORTEST if unit == "s" else 1e-9
@@ -220,7 +255,9 @@ def _distribution(
         title,
         "Measured on the wire in the conformance run, with a handful of Services: a moment is known"
         " only to lie between two probes (the shading), lines are the middles.",
-        curves.distribution(title, lines, shown) if drawn else Markup(),
+        tuple(lines),
+        shown,
+        curves.distribution,
         ("column", "samples", "p50", "p99"),
         tuple(
             (

@@ -107,6 +107,12 @@ class Cell:
         return cls(word, counts, tuple(results))
 
 
+def named(implementation: Mapping[str, str]) -> str:
+    """Name and version of a proxy, as a header has them."""
+    said = f"{implementation['name']} {implementation['version']}".strip()
+    return said or "unknown implementation"
+
+
 @dataclass(frozen=True)
 class Header:
     """What was asked for: the first line of a result file."""
@@ -124,6 +130,11 @@ class Header:
     sampled: tuple[str, ...]
     false_alarm_budget: float | None
     workers: int | None
+
+    @property
+    def subject(self) -> str:
+        """Name and version of the proxy."""
+        return named(self.implementation)
 
     @classmethod
     def of(cls, record: Record) -> Header:

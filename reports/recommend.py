@@ -9,12 +9,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.records import PASSED
-from reports.text import quantity
+from reports.text import number, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reports.comparison import Comparison
+    from reports.comparison import Column, Comparison
     from reports.figures import Bench
 
 NO_FIGURES: Final = "no figures given"
@@ -27,6 +27,8 @@ class Recommendation:
     """What to take in one scenario."""
 
     scenario: str
+    subject: str
+    """The proxy that it is about where benches of several were given; else empty."""
     pick: str
     """A mode, "either", "it depends", or "no figures given"."""
     why: tuple[str, ...]
@@ -39,6 +41,19 @@ class Recommendation:
         """Whether there were numbers to decide by."""
         return self.pick != NO_FIGURES
 
+    @property
+    def about(self) -> str:
+        """The scenario, and the proxy where there are several."""
+        return f"{self.scenario}, {self.subject}" if self.subject else self.scenario
+
+
+def by_scenario(found: Sequence[Recommendation]) -> dict[str, list[Recommendation]]:
+    """The recommendations of each scenario."""
+    scenarios: dict[str, list[Recommendation]] = {}
+    for each in found:
+        scenarios.setdefault(each.scenario, []).append(each)
+    return scenarios
+
 
 @cache
 def knowledge() -> Mapping[str, Any]:
@@ -46,33 +61,71 @@ def knowledge() -> Mapping[str, Any]:
     return tomllib.loads(files("reports").joinpath("claims.toml").read_text("utf-8"))
 
 
+def alike() -> str:
+    """What differs by so little that nobody would choose a mode for it, in words."""
+    told = [f"{rule['told']} by less than {_limit(rule)}" for rule in knowledge()["alike"].values()]
+    return f"{', '.join(told[:-1])} or {told[-1]}"
+
+
+def _limit(rule: Mapping[str, Any]) -> str:
+    return (
+        f"{number(rule['times'])} times"
+        if "times" in rule
+        else quantity(rule["within"], rule["unit"])
+    )
+
+
 def recommendations(comparison: Comparison) -> tuple[Recommendation, ...]:
-    """One for each scenario. Where figures of real and of emulated machines were given, the real
-    ones decide.
+    """One for each scenario, and for each proxy (or version) that was measured. Where figures of
+    real and of emulated machines were given, the real ones decide.
     """
     benches = [b for b in comparison.benches if not b.header.emulated] or list(comparison.benches)
-    return tuple(_decide(scenario, comparison, benches) for scenario in knowledge()["scenario"])
+    subjects = list(dict.fromkeys(bench.header.subject for bench in benches))
+    found = []
+    for scenario in knowledge()["scenario"]:
+        if "refused" in scenario:
+            found.append(_decided(scenario, "", *_refused(scenario, comparison)))
+        elif len(subjects) < 2:
+            found.append(_decide(scenario, "", comparison.columns, benches))
+        else:
+            found += [
+                _decide(
+                    scenario,
+                    subject,
+                    [column for column in comparison.columns if column.subject == subject],
+                    [bench for bench in benches if bench.header.subject == subject],
+                )
+                for subject in subjects
+            ]
+    return tuple(found)
 
 
 def _decide(
-    scenario: Mapping[str, Any], comparison: Comparison, benches: Sequence[Bench]
+    scenario: Mapping[str, Any],
+    subject: str,
+    columns: Sequence[Column],
+    benches: Sequence[Bench],
 ) -> Recommendation:
-    modes = scenario["modes"]
+    """What all benches of one proxy say together, and of which mode it is known to be unfit."""
+    if not benches:
+        return _decided(
+            scenario, "", NO_FIGURES, ["give the folder of a bench (./conform bench) with the runs"]
+        )
+    told = [_measured(scenario, bench) for bench in benches]
+    picks = {pick for pick, _ in told if pick != NO_FIGURES}
+    pick = picks.pop() if len(picks) == 1 else UNDECIDED if picks else NO_FIGURES
     unfit = [
         f"{c.label} does not conform: {c.sentence}"
-        for c in comparison.columns
-        if c.mode in modes and c.verdict in ("fail", "error")
+        for c in columns
+        if c.mode in scenario["modes"] and c.verdict in ("fail", "error")
     ]
-    if "refused" in scenario:
-        pick, why = _refused(scenario, comparison)
-    elif not benches:
-        pick, why = NO_FIGURES, ["give the folder of a bench (./conform bench) with the runs"]
-    else:
-        told = [_measured(scenario, bench) for bench in benches]
-        picks = {pick for pick, _ in told if pick != NO_FIGURES}
-        pick = picks.pop() if len(picks) == 1 else UNDECIDED if picks else NO_FIGURES
-        why = [line for _, lines in told for line in lines]
-    return Recommendation(scenario["name"], pick, (*why, *unfit), scenario["said"])
+    return _decided(scenario, subject, pick, [*(line for _, why in told for line in why), *unfit])
+
+
+def _decided(
+    scenario: Mapping[str, Any], subject: str, pick: str, why: Sequence[str]
+) -> Recommendation:
+    return Recommendation(scenario["name"], subject, pick, tuple(why), scenario["said"])
 
 
 def _refused(scenario: Mapping[str, Any], comparison: Comparison) -> tuple[str, list[str]]:
@@ -110,28 +163,38 @@ def _measured(scenario: Mapping[str, Any], bench: Bench) -> tuple[str, list[str]
 def better(modes: Sequence[str], bench: Bench, size: int) -> tuple[str, list[str]]:
     """The better of two modes at a number of Services, with a sentence for each figure."""
     one, other = modes
-    ahead: set[str] = set()
+    ahead: dict[str, list[str]] = {}
     why: list[str] = []
     shaky: list[str] = []
     for name, rule in knowledge()["alike"].items():
-        pair = [bench.figure(name, mode, size, rule.get("target")) for mode in (one, other)]
-        a, b = pair
+        a, b = (bench.figure(name, mode, size, rule.get("target")) for mode in (one, other))
         if a is None or b is None or a.p50 is None or b.p50 is None:
             continue
         told = f"{one} {quantity(a.p50, a.unit)}, {other} {quantity(b.p50, b.unit)}"
         line = f"{name} (p50) at {size:,} Services: {told}"
         if a.disturbed or b.disturbed:
             shaky.append(f"{line}, on a disturbed machine: decides nothing")
-        elif abs(a.p50 - b.p50) <= rule["within"]:
+        elif _alike(a.p50, b.p50, rule):
             why.append(f"{line}: alike in practice")
         else:
-            ahead.add(one if a.p50 < b.p50 else other)
+            first = (a.p50 < b.p50) is not rule.get("more_is_better", False)
+            ahead.setdefault(one if first else other, []).append(rule["told"])
             why.append(line)
     if not why:
         missing = f"bench {bench.header.bench} has no figures of both modes at {size:,}"
         return NO_FIGURES, shaky or [missing]
+    if len(ahead) > 1:
+        split = "; ".join(f"{mode} for {' and '.join(what)}" for mode, what in ahead.items())
+        why.insert(0, f"At {size:,} Services: {split}.")
     why += shaky
-    return (EITHER if not ahead else ahead.pop() if len(ahead) == 1 else UNDECIDED), why
+    return (EITHER if not ahead else next(iter(ahead)) if len(ahead) == 1 else UNDECIDED), why
+
+
+def _alike(one: float, other: float, rule: Mapping[str, Any]) -> bool:
+    """Whether nobody would choose a mode for such a difference."""
+    if "times" in rule:
+        return max(one, other) <= float(rule["times"]) * min(one, other)
+    return abs(one - other) <= float(rule["within"])
 
 
 def _outgrown(scenario: Mapping[str, Any], bench: Bench) -> tuple[str, list[str]]:

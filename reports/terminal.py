@@ -120,10 +120,8 @@ def summary(run: Run, *, colour: bool = False, report: Path | str | None = None)
     `colour` adds terminal colours, `report` is the page to point to. No newline at the end.
     """
     pen = Pen(colour=colour)
-    implementation = run.header.implementation
-    subject = f"{implementation['name']} {implementation['version']}".strip()
     where = plain(nodes.told(run))
-    title = pen(plain(subject) or "unknown implementation", _BOLD)
+    title = pen(plain(run.header.subject), _BOLD)
     lines = [f"{title} on {where}" if where else title, "", *_matrix(run, pen)]
     lines += _list(run, "Failures", BAD, pen)
     lines += _list(run, "Expected failures", (EXPECTED_FAILURE,), pen)

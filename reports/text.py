@@ -31,9 +31,9 @@ def _counted(count: int, word: str) -> str:
     return f"{count} {LABELS[word]}{plural}"
 
 
-def several(number: int, noun: str) -> str:
+def several(number: int, noun: str, plural: str = "") -> str:
     """A number and its noun: `1 case`, `2 cases`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def number(value: float | None) -> str:

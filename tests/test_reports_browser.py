@@ -85,13 +85,23 @@ def test_it_fits_loads_nothing_and_has_no_errors(
     assert len(browser.picture()) > 50_000
 
 
-def test_the_first_screen_has_every_verdict_and_what_differs(browser: Browser, page: Path) -> None:
+def test_the_first_screen_answers_every_question(browser: Browser, page: Path) -> None:
     browser.open(page)
     bottom = browser.run(
-        "Math.max(...[...document.querySelectorAll('.verdict, .tally-line')]"
+        "Math.max(...[...document.querySelectorAll('.verdict, .tile')]"
         ".map(e => e.getBoundingClientRect().bottom))"
     )
     assert 200 < bottom < 900
+    titles = browser.run("[...document.querySelectorAll('.tile h2 a')].map(a => a.innerText)")
+    assert titles == [
+        "What differs",
+        "Which mode to take",
+        "What a connection's first packet takes",
+        "How soon a new endpoint is used",
+        "What is said of the modes",
+    ]
+    assert browser.run("document.querySelectorAll('.tile svg.curve path').length") > 10
+    assert "nftables" in browser.run("document.querySelector('.picks').innerText")
     said = browser.run("document.querySelector('.verdicts').innerText")
     assert said.count("FAIL") == 2
     assert said.count("PASS") == 2

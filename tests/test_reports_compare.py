@@ -22,7 +22,7 @@ from reports.comparison import (
     Comparison,
     compare,
 )
-from reports.recommend import EITHER, NO_FIGURES, knowledge, recommendations
+from reports.recommend import EITHER, NO_FIGURES, UNDECIDED, knowledge, recommendations
 from tests import grown_bench
 from tests import sample_bench as bench
 from tests import sample_run as sample
@@ -53,6 +53,11 @@ def run(folder: Path, outcome: str = "passed", **changes: Any) -> Path:
 
 def implementation(version: str) -> dict[str, Any]:
     return {"name": "kube-proxy", "version": version}
+
+
+def built(version: str) -> dict[str, Any]:
+    """The same as a bench has it."""
+    return implementation(version) | {"binary": "", "sha256": ""}
 
 
 @pytest.fixture(name="pair")
@@ -197,10 +202,11 @@ def test_figures_decide_where_they_differ_in_practice(tmp_path: Path) -> None:
     assert words["P2"] == said.LOOSE
 
 
-def test_the_opposite_figures_give_the_opposite_words(tmp_path: Path) -> None:
-    path = grown_bench.generate(tmp_path / "bench")
+def opposite(folder: Path, **changes: Any) -> Path:
+    """The bench in which each mode has the other's figures."""
     swapped = {"iptables": "nftables", "nftables": "iptables"}
     lines = []
+    path = grown_bench.generate(folder / "straight", **changes)
     for line in path.read_text().splitlines()[:-1]:
         record = json.loads(line)
         if record["type"] in ("figure", "fit"):
@@ -208,9 +214,61 @@ def test_the_opposite_figures_give_the_opposite_words(tmp_path: Path) -> None:
         elif record["type"] == "ratio":
             record["modes"] = [swapped[mode] for mode in record["modes"]]
         lines.append(record)
-    picks, words = judged(tmp_path, bench.write(tmp_path / "other", lines))
+    return bench.write(folder / "swapped", lines)
+
+
+def test_the_opposite_figures_give_the_opposite_words(tmp_path: Path) -> None:
+    picks, words = judged(tmp_path, opposite(tmp_path))
     assert picks["A large cluster, kernel 5.13 or newer"] == "iptables"
     assert words["I4"] == words["N3"] == words["N4"] == said.FAILS
+
+
+def test_each_version_that_was_measured_has_its_own_advice(tmp_path: Path) -> None:
+    old = grown_bench.generate(tmp_path / "old", bench="old", implementation=built("v1.1.0"))
+    new = opposite(tmp_path, bench="new", implementation=built("v1.2.0"))
+    found = recommendations(compare([run(tmp_path / "run"), old, new]))
+    picks = {r.subject: r.pick for r in found if r.scenario.startswith("A large")}
+    assert picks == {"kube-proxy v1.1.0": "nftables", "kube-proxy v1.2.0": "iptables"}
+    (kernel,) = [r for r in found if r.scenario.startswith("A kernel")]
+    assert kernel.subject == ""  # no figure decides it
+
+
+def large(tmp_path: Path, *figures: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """What to take in a large cluster by these figures alone, and why."""
+    written = bench.write(tmp_path / "bench", [bench.header(), *figures])
+    found = recommendations(compare([run(tmp_path / "run"), written]))
+    advice = next(r for r in found if r.scenario.startswith("A large"))
+    return advice.pick, advice.why
+
+
+def both_modes(name: str, iptables: float, nftables: float, **changes: Any) -> list[dict[str, Any]]:
+    values = zip(bench.MODES, (iptables, nftables), strict=True)
+    return [bench.figure(name, mode, 9000, p50=value, **changes) for mode, value in values]
+
+
+def test_where_each_mode_is_better_at_something_it_says_at_what(tmp_path: Path) -> None:
+    pick, why = large(
+        tmp_path,
+        *both_modes("first-packet", 500.0, 10.0, target="random"),
+        *both_modes("sync-endpoint-add", 100.0, 900.0, unit="ms"),
+    )
+    assert pick == UNDECIDED
+    assert why[0] == (
+        "At 9,000 Services: nftables for a connection's first packet;"
+        " iptables for an endpoint that is added."
+    )
+
+
+@pytest.mark.parametrize(
+    ("iptables", "nftables", "pick"),
+    [(10e3, 90e3, "nftables"), (90e3, 10e3, "iptables"), (60e3, 110e3, EITHER)],
+)
+def test_of_connections_a_second_more_is_better(
+    tmp_path: Path, iptables: float, nftables: float, pick: str
+) -> None:
+    assert (
+        large(tmp_path, *both_modes("connection-rate", iptables, nftables, unit="1/s"))[0] == pick
+    )
 
 
 def test_disturbed_figures_decide_nothing(tmp_path: Path) -> None:
