@@ -41,8 +41,13 @@ ROWS: Final = (
     Row("cpu-seconds", "full-sync", "CPU of a full sync"),
     Row("cpu-seconds", "endpoint-change", "CPU of an endpoint change"),
     Row("cpu-seconds", "service-change", "CPU of a Service change"),
+    Row("cpu-seconds", "rolling-update", "CPU of a replaced endpoint"),
+    Row("cpu-seconds", "100-services", "CPU of 100 Services"),
+    Row("cpu-seconds", "churn", "CPU of a change in churn"),
     Row("peak-memory", "proxy", "peak memory, proxy"),
     Row("peak-memory", "tools", "peak memory, its tools"),
+    Row("peak-memory", "proxy-churn", "... of the proxy in churn"),
+    Row("peak-memory", "tools-churn", "... of its tools in churn"),
     Row("rules", None, "rules and map elements"),
     Row("ruleset-bytes", None, "bytes of the rule set"),
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHORTEST: Final = 1e-3
 """Seconds below which a moment on the wire cannot be told from another: the logarithm's floor."""
 
-_GROWTH: Final[tuple[tuple[str, str | None, str], ...]] = (
+GROWTH: Final[tuple[tuple[str, str | None, str], ...]] = (
     ("first-packet", "random", "First packet of a connection to a random Service"),
     ("first-packet", "last", "First packet of a connection to the Service programmed last"),
     ("established-packet", None, "Packet of an established connection"),
@@ -31,14 +31,18 @@ _GROWTH: Final[tuple[tuple[str, str | None, str], ...]] = (
     ("sync-service-add", None, "Until an added Service is seen on the wire"),
     ("sync-service-remove", None, "Until a removed Service is gone from the wire"),
     ("sync-100-services", None, "Until 100 Services, added at once, are seen on the wire"),
-    ("sync-rolling-update", None, "Until a Service with all endpoints replaced is"),
+    ("sync-rolling-update", None, "Until the endpoint that replaces another is used"),
+    ("gone-endpoint-packets", None, "Connections sent to an endpoint that was replaced"),
     ("full-sync", None, "From the proxy's start to the last Service"),
     ("connection-rate", None, "New connections a second"),
     ("churn", None, "Changes a second before latency doubles"),
-    ("cpu-seconds", "sync-service-add", "Processor time for adding a Service"),
-    ("peak-memory", "proxy", "Peak memory of the proxy"),
+    ("cpu-seconds", "endpoint-change", "Processor time for a change of an endpoint"),
+    ("cpu-seconds", "full-sync", "Processor time for a full sync"),
+    ("peak-memory", "proxy", "Peak memory of the proxy in a full sync"),
+    ("peak-memory", "tools", "Peak memory of the tools that it runs"),
     ("rules", None, "Rules in the kernel"),
 )
+"""Figures whose growth is drawn: name, target and title, in the order of a reader's questions."""
 
 
 _GLANCE: Final = {
@@ -100,7 +104,7 @@ def charts(comparison: Comparison) -> tuple[Chart, ...]:
         benches = [b for b in comparison.benches if b.header.emulated == emulated]
         about = " (emulated)" if emulated else ""
         if benches:
-            charts_ = [_growth(*entry, benches, about) for entry in _GROWTH]
+            charts_ = [_growth(*entry, benches, about) for entry in GROWTH]
             found += [chart for chart in charts_ if chart]
     for emulated in (False, True):
         found += _distributions(comparison.columns, emulated=emulated)

@@ -14,7 +14,8 @@ import pytest
 from conformance.scale import costs, journal, machine, plan
 from conformance.scale.journal import Journal
 from conformance.scale.measured import Measured
-from reports import figures
+from reports import figures, figures_terminal
+from reports import measured as charts
 from reports.figures import FIGURES, Bench, Figure, ResultFileError
 from tests import sample_bench as sample
 from tests.conftest import ROOT, outside
@@ -195,6 +196,17 @@ def test_plans_are_cut_to_what_is_asked_for() -> None:
     assert {task.series for task in tasks} == {"same-period", "defaults"}
     without = plan.tasks(cut, 1, configurable=False, emulated=False)
     assert {task.series for task in without} == {"same-period"}
+
+
+def test_reports_tell_what_a_bench_measures_and_nothing_else() -> None:
+    tasks = plan.tasks(plan.PLANS["full"], 1, configurable=True, emulated=False)
+    measured = {figure for task in tasks for figure in task.figures}
+    # on some nodes programs come and go unseen, so no task must have these
+    measured |= {("peak-memory", "tools"), ("peak-memory", "tools-churn")}
+    drawn = {(name, target) for name, target, _ in charts.GROWTH}
+    told = {(row.name, row.target) for row in figures_terminal.ROWS}
+    assert drawn <= measured
+    assert told == measured
 
 
 # --- all of it ---

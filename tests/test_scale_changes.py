@@ -42,6 +42,17 @@ class Kubernetes:
         self.addresses[body["metadata"]["name"]] = address
         return {"spec": {"clusterIP": str(address)}}
 
+    def list_all(self, resource: str) -> list[Any]:
+        if resource == "services":
+            return [{"metadata": {"name": name}} for name in self.addresses]
+        return [
+            {"metadata": {"name": name}, "endpoints": [{"addresses": [each]} for each in has]}
+            for name, has in self.endpoints.items()
+        ]
+
+    def delete(self, _: str, name: str) -> None:
+        del self.addresses[name]
+
     def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
         for _, name, _ in objects:
             self.addresses.pop(name, None)
@@ -71,7 +82,7 @@ class Site:
 
     mode = "nftables"
     proxy = None
-    unmeasurable = ValueError
+    unmeasurable = staticmethod(ValueError)
     node = SimpleNamespace(forget_connections=lambda: None)
     lab = SimpleNamespace(wait=lambda _: None)
 
@@ -116,8 +127,34 @@ def test_churn_leaves_every_endpoint_as_it_was(monkeypatch: pytest.MonkeyPatch) 
     kubernetes = Kubernetes()
     there = Site(kubernetes)
     there.population.grow(20)
-    before = dict(kubernetes.endpoints)
-    sites: Any = Sites([there])
-    churn.measure_churn(sites, 1, seed=1)
-    assert kubernetes.patches > 30
+    before, made = dict(kubernetes.endpoints), kubernetes.patches
+    site: Any = there
+    _, _, counted = churn._sustained(site, seed=1)
     assert kubernetes.endpoints == before
+    assert counted == kubernetes.patches - made > 30
+
+
+def test_what_a_change_that_was_given_up_has_left_is_mended() -> None:
+    kubernetes = Kubernetes()
+    there = Site(kubernetes)
+    there.population.grow(5)
+    before = dict(kubernetes.addresses), dict(kubernetes.endpoints)
+    site: Any = there
+    kubernetes.delete("services", "bench-2")
+    target = there.targets[4]
+    changes.write_endpoints(site, target, target.endpoints(3))
+    patches = kubernetes.patches
+    there.population.repair()
+    assert (kubernetes.addresses, kubernetes.endpoints) == before
+    assert kubernetes.patches == patches + 1, "what is right is left alone"
+
+
+def test_what_is_in_force_before_it_is_written_cannot_be_measured() -> None:
+    kubernetes = Kubernetes()
+    there = Site(kubernetes)
+    there.population.grow(1)
+    site: Any = there
+    added = changes.endpoint_turns(0)[0].change(site)
+    added.write()
+    with pytest.raises(ValueError, match="in force before it is written"):
+        changes.timed(site, added)

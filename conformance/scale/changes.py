@@ -20,7 +20,7 @@ from clusters.wires import WireError
 from conformance.scale.costs import cpu_seconds
 from conformance.scale.measured import Measured, own_word
 from conformance.scale.population import PORT, TARGET, entries, pod, service_object
-from fixtures.latency import LIMIT, Change, OwnWord, time_changes, trigger_time
+from fixtures.latency import LIMIT, Change, LatencyError, OwnWord, time_changes, trigger_time
 from fixtures.probes import SocketAddress
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _LATE: Final = f"a change is not in force after {LIMIT:.0f} s"
 _FIRST_FRESH: Final = 50_000  # pods that no Service has had before
 
 
-class _Spending:
+class Spending:
     """What the proxy of a site says of itself, and the processor time that it uses up, from the
     making of this on.
     """
@@ -137,7 +137,7 @@ def measure_turns(
     time is spent on.
     """
     taken: dict[tuple[str, str], list[float]] = {}
-    spendings = {site: _Spending(site) for site in sites}
+    spendings = {site: Spending(site) for site in sites}
     for number in numbers:
         for name, change in turns(number):
             seconds = rest()
@@ -163,7 +163,7 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
         site.batch.grow(BATCH)
         _remove_batch(site)
     taken: dict[str, list[float]] = {}
-    spendings = {site: _Spending(site) for site in sites}
+    spendings = {site: Spending(site) for site in sites}
     for _ in range(repetitions):
         for site in sites.shuffled():
             time.sleep(REST)
@@ -195,7 +195,7 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
         site.rolling.grow(1, ROLLING)
         has[site] = site.rolling.targets[0].endpoints(ROLLING)
         _wait(site, partial(_reaches_only, site, has[site]))
-    spendings = {site: _Spending(site) for site in sites}
+    spendings = {site: Spending(site) for site in sites}
     for turn in range(repetitions):
         for site in sites.shuffled():
             time.sleep(REST)
@@ -287,11 +287,14 @@ def timed(site: Site, change: Change) -> float:
     the change was quicker than the answer.
 
     Raises:
-        UnmeasurableError: it is not seen in ``LIMIT`` seconds.
+        UnmeasurableError: it is not seen in ``LIMIT`` seconds, or is seen before it is made.
     """
     site.node.forget_connections()
     looks = [partial(_sure, look) for look in change.in_force]
-    (interval,) = time_changes(Change(change.write, looks))
+    try:
+        (interval,) = time_changes(Change(change.write, looks))
+    except LatencyError as problem:
+        raise site.unmeasurable(str(problem)) from None
     if math.isinf(interval.high):
         raise site.unmeasurable(_LATE)
     return interval.high

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from conformance.scale import costs
 from conformance.scale.changes import endpoint_turns, timed, write_all_endpoints, write_endpoints
 from conformance.scale.measured import Measured
 
@@ -40,7 +41,8 @@ class _Churn:
         self._choose = random.Random(seed)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="churn")
-        self._written = 0
+        self.written = 0
+        """Changes so far."""
         self._began = 0.0
         self.problem: Exception | None = None
 
@@ -55,27 +57,30 @@ class _Churn:
         write_all_endpoints(self._site, self._changed)
 
     @property
+    def mended(self) -> int:
+        """Changes by which everything was put back."""
+        return len(self._changed)
+
+    @property
     def rate(self) -> float:
         """Changes a second so far: the API server may take fewer than it is asked to."""
-        return self._written / max(time.monotonic() - self._began, 1e-9)
+        return self.written / max(time.monotonic() - self._began, 1e-9)
 
     @property
     def _due(self) -> float:
         """When the next change is."""
-        return self._began + self._written / self._rate
+        return self._began + self.written / self._rate
 
     def _run(self) -> None:
-        while not self._end.wait(
-            max(0.0, self._began + self._written / self._rate - time.monotonic())
-        ):
+        while not self._end.wait(max(0.0, self._due - time.monotonic())):
             target = self._choose.choice(self._others)
             self._changed.add(target)
             try:
-                write_endpoints(self._site, target, target.endpoints(2 + self._written % 2))
+                write_endpoints(self._site, target, target.endpoints(2 + self.written % 2))
             except Exception as problem:  # noqa: BLE001  (raised where it is waited for)
                 self.problem = problem
                 return
-            self._written += 1
+            self.written += 1
 
 
 class Found(NamedTuple):
@@ -83,39 +88,71 @@ class Found(NamedTuple):
 
     rate: float
     limit: str
+    changes: int
+    """How many were made in all, and ..."""
+    cost: float
+    """... the processor time of each, in seconds."""
+    tools: float
+    """Peak memory of the programs that the proxy has started meanwhile, in MiB."""
 
 
 def measure_churn(sites: Sites, repetitions: int, seed: int) -> list[Measured]:
-    """The churn that each mode sustains, found that often; changes a second."""
+    """The churn that each mode sustains, found that often, in changes a second; what a change costs
+    the proxy then, and the memory that it has taken by the end.
+    """
     found: dict[Site, list[Found]] = {}
     for turn in range(repetitions):
         for site in sites.shuffled():
-            found.setdefault(site, []).append(_sustained(site, seed + turn))
-    return [
-        Measured("churn", site.mode, "1/s", [each.rate for each in results], note=results[-1].limit)
-        for site, results in found.items()
-    ]
+            found.setdefault(site, []).append(_found(site, seed + turn))
+    measured = []
+    for site, results in found.items():
+        changes = sum(each.changes for each in results)
+        rates, spent = [each.rate for each in results], [each.cost for each in results]
+        memory = {
+            "proxy-churn": costs.peak_memory(site.node, site.proxy.pid),
+            "tools-churn": max(each.tools for each in results),
+        }
+        measured += [
+            Measured("churn", site.mode, "1/s", rates, note=results[-1].limit),
+            Measured("cpu-seconds", site.mode, "s/change", spent, "churn", note=f"of {changes}"),
+            *(
+                Measured("peak-memory", site.mode, "MiB", [peak], target)
+                for target, peak in memory.items()
+                if peak
+            ),
+        ]
+    return measured
 
 
-def _sustained(site: Site, seed: int) -> Found:
+def _found(site: Site, seed: int) -> Found:
+    before = costs.cpu_seconds(site.node)
+    with costs.ToolMemory(site.node) as memory:
+        rate, limit, changes = _sustained(site, seed)
+    cost = (costs.cpu_seconds(site.node) - before) / changes
+    return Found(rate, limit, changes, cost, memory.peak)
+
+
+def _sustained(site: Site, seed: int) -> tuple[float, str, int]:
+    """The fastest rate that is sustained, what came of the next, and the changes made in all."""
     number = len(site.targets) // 2
     quiet = _latency(site, number, _LOOKS)
-    best = 0.0
+    best, changes = 0.0, _LOOKS
     for rate in RATES:
         with _Churn(site, rate, number, seed) as churn:
             time.sleep(_SETTLING)
             latency = _latency(site, number, _LOOKS)
             achieved = churn.rate
         _latency(site, number, 2)  # what was written before is in force when this is seen
+        changes += churn.written + churn.mended + _LOOKS + 2
         if churn.problem:
             raise churn.problem
         if latency > _DOUBLED * quiet:
             told = f"at {achieved:.3g}/s a change took {1000 * latency:.0f} ms"
-            return Found(best, f"{told}, in quiet times {1000 * quiet:.0f} ms")
+            return best, f"{told}, in quiet times {1000 * quiet:.0f} ms", changes
         best = achieved
         if achieved < 0.6 * rate:
-            return Found(best, "the API server takes no more changes a second")
-    return Found(best, "no faster churn was tried")
+            return best, "the API server takes no more changes a second", changes
+    return best, "no faster churn was tried", changes
 
 
 def _latency(site: Site, number: int, looks: int) -> float:

@@ -207,7 +207,7 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
             "churn",
             size,
             SAME,
-            (("churn", None),),
+            (("churn", None), ("cpu-seconds", "churn"), ("peak-memory", "proxy-churn")),
             partial(churn.measure_churn, repetitions=plan.churns, seed=seed),
             plan.churns * 60 * _sync(size),
         )

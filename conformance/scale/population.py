@@ -110,6 +110,29 @@ class Population:
             self._api.delete_all((resource, name, "default") for name in names)
         self.targets = []
 
+    def repair(self) -> None:
+        """Have every Service with its endpoints as it was made, whatever a change that was given up
+        has left of it.
+        """
+        there = {each["metadata"]["name"] for each in self._api.list_all("services")}
+        missing = [target for target in self.targets if target.name not in there]
+        self._api.create_all(
+            ("services", service_object(each.name, each.address), "default") for each in missing
+        )
+        listed = {
+            each["metadata"]["name"]: [entry["addresses"][0] for entry in each["endpoints"] or ()]
+            for each in self._api.list_all("endpointslices")
+        }
+        changed = [
+            target
+            for target in self.targets
+            if listed[target.slice_name] != [str(address) for address in target.endpoints()]
+        ]
+        self._api.patch_all(
+            ("endpointslices", each.slice_name, {"endpoints": entries(each.endpoints())})
+            for each in changed
+        )
+
     def grow(self, size: int, endpoints: int = ENDPOINTS) -> None:
         """Have ``size`` Services, made in pieces; those that are there already stay.
 

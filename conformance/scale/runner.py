@@ -83,6 +83,7 @@ class Runner:
                 self._say(task, task.title)
                 measured, state = self._measure(task)
             except UnmeasurableError as problem:
+                self._sites.repair()
                 self._running = {}  # start anew
                 if task.starts or tries == _TRIES:
                     self._give_up(task, problem)

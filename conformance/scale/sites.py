@@ -230,6 +230,11 @@ class Sites:
         with ThreadPoolExecutor(len(self.modes), "grow") as pool:
             list(pool.map(lambda site: site.population.grow(size), self.modes.values()))
 
+    def repair(self) -> None:
+        """Have all Services as they were made, after a change that was given up."""
+        for site in self.modes.values():
+            site.population.repair()
+
     def close(self) -> None:
         """Remove all nodes and clusters."""
         self.floor.close()
