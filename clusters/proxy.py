@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clusters.system import System
 
 
+_TIMEOUT = 60.0  # seconds for a command
 _PATIENCE = 4  # times as long does an emulated node have, and it may be on a busy machine
 
 
@@ -86,8 +87,10 @@ class Proxy(ABC):
         """Leave it: end what was started, or have whoever started it do so as before."""
 
     @abstractmethod
-    def cleanup(self) -> subprocess.CompletedProcess[str]:
-        """Run the implementation's cleanup command on the node and return what it printed."""
+    def cleanup(self, timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
+        """Run the implementation's cleanup command on the node and return what it printed; it is
+        given up, with an error, after ``timeout`` seconds.
+        """
 
     def restart(self, config: Mapping[str, Any] | None = None) -> None:
         """Stop the proxy and start it again, with ``config`` merged into its configuration."""
@@ -132,18 +135,18 @@ class Proxy(ABC):
             if self._run(mode.present).returncode == 0
         }
 
-    def rules(self) -> str:
+    def rules(self, timeout: float = _TIMEOUT) -> str:
         """What is programmed now, as the mode's ``rules`` commands print it: evidence, not
-        judgement.
+        judgement. Each is given up, with ``subprocess.TimeoutExpired``, after ``timeout`` seconds.
         """
         return "\n".join(
             f"# {' '.join(command)}\n{done.stdout}{done.stderr}"
             for command in self.implementation.modes[self.mode].rules
-            for done in [self._run(command)]
+            for done in [self._run(command, timeout)]
         )
 
-    def _run(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
-        return self._system.run(self._filled(argv), check=False)
+    def _run(self, argv: list[str], timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
+        return self._system.run(self._filled(argv), check=False, timeout=timeout)
 
     def _filled(self, template: Any) -> Any:
         return fill(template, self._values)
@@ -211,9 +214,9 @@ class Program(Proxy):
 
     close = kill
 
-    def cleanup(self) -> subprocess.CompletedProcess[str]:
+    def cleanup(self, timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
         """See Proxy."""
-        return self._run(self.implementation.cleanup)
+        return self._run(self.implementation.cleanup, timeout)
 
     def _write(self, name: str, text: str) -> None:
         with self._system.open(self.directory / name, "w") as file:

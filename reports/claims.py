@@ -37,6 +37,8 @@ class Claim:
     word: str
     """holds; does not hold; loose: it holds in part; not measured."""
     findings: tuple[Finding, ...]
+    known: str
+    """Why it does not hold everywhere, with a source, where that is known."""
 
     @property
     def checked(self) -> str:
@@ -50,7 +52,9 @@ def claims(comparison: Comparison) -> tuple[Claim, ...]:
     found = []
     for entry in knowledge()["claim"]:
         findings = [f for check in entry["check"] for f in _find(check, comparison)]
-        found.append(Claim(entry["id"], entry["statement"], _together(findings), tuple(findings)))
+        word = _together(findings)
+        known = entry.get("known", "") if word in (LOOSE, FAILS) else ""
+        found.append(Claim(entry["id"], entry["statement"], word, tuple(findings), known))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from reports.comparison import KINDS
 from reports.html import environment, evidence
 from reports.measured import charts, glance
 from reports.model import BAD, WORDS
+from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import alike, by_scenario, recommendations
 from reports.records import EXPECTED_FAILURE, PASSED, SKIPPED
@@ -94,6 +95,7 @@ def render(comparison: Comparison, folder: Path) -> str:
             kinds=KINDS,
             firsts=firsts,
             words=[word for word in WORDS if word in words],
+            paces=paces(comparison),
             parities=parities(comparison),
             nodes=nodes.told,
             about=_about(comparison, firsts),

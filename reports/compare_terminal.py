@@ -9,6 +9,7 @@ from reports import terminal
 from reports.claims import claims
 from reports.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
 from reports.model import LABELS
+from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import by_scenario, recommendations
 from reports.text import several
@@ -57,6 +58,13 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
             picks.setdefault(told, []).append(choice.subject)
         split = [f"{told} ({', '.join(about)})" for told, about in picks.items()]
         lines.append(f"  {scenario}: {', '.join(picks if len(picks) == 1 else split)}")
+    moved = paces(comparison)
+    if moved:
+        lines += ["", pen("Slower or faster, beyond doubt", "1")]
+    for pace in moved[:_MOST]:
+        lines.append(terminal.cut(f"  {pace.subject}, {pace.name}: {pace.told} than {pace.before}"))
+    if len(moved) > _MOST:
+        lines.append(f"  and {len(moved) - _MOST} more, in the report")
     found_of = Counter(claim.word for claim in claims(comparison))
     told = ", ".join(f"{word} {count}" for word, count in found_of.items())
     lines += ["", f"{found_of.total()} things are said of the modes: {told}"]

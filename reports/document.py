@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports.claims import claims
 from reports.measured import charts
+from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import recommendations
 
@@ -87,12 +88,24 @@ def document(comparison: Comparison) -> dict[str, Any]:
             }
             for r in recommendations(comparison)
         ],
+        "paces": [
+            {
+                "figure": p.name,
+                "subject": p.subject,
+                "before": p.before,
+                "slower": p.slower,
+                "times": p.times,
+                "at_least": p.at_least,
+            }
+            for p in paces(comparison)
+        ],
         "claims": [
             {
                 "id": c.id,
                 "statement": c.statement,
                 "word": c.word,
                 "findings": [{"word": word, "text": text} for word, text in c.findings],
+                "known": c.known,
             }
             for c in claims(comparison)
         ],

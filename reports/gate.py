@@ -239,7 +239,7 @@ def _slower(before: _Side, after: _Side, rules: Rules) -> Ruling:
             pairs += slower.of_runs(old, new, rules.latency)
     for bench in after.benches:
         for old_bench in before.benches:
-            unlike = _unlike(old_bench, bench)
+            unlike = slower.unlike(old_bench, bench)
             if unlike:
                 unjudged.append(f"bench: {unlike}")
             else:
@@ -262,16 +262,6 @@ def _slower(before: _Side, after: _Side, rules: Rules) -> Ruling:
 def _differing(old: Column, new: Column) -> str:
     was, now = set(old.machine) - set(new.machine), set(new.machine) - set(old.machine)
     return f"{' '.join(sorted(was)) or 'less'} before, {' '.join(sorted(now)) or 'less'} now"
-
-
-def _unlike(old: Bench, new: Bench) -> str:
-    if old.header.emulated or new.header.emulated:
-        return "measured under emulation"
-    for name in ("cpu", "cpus", "kernel", "governor"):
-        was, now = (str(b.header.machine.get(name, "unknown")) for b in (old, new))
-        if was != now:
-            return f"another class of machine ({name} {was} before, {now} now)"
-    return ""
 
 
 # --- the suite itself -----------------------------------------------------------------------------

@@ -10,12 +10,14 @@ from reports.claims import claims
 from reports.comparison import KINDS
 from reports.measured import charts
 from reports.model import BAD, LABELS
+from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import recommendations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from reports.claims import Claim
     from reports.comparison import Comparison
     from reports.parity import Parity, Unlike
 
@@ -38,6 +40,7 @@ def render(comparison: Comparison) -> str:
         _parity(comparison),
         _differences(comparison),
         _choice(comparison),
+        _paces(comparison),
         _claims(comparison),
         _figures(comparison),
         _matrix(comparison),
@@ -168,10 +171,21 @@ def _choice(comparison: Comparison) -> list[str]:
     return ["## Which mode to take", "", *_table(("scenario", "take", "because", "said"), rows)]
 
 
+def _paces(comparison: Comparison) -> list[str]:
+    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in paces(comparison)]
+    if not rows:
+        return []
+    return ["## Slower or faster", "", *_table(("proxy", "figure", "takes", "than"), rows)]
+
+
+def _known(claim: Claim) -> list[str]:
+    return [f"Known: {claim.known}"] if claim.known else []
+
+
 def _claims(comparison: Comparison) -> list[str]:
     rows = [
         (c.id, _text(c.statement), f"**{c.word}** ({c.checked})",
-         "<br>".join(_text(finding) for _, finding in c.findings))
+         "<br>".join(map(_text, [*(finding for _, finding in c.findings), *_known(c)])))
         for c in claims(comparison)
     ]  # fmt: skip
     return [

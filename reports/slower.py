@@ -88,6 +88,17 @@ def of_benches(baseline: Bench, candidate: Bench, rules: Latency) -> list[Pair]:
     return sorted(pairs, key=lambda pair: pair.name)
 
 
+def unlike(old: Bench, new: Bench) -> str:
+    """Why the times of two benches compare with each other in nothing; empty where they do."""
+    if old.header.emulated or new.header.emulated:
+        return "measured under emulation"
+    for name in ("cpu", "cpus", "kernel", "governor"):
+        was, now = (str(b.header.machine.get(name, "unknown")) for b in (old, new))
+        if was != now:
+            return f"another class of machine ({name} {was} before, {now} now)"
+    return ""
+
+
 def _wanted(name: str, rules: Latency) -> bool:
     return any(fnmatch(name, pattern) for pattern in rules.figures)
 

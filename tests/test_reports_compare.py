@@ -22,6 +22,7 @@ from reports.comparison import (
     Comparison,
     compare,
 )
+from reports.paces import paces
 from reports.recommend import EITHER, NO_FIGURES, UNDECIDED, knowledge, recommendations
 from tests import grown_bench
 from tests import sample_bench as bench
@@ -223,6 +224,15 @@ def test_the_opposite_figures_give_the_opposite_words(tmp_path: Path) -> None:
     assert words["I4"] == words["N3"] == words["N4"] == said.FAILS
 
 
+def test_where_a_statement_does_not_hold_it_is_told_what_is_known_of_that(tmp_path: Path) -> None:
+    straight = grown_bench.generate(tmp_path / "straight-only")
+    for path, told in ((straight, False), (opposite(tmp_path), True)):
+        both = compare([run(tmp_path / path.parent.name), path])
+        (claim,) = [claim for claim in said.claims(both) if claim.id == "N4"]
+        assert ("issues/139513" in claim.known) is told
+        assert ("issues/139513" in markdown.render(both)) is told
+
+
 def test_each_version_that_was_measured_has_its_own_advice(tmp_path: Path) -> None:
     old = grown_bench.generate(tmp_path / "old", bench="old", implementation=built("v1.1.0"))
     new = opposite(tmp_path, bench="new", implementation=built("v1.2.0"))
@@ -300,6 +310,50 @@ def test_real_figures_decide_where_emulated_ones_are_there_too(tmp_path: Path) -
     both = compare([run(tmp_path / "run"), real, slow])
     alone = compare([run(tmp_path / "run2"), real])
     assert [r.pick for r in recommendations(both)] == [r.pick for r in recommendations(alone)]
+
+
+# --- slower and faster ---
+
+
+def versions(tmp_path: Path, **of_new: Any) -> Comparison:
+    """Two versions, of which the new one may differ; no figure of a connection does."""
+    old = grown_bench.generate(tmp_path / "old", bench="old", implementation=built("v1.1.0"))
+    new = {"bench": "new", "implementation": built("v1.2.0")} | of_new
+    return compare([run(tmp_path / "run"), old, grown_bench.generate(tmp_path / "new", **new)])
+
+
+def test_a_version_whose_changes_take_longer_is_told(tmp_path: Path) -> None:
+    found = paces(versions(tmp_path, slower=3.0))
+    assert len(found) == len(grown_bench.SIZES) * len(bench.MODES) * 2
+    for pace in found:
+        assert pace.slower
+        assert pace.name.startswith("sync-")
+        assert (pace.before, pace.subject) == ("kube-proxy v1.1.0", "kube-proxy v1.2.0")
+        assert 1.2 < pace.at_least <= pace.times
+        assert pace.times == pytest.approx(3, rel=0.1)
+    assert found[0].told.startswith("3")
+
+
+def test_so_is_one_whose_changes_take_less(tmp_path: Path) -> None:
+    found = paces(versions(tmp_path, slower=0.5))
+    assert {pace.slower for pace in found} == {False}
+    assert all(pace.times == pytest.approx(2, rel=0.1) for pace in found)
+
+
+@pytest.mark.parametrize(
+    "like",
+    [
+        {},
+        {"slower": 3.0, "implementation": built("v1.1.0")},
+        {"slower": 3.0, "emulated": True},
+        {"slower": 3.0, "machine": {"kernel": "6.18.0", "cpu": "another", "cpus": "2"}},
+    ],
+    ids=["alike", "the same proxy", "emulated", "another machine"],
+)
+def test_nothing_is_told_of_what_is_alike_or_does_not_compare(
+    tmp_path: Path, like: dict[str, Any]
+) -> None:
+    assert paces(versions(tmp_path, **like)) == ()
 
 
 # --- formats --------------------------------------------------------------------------------------

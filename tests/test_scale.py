@@ -1,6 +1,7 @@
 """conformance.scale: the bench's parts, and a small one from beginning to end."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -189,9 +190,12 @@ def test_a_busy_machine_is_noticed() -> None:
 
 
 def test_plans_are_cut_to_what_is_asked_for() -> None:
-    cut = plan.PLANS["default"].cut([1000, 20, 20], 50, None)
+    cut = plan.PLANS["default"].cut([1000, 20, 20], 50, None, None)
     assert (cut.sizes, cut.probes, cut.repetitions) == ((20, 1000), 50, 30)
     assert cut.churned == (1000,)
+    assert cut.minutes == math.inf
+    assert plan.PLANS["default"].cut([], None, None, None).minutes == 25
+    assert plan.PLANS["full"].cut([20], None, None, 7).minutes == 7
     tasks = list(plan.tasks(cut, 1, configurable=True, emulated=False))
     assert {task.series for task in tasks} == {"same-period", "defaults"}
     without = plan.tasks(cut, 1, configurable=False, emulated=False)

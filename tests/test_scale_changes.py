@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ import pytest
 
 from conformance.scale import changes, churn
 from conformance.scale.population import TARGET, Population
+from conformance.scale.sites import LEAST
+from conformance.scale.sites import Sites as AllSites
 from fixtures.probes import SocketAddress
 
 FIRST = IPv4Address("10.96.0.1")
@@ -95,7 +98,12 @@ class Site:
 
 
 class Sites(list[Site]):
-    """All sites, in turn."""
+    """All sites, in turn; there is time for ``most`` repetitions."""
+
+    most = 1000
+
+    def go_on(self, repetitions: int) -> bool:
+        return repetitions < self.most
 
     def shuffled(self) -> list[Site]:
         return list(self)
@@ -158,3 +166,29 @@ def test_what_is_in_force_before_it_is_written_cannot_be_measured() -> None:
     added.write()
     with pytest.raises(ValueError, match="in force before it is written"):
         changes.timed(site, added)
+
+
+def test_what_comes_last_is_repeated_less_often_rather_than_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    word = SimpleNamespace(means=dict)
+    monkeypatch.setattr(changes, "OwnWord", lambda _: word)
+    monkeypatch.setattr(changes, "cpu_seconds", lambda _: 0.0)
+    there = Site(Kubernetes())
+    there.population.grow(3)
+    sites: Any = Sites([there])
+    sites.most = 2
+    wanted = [0, 1, 2, 1]
+    added, removed, cost = changes.measure_turns(
+        sites, changes.endpoint_turns, "endpoint-change", wanted, lambda: 0.0
+    )
+    assert len(added.samples) == len(removed.samples) == 2
+    assert added.note == "repeated 2 times instead of 4: the time was up"
+    assert cost.note == "of 4"
+
+
+def test_some_repetitions_are_made_however_late_it_is() -> None:
+    late: Any = SimpleNamespace(deadline=0.0)
+    assert [n for n in range(20) if AllSites.go_on(late, n)] == list(range(LEAST))
+    late.deadline = math.inf
+    assert AllSites.go_on(late, 1000)

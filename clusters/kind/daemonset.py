@@ -128,7 +128,7 @@ class DaemonSetProxy(Proxy):
         self._signal("KILL")
         self._keep_away()
 
-    def cleanup(self) -> subprocess.CompletedProcess[str]:
+    def cleanup(self, timeout: float = _GONE) -> subprocess.CompletedProcess[str]:
         """See Proxy."""
         argv = self._filled(self.implementation.cleanup)
         template = self._template()
@@ -142,7 +142,7 @@ class DaemonSetProxy(Proxy):
         body = {"metadata": {"name": name}, "spec": spec}
         pod = self._api.create("pods", body, self._namespace)
         log = PodLog(self._node.process / "root", pod, container["name"])
-        deadline = time.monotonic() + _GONE
+        deadline = time.monotonic() + timeout
         while True:
             state = _state(self._api.get("pods", name, self._namespace), container["name"])
             if "terminated" in state:

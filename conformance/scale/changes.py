@@ -138,7 +138,9 @@ def measure_turns(
     """
     taken: dict[tuple[str, str], list[float]] = {}
     spendings = {site: Spending(site) for site in sites}
-    for number in numbers:
+    for done, number in enumerate(numbers):
+        if not sites.go_on(done):
+            break
         for name, change in turns(number):
             seconds = rest()
             for site in sites.shuffled():
@@ -149,9 +151,17 @@ def measure_turns(
     for site in sites:
         own = spendings[site].own
         mine = {name: values for (mode, name), values in taken.items() if mode == site.mode}
-        found += [Measured(name, site.mode, "ms", values, own=own) for name, values in mine.items()]
+        found += [
+            Measured(name, site.mode, "ms", values, own=own, note=_short(len(values), len(numbers)))
+            for name, values in mine.items()
+        ]
         found.append(spendings[site].of(sum(map(len, mine.values())), cost))
     return found
+
+
+def _short(done: int, wanted: int) -> str:
+    """What is to be said where time was up before all repetitions were made."""
+    return f"repeated {done} times instead of {wanted}: the time was up" if done < wanted else ""
 
 
 def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
@@ -164,7 +174,9 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
         _remove_batch(site)
     taken: dict[str, list[float]] = {}
     spendings = {site: Spending(site) for site in sites}
-    for _ in range(repetitions):
+    for done in range(repetitions):
+        if not sites.go_on(done):
+            break
         for site in sites.shuffled():
             time.sleep(REST)
             targets = site.batch.targets
@@ -177,9 +189,11 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
     for site in sites:
         site.batch.remove()  # a Service that is made later may have one of its addresses
         mode, spending = str(site.mode), spendings[site]
+        mine = taken[mode]
+        note = _short(len(mine), repetitions)
         found += [
-            Measured("sync-100-services", mode, "ms", taken[mode], own=spending.own),
-            spending.of(repetitions, "100-services", ", and as many removals"),
+            Measured("sync-100-services", mode, "ms", mine, own=spending.own, note=note),
+            spending.of(len(mine), "100-services", ", and as many removals"),
         ]
     return found
 
@@ -197,6 +211,8 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
         _wait(site, partial(_reaches_only, site, has[site]))
     spendings = {site: Spending(site) for site in sites}
     for turn in range(repetitions):
+        if not sites.go_on(turn):
+            break
         for site in sites.shuffled():
             time.sleep(REST)
             endpoints = has[site]
@@ -211,10 +227,11 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
         rate = np.median([each.rate for each in mine])
         latencies, packets = [each.milliseconds for each in mine], [each.to_gone for each in mine]
         told = f"a Service of {ROLLING} endpoints under {rate:.0f} new connections a second"
+        told = "; ".join(filter(None, [told, _short(len(mine), repetitions)]))
         found += [
             Measured("sync-rolling-update", mode, "ms", latencies, own=own, note=told),
             Measured("gone-endpoint-packets", mode, "packets", packets, note=told),
-            spendings[site].of(repetitions, "rolling-update"),
+            spendings[site].of(len(mine), "rolling-update"),
         ]
     return found
 

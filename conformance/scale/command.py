@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import shlex
 import sys
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_const",
         const="quick",
         default="default",
-        help="1 to 1,000 Services, few repetitions: some 4 minutes",
+        help="1 to 1,000 Services, few repetitions: at most 4 minutes",
     )
     size.add_argument(
         "--full",
@@ -74,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--probes", type=_positive, metavar="N", help="packets of each kind")
     parser.add_argument("--repetitions", type=_positive, metavar="N", help="changes of each kind")
+    parser.add_argument(
+        "--minutes",
+        type=_positive,
+        metavar="N",
+        help="repeat less often what comes last, rather than take longer (quick: 4, else 25; no"
+        " limit with --full and --services)",
+    )
     parser.add_argument("--implementation", default="kube-proxy", metavar="NAME|FILE.toml")
     parser.add_argument("--proxy-binary", metavar="FILE", help="this binary of it")
     parser.add_argument("--proxy-version", metavar="X.Y.Z", help="this version of kube-proxy")
@@ -198,7 +206,9 @@ def _bench(option: argparse.Namespace, chosen: Options) -> int:
     from reports.figures import read
     from reports.figures_terminal import summary
 
-    plan = plans.PLANS[option.plan].cut(_sizes(option.services), option.probes, option.repetitions)
+    plan = plans.PLANS[option.plan].cut(
+        _sizes(option.services), option.probes, option.repetitions, option.minutes
+    )
     emulated = bool(chosen.machines and chosen.machines.emulated)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -216,7 +226,15 @@ def _bench(option: argparse.Namespace, chosen: Options) -> int:
             configurable = bool(chosen.implementation.config)
             todo = list(plans.tasks(plan, seed, configurable=configurable, emulated=emulated))
             with Progress("bench") as progress:
-                runner = Runner(sites, journal, todo, seed, progress.update, emulated=emulated)
+                runner = Runner(
+                    sites,
+                    journal,
+                    todo,
+                    seed,
+                    progress.update,
+                    minutes=plan.minutes,
+                    emulated=emulated,
+                )
                 runner.run()
             runner.derive()
             journal.close(seconds=round(time.monotonic() - began, 1), exit=0)
@@ -279,8 +297,16 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
         words.append(f"--{option.plan}")
     if chosen.implementation.name != "kube-proxy":
         words += ["--implementation", option.implementation]
-    names = ("services", "probes", "repetitions", "proxy_binary", "proxy_version", "kernel")
-    for name in (*names, "modules"):
+    names = (
+        "services",
+        "probes",
+        "repetitions",
+        "minutes",
+        "proxy_binary",
+        "proxy_version",
+        "kernel",
+    )
+    for name in (*names, "kernel", "modules"):
         if getattr(option, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(option, name))]
     if option.node != "netns":
@@ -303,6 +329,7 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
             "sizes": list(plan.sizes),
             "probes": plan.probes,
             "repetitions": plan.repetitions,
+            "minutes": plan.minutes if math.isfinite(plan.minutes) else "no limit",
             "endpoints": population.ENDPOINTS,
             **{f"minSyncPeriod {series}": period for series, period in periods.items()},
         },

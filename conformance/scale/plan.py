@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,11 +58,22 @@ class Plan:
     """Numbers of Services at which 100 are made at once."""
     defaults: tuple[int, ...]
     """Numbers of Services at which the modes are measured with their own minSyncPeriod too."""
+    minutes: float
+    """How long it may take: on a slow machine what comes last is repeated less often, see
+    ``Sites.go_on``."""
     brief: tuple[int, ...] = ()
     """Numbers of Services at which, of all changes, only those of endpoints are made."""
 
-    def cut(self, sizes: Sequence[int], probes: int | None, repetitions: int | None) -> Plan:
-        """The plan with other numbers, where some are given."""
+    def cut(
+        self,
+        sizes: Sequence[int],
+        probes: int | None,
+        repetitions: int | None,
+        minutes: float | None,
+    ) -> Plan:
+        """The plan with other numbers, where some are given; with other sizes it may take as long
+        as it takes.
+        """
         chosen = tuple(sorted(set(sizes))) or self.sizes
         return replace(
             self,
@@ -73,6 +85,7 @@ class Plan:
             batched=chosen if sizes else self.batched,
             defaults=tuple(size for size in self.defaults if size in chosen),
             brief=() if sizes else self.brief,
+            minutes=minutes or (math.inf if sizes else self.minutes),
         )
 
 
@@ -91,6 +104,7 @@ PLANS: Final = {
             churned=(1000,),
             batched=(1, 1000),
             defaults=(),
+            minutes=4,
         ),
         Plan(
             name="default",
@@ -104,6 +118,7 @@ PLANS: Final = {
             churned=(1000,),
             batched=(1000,),
             defaults=(1000,),
+            minutes=25,
             brief=(5000, 10_000),
         ),
         Plan(
@@ -118,6 +133,7 @@ PLANS: Final = {
             churned=(100, 1000, 5000, 10_000, 30_000),
             batched=(1, 100, 1000, 5000, 10_000, 30_000),
             defaults=(1000, 10_000),
+            minutes=math.inf,
         ),
     )
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conformance.scale.sites import Site, Sites
 
 _TRIES: Final = 2  # of a task in which a change did not show in time: the machine may be busy
+_CLOSING: Final = 20.0  # seconds that are kept for what follows from the figures
 _PER_SERVICE: Final = 0.0125  # seconds that making one takes for each mode, roughly
 
 
@@ -35,9 +36,11 @@ class Runner:
         seed: int,
         tell: Callable[[str], None],
         *,
+        minutes: float,
         emulated: bool,
     ) -> None:
         self._sites = sites
+        sites.deadline = time.monotonic() + 60 * minutes - _CLOSING
         self._journal = journal
         self._seed = seed
         self._tell = tell
@@ -169,7 +172,8 @@ class Runner:
         """One line: what is done now, and how long it will all take yet, judging by the past."""
         elapsed = time.monotonic() - self._began
         pace = elapsed / self._spent if self._spent > 10 else 1.0
-        left = duration(max(1.0, pace * (self._total - self._spent)))
+        expected = max(1.0, pace * (self._total - self._spent))
+        left = duration(min(expected, max(60.0, self._sites.deadline - time.monotonic())))
         series = "" if task.series == SAME else ", the modes' own sync periods"
         self._tell(f"{task.services:,} Services: {doing}{series}; about {left} left")
 

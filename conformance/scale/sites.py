@@ -8,11 +8,13 @@ the machine's kernel.
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from clusters.provider import Cluster
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+LEAST: Final = 10
+"""Repetitions that are made however late it is: fewer give no quantiles."""
+
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
+_LISTING: Final = 300.0  # seconds for a listing of everything
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 2  # times that a proxy fails to program before it is given up
 
@@ -87,7 +93,7 @@ class Site:
         """
         proxy = self.proxy
         proxy.stop()
-        self._in_time(proxy.cleanup, "the removal of its rules")
+        self._in_time(partial(proxy.cleanup, patience), "the removal of its rules")
         log = proxy.log_position()
         start = time.monotonic()
         proxy.start(config, ready=False)
@@ -110,7 +116,7 @@ class Site:
 
     def rules(self) -> str:
         """What is programmed now, as the mode's own tools print it."""
-        return self._in_time(self.proxy.rules, "the listing of its rules")
+        return self._in_time(partial(self.proxy.rules, _LISTING), "the listing of its rules")
 
     def _in_time(self, run: Callable[[], Result], what: str) -> Result:
         try:
@@ -206,6 +212,12 @@ class Sites:
         cluster = self.clusters[0]
         self.floor = Site(None, cluster, cluster.node(modes[0], start=False), seed)
         self._choose = random.Random(seed)
+        self.deadline = math.inf
+        """When, by the monotonic clock, nothing is to be repeated any more."""
+
+    def go_on(self, repetitions: int) -> bool:
+        """Whether there is time to repeat once more what was done so often."""
+        return repetitions < LEAST or time.monotonic() < self.deadline
 
     @property
     def all_modes(self) -> tuple[str, ...]:
