@@ -222,6 +222,8 @@ def _run(command: list[str]) -> int:
             print(f"error: the sandbox cannot be furnished: {problem}", file=sys.stderr)
             os._exit(2)
         os.environ[INSIDE] = str(outermost)
+        # what a shell starts in the background would go on ignoring what is passed on
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execvp(command[0], command)
 
     def pass_on(number: int, _frame: object) -> None:

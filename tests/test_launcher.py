@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from clusters import doctor, launcher, trials
 from clusters.doctor import Check
 from clusters.vm import accelerator, kernel
+from tests.conftest import outside
 
 ROOT = Path(__file__).parents[1]
 
@@ -194,6 +196,30 @@ def test_exit_codes_are_those_of_the_help(code: int, result: int) -> None:
 def test_an_interrupted_run_has_no_verdict() -> None:
     script = "import os, signal; os.kill(os.getppid(), signal.SIGINT); raise SystemExit(1)"
     assert launcher._delegate([sys.executable, "-c", script]) == 2
+
+
+def test_what_a_shell_has_started_in_the_background_can_be_ended() -> None:
+    """Such a shell has it ignore SIGINT, as which the sandbox passes on that it is to end."""
+    program = (
+        "import time\nprint('here', flush=True)\n"
+        "try: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
+    )
+    started = subprocess.Popen(
+        [sys.executable, "-m", "clusters.sandbox", sys.executable, "-c", program],
+        cwd=ROOT,
+        env=outside(),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+    )
+    with started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "here\n"
+        started.terminate()
+        try:
+            assert started.wait(timeout=30) == 7
+        finally:
+            started.kill()
 
 
 def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,14 +185,6 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         starts=True,
     )
     yield Task(
-        "rules",
-        size,
-        SAME,
-        (("rules", None), ("ruleset-bytes", None)),
-        starts.measure_rules,
-        0.2 + size * 0.0003,
-    )
-    yield Task(
         "first packets",
         size,
         SAME,
@@ -214,6 +206,14 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         plan.rates * (0.2 + size * 0.00004),
         repeatable=True,
         floor=True,
+    )
+    yield Task(
+        "rules",
+        size,
+        SAME,
+        (("rules", None), ("ruleset-bytes", None)),
+        starts.measure_rules,
+        1 + size**2 * 1.5e-7,
     )
     yield _endpoint_changes(size, SAME, plan, seed)
     if size not in plan.brief:

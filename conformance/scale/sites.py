@@ -150,7 +150,9 @@ class Site:
         has rules in an order (those of KUBE-SERVICES in iptables mode), else as they were made.
         """
         by_address = {str(target.address): target for target in self.targets}
-        rules = self.rules()
+        # nft takes minutes to list what has no order anyway
+        commands = self.proxy.implementation.modes[self.proxy.mode].rules
+        rules = self.rules() if "iptables-save" in {command[0] for command in commands} else ""
         found = re.findall(r"^(?:\[.*\] )?-A KUBE-SERVICES -d ([0-9.]+)/32", rules, re.MULTILINE)
         listed = list(dict.fromkeys(address for address in found if address in by_address))
         order = [by_address[address] for address in listed]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conformance.scale.sites import Site, Sites
 
 _REST = 0.5  # seconds
+_LONG = 5.0  # seconds
 _PATIENCE = 60.0  # seconds for a start, and ...
 _PATIENCE_EACH = 0.04  # ... for each Service: some ten times what kube-proxy takes
 
@@ -68,10 +69,13 @@ def measure_rules(sites: Sites) -> list[Measured]:
 
 def _at_rest(site: Site) -> str:
     """The rules when they stay as they are: a proxy that has just started has the other family's
-    yet to write.
+    yet to write. A listing that takes long ends long after any start.
     """
-    before, text = "", site.rules()
-    while costs.rules(before) != costs.rules(text):
+    count = -1
+    while True:
+        began = time.monotonic()
+        text = site.rules()
+        before, count = count, costs.rules(text)
+        if count == before or time.monotonic() - began > _LONG:
+            return text
         time.sleep(_REST)
-        before, text = text, site.rules()
-    return text
