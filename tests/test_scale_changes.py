@@ -190,5 +190,7 @@ def test_what_comes_last_is_repeated_less_often_rather_than_late(
 def test_some_repetitions_are_made_however_late_it_is() -> None:
     late: Any = SimpleNamespace(deadline=0.0)
     assert [n for n in range(20) if AllSites.go_on(late, n)] == list(range(LEAST))
+    assert not AllSites.affords(late, 0.1)
     late.deadline = math.inf
     assert AllSites.go_on(late, 1000)
+    assert AllSites.affords(late, 1e9)

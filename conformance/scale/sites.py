@@ -38,6 +38,7 @@ Result = TypeVar("Result")
 LEAST: Final = 10
 """Repetitions that are made however late it is: fewer give no quantiles."""
 
+_SHARE: Final = 0.1  # of the time that is left, for one more of what takes long
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
 _LISTING: Final = 300.0  # seconds for a listing of everything
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
@@ -220,6 +221,10 @@ class Sites:
     def go_on(self, repetitions: int) -> bool:
         """Whether there is time to repeat once more what was done so often."""
         return repetitions < LEAST or time.monotonic() < self.deadline
+
+    def affords(self, seconds: float) -> bool:
+        """Whether there is time to repeat what takes so long, and much else after it."""
+        return seconds < _SHARE * (self.deadline - time.monotonic())
 
     @property
     def all_modes(self) -> tuple[str, ...]:
