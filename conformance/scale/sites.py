@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-LEAST: Final = 10
-"""Repetitions that are made however late it is: fewer give no quantiles."""
+LEAST: Final = 5
+"""Repetitions that are made however late it is: fewer prove nothing."""
 
 _SHARE: Final = 0.1  # of the time that is left, for one more of what takes long
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
