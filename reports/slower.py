@@ -67,7 +67,11 @@ def _seen(samples: Sequence[Interval]) -> Sequence[Interval]:
 
 
 def of_benches(baseline: Bench, candidate: Bench, rules: Latency) -> list[Pair]:
-    """The figures of both benches: the medians of their rounds. Disturbed ones are left out."""
+    """The figures of both benches: the medians of their rounds. Disturbed ones are left out.
+
+    What a packet takes counts in times of what it took through the node without a proxy, in turn
+    with the others: a shared machine may be half as fast an hour later.
+    """
 
     def judged(bench: Bench) -> dict[tuple[object, ...], Figure]:
         return {
@@ -84,8 +88,26 @@ def of_benches(baseline: Bench, candidate: Bench, rules: Latency) -> list[Pair]:
         name = f"{figure.name}{target} at {figure.services:,} Services, {figure.mode}"
         if figure.series != "same-period":
             name += f" ({figure.series})"
-        pairs.append(Pair(name, before[key].rounds, figure.rounds))
+        pairs.append(
+            Pair(name, _in_floors(baseline, before[key]), _in_floors(candidate, figure))
+            if _has_floor(baseline, figure) and _has_floor(candidate, figure)
+            else Pair(name, before[key].rounds, figure.rounds)
+        )
     return sorted(pairs, key=lambda pair: pair.name)
+
+
+def _has_floor(bench: Bench, figure: Figure) -> bool:
+    return figure.name.endswith("-packet") and _floor(bench, figure) > 0
+
+
+def _floor(bench: Bench, figure: Figure) -> float:
+    floor = bench.figure("floor", None, figure.services, series=figure.series)
+    return (floor.p50 or 0.0) if floor else 0.0
+
+
+def _in_floors(bench: Bench, figure: Figure) -> tuple[float, ...]:
+    floor = _floor(bench, figure)
+    return tuple(value / floor for value in figure.rounds)
 
 
 def unlike(old: Bench, new: Bench) -> str:

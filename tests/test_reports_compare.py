@@ -346,9 +346,10 @@ def test_so_is_one_whose_changes_take_less(tmp_path: Path) -> None:
         {},
         {"slower": 3.0, "implementation": built("v1.1.0")},
         {"slower": 3.0, "emulated": True},
+        {"pace": 1.6},
         {"slower": 3.0, "machine": {"kernel": "6.18.0", "cpu": "another", "cpus": "2"}},
     ],
-    ids=["alike", "the same proxy", "emulated", "another machine"],
+    ids=["alike", "the same proxy", "emulated", "a slow hour", "another machine"],
 )
 def test_nothing_is_told_of_what_is_alike_or_does_not_compare(
     tmp_path: Path, like: dict[str, Any]

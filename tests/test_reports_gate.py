@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -334,21 +335,35 @@ def test_bad_input_is_one_line_and_exit_code_2(
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 
+def examples(kind: str) -> list[Path]:
+    found = sorted(EXAMPLES.glob(f"{kind}-*.jsonl.xz"))
+    versions = [path.name.removesuffix(".jsonl.xz").rpartition("-")[2] for path in found]
+    assert versions == ["1.34.4", "1.36.3", "1.37.2"]
+    return found
+
+
 def test_the_examples_pass_the_gate_one_after_the_other() -> None:
-    files = sorted(EXAMPLES.glob("*.jsonl.xz"))
-    assert [path.name.removesuffix(".jsonl.xz") for path in files] == [
-        "kube-proxy-1.34.4",
-        "kube-proxy-1.36.3",
-        "kube-proxy-1.37.2",
-    ]
-    for before, after in itertools.pairwise(files):
+    for before, after in itertools.pairwise(examples("kube-proxy")):
         found = judged(before, after)
         assert stops(found) == [], gate.told(found)
         assert "10 ratios looked at" in note(found, "not slower")
 
 
-def test_the_examples_are_valid_small_and_name_no_place_of_their_making() -> None:
-    for path in EXAMPLES.glob("*.jsonl.xz"):
-        assert validate(path) > 1000
+def test_the_gate_stops_the_benched_release_whose_changes_take_longer() -> None:
+    _, slow, fast = examples("bench")
+    assert judged(slow, fast).exit_code == 0
+    found = judged(fast, slow)
+    assert stops(found) == ["not slower than 1.2 times"]
+    reasons = found.rulings[0].reasons
+    assert any(reason.startswith("sync-endpoint-add at 5,000 Services") for reason in reasons)
+    assert all("nftables" in reason for reason in reasons), reasons
+
+
+@pytest.mark.parametrize(("kind", "check"), [("kube-proxy", validate), ("bench", figures.validate)])
+def test_the_examples_are_valid_small_and_name_no_place_of_their_making(
+    kind: str, check: Callable[[Path], int]
+) -> None:
+    for path in examples(kind):
+        assert check(path) > 100
         assert path.stat().st_size < 1 << 20
         assert not re.search(rb"/(work|tmp|root|home)/", source.content(path))
