@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MODES: Final = ("iptables", "nftables", "ipvs")
 _DASHES: Final = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1, 2)))
 _MARKERS: Final = ("o", "s", "^", "D")
-_MOST_BANDS: Final = 3
 _SIZE, _SMALL = (6.0, 3.5), (4.6, 2.9)
 """Inches: a page stretches them to the room that it has, text and all."""
 # Colours are named by the style sheet, so that a page in dark mode, or on paper, has its own.
@@ -91,14 +90,14 @@ def distribution(title: str, curves: Sequence[Curve], unit: str, *, small: bool 
     """Cumulative distributions, the quantity logarithmic.
 
     `points` are (value, share of samples), `bands` the bounds of each value: a moment that is
-    known only to lie between two observations. More than three bands would hide each other.
+    known only to lie between two observations.
     """
     with _axes(small=small) as (figure, axes):
         axes.set_xscale("log")
         for curve in curves:
             ys = [y for _, y in curve.points]
             colour = _colour(curve.mode, curves)
-            if curve.bands and len(curves) <= _MOST_BANDS:
+            if curve.bands:
                 low, high = (list(side) for side in zip(*curve.bands, strict=True))
                 axes.fill_betweenx(ys, low, high, color=colour, alpha=0.10, linewidth=0)
             axes.plot(

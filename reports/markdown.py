@@ -175,7 +175,7 @@ def _paces(comparison: Comparison) -> list[str]:
     rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in paces(comparison)]
     if not rows:
         return []
-    return ["## Slower or faster", "", *_table(("proxy", "figure", "takes", "than"), rows)]
+    return ["## Slower or faster", "", *_table(("proxy", "figure", "is", "held against"), rows)]
 
 
 def _known(claim: Claim) -> list[str]:

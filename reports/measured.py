@@ -45,6 +45,8 @@ GROWTH: Final[tuple[tuple[str, str | None, str], ...]] = (
 """Figures whose growth is drawn: name, target and title, in the order of a reader's questions."""
 
 
+_MOST_BANDS: Final = 3  # more would hide each other
+
 _GLANCE: Final = {
     "First packet of a connection to a random Service": "What a connection's first packet takes",
     "Until an added endpoint is seen on the wire": "How soon a new endpoint is used",
@@ -146,6 +148,8 @@ def _growth(
                  p.source)
                 for p in points
             ]  # fmt: skip
+    if sum(not line.dotted for line in lines) > _MOST_BANDS:
+        lines = [replace(line, bands=()) for line in lines]
     drawable = all(y > 0 for line in lines for _, y in line.points)
     if not drawable:  # a logarithm has no zero
         return None
@@ -255,10 +259,13 @@ def _distribution(
                 tuple(zip(lows[: len(finite)], highs[: len(finite)], strict=True)),
             )
         )
+    shaded = len(lines) <= _MOST_BANDS
+    if not shaded:
+        lines = [replace(line, bands=()) for line in lines]
     return Chart(
         title,
         "Measured on the wire in the conformance run, with a handful of Services: a moment is known"
-        " only to lie between two probes (the shading), lines are the middles.",
+        f" only to lie between two probes{' (the shading)' * shaded}, lines are the middles.",
         tuple(lines),
         shown,
         curves.distribution,

@@ -34,8 +34,8 @@ class Pace:
     @property
     def told(self) -> str:
         """In words: `9.1 times as long (at least 8.5)`."""
-        word = "longer" if self.slower else "shorter"
-        return f"{self.times:.3g} times {word} (at least {self.at_least:.3g})"
+        word = "long" if self.slower else "fast"
+        return f"{self.times:.3g} times as {word} (at least {self.at_least:.3g})"
 
 
 def paces(comparison: Comparison) -> tuple[Pace, ...]:

@@ -12,10 +12,10 @@ from reports.records import PASSED
 from reports.text import number, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reports.comparison import Column, Comparison
-    from reports.figures import Bench
+    from reports.figures import Bench, Figure
 
 NO_FIGURES: Final = "no figures given"
 EITHER: Final = "either"
@@ -69,7 +69,7 @@ def alike() -> str:
 
 def _limit(rule: Mapping[str, Any]) -> str:
     return (
-        f"{number(rule['times'])} times"
+        f"a factor of {number(rule['times'])}"
         if "times" in rule
         else quantity(rule["within"], rule["unit"])
     )
@@ -154,40 +154,59 @@ def _measured(scenario: Mapping[str, Any], bench: Bench) -> tuple[str, list[str]
         return NO_FIGURES, [
             f"bench {bench.header.bench} measured up to {max(bench.sizes, default=0):,} Services"
         ]
-    pick, why = better(scenario["modes"], bench, sizes[-1])
+    pick, why = better(scenario["modes"], bench, sizes)
     if bench.header.emulated:
         why = [f"{line}, emulated" for line in why]
     return pick, why
 
 
-def better(modes: Sequence[str], bench: Bench, size: int) -> tuple[str, list[str]]:
-    """The better of two modes at a number of Services, with a sentence for each figure."""
+def better(modes: Sequence[str], bench: Bench, sizes: Sequence[int]) -> tuple[str, list[str]]:
+    """The better of two modes at the largest of these numbers of Services at which each figure was
+    measured in peace, with a sentence for each figure.
+    """
     one, other = modes
     ahead: dict[str, list[str]] = {}
     why: list[str] = []
     shaky: list[str] = []
     for name, rule in knowledge()["alike"].items():
-        a, b = (bench.figure(name, mode, size, rule.get("target")) for mode in (one, other))
-        if a is None or b is None or a.p50 is None or b.p50 is None:
+        measured = list(_measured_pairs(bench, modes, name, rule.get("target"), sizes))
+        peaceful = [pair for pair in measured if not (pair[0].disturbed or pair[1].disturbed)]
+        if not measured:
             continue
-        told = f"{one} {quantity(a.p50, a.unit)}, {other} {quantity(b.p50, b.unit)}"
-        line = f"{name} (p50) at {size:,} Services: {told}"
-        if a.disturbed or b.disturbed:
+        a, b = (peaceful or measured)[0]
+        told = f"{one} {quantity(_p50(a), a.unit)}, {other} {quantity(_p50(b), b.unit)}"
+        line = f"{name} (p50) at {a.services:,} Services: {told}"
+        if not peaceful:
             shaky.append(f"{line}, on a disturbed machine: decides nothing")
-        elif _alike(a.p50, b.p50, rule):
+        elif _alike(_p50(a), _p50(b), rule):
             why.append(f"{line}: alike in practice")
         else:
-            first = (a.p50 < b.p50) is not rule.get("more_is_better", False)
+            first = (_p50(a) < _p50(b)) is not rule.get("more_is_better", False)
             ahead.setdefault(one if first else other, []).append(rule["told"])
             why.append(line)
     if not why:
-        missing = f"bench {bench.header.bench} has no figures of both modes at {size:,}"
+        told = " and ".join(f"{size:,}" for size in sizes)
+        missing = f"bench {bench.header.bench} has no figures of both modes at {told}"
         return NO_FIGURES, shaky or [missing]
     if len(ahead) > 1:
         split = "; ".join(f"{mode} for {' and '.join(what)}" for mode, what in ahead.items())
-        why.insert(0, f"At {size:,} Services: {split}.")
+        why.insert(0, f"{split}.")
     why += shaky
     return (EITHER if not ahead else next(iter(ahead)) if len(ahead) == 1 else UNDECIDED), why
+
+
+def _measured_pairs(
+    bench: Bench, modes: Sequence[str], name: str, target: str | None, sizes: Sequence[int]
+) -> Iterator[tuple[Figure, Figure]]:
+    """The figures of both modes, those at the most Services first."""
+    for size in sorted(sizes, reverse=True):
+        one, other = (bench.figure(name, mode, size, target) for mode in modes)
+        if one and other and one.p50 is not None and other.p50 is not None:
+            yield one, other
+
+
+def _p50(figure: Figure) -> float:
+    return figure.p50 or 0.0
 
 
 def _alike(one: float, other: float, rule: Mapping[str, Any]) -> bool:
@@ -201,7 +220,7 @@ def _outgrown(scenario: Mapping[str, Any], bench: Bench) -> tuple[str, list[str]
     """The mode to begin with, and from where on the other one is better."""
     start, later = scenario["modes"]
     sizes = sorted(bench.sizes)
-    picks = {size: better((start, later), bench, size) for size in sizes}
+    picks = {size: better((start, later), bench, [size]) for size in sizes}
     first = next((size for size, (pick, _) in picks.items() if pick == later), None)
     if first is None:
         told = [pick for pick, _ in picks.values() if pick != NO_FIGURES]

@@ -264,8 +264,7 @@ def test_where_each_mode_is_better_at_something_it_says_at_what(tmp_path: Path) 
     )
     assert pick == UNDECIDED
     assert why[0] == (
-        "At 9,000 Services: nftables for a connection's first packet;"
-        " iptables for an endpoint that is added."
+        "nftables for a connection's first packet; iptables for an endpoint that is added."
     )
 
 
@@ -279,6 +278,19 @@ def test_of_connections_a_second_more_is_better(
     assert (
         large(tmp_path, *both_modes("connection-rate", iptables, nftables, unit="1/s"))[0] == pick
     )
+
+
+def test_what_was_measured_in_peace_decides_though_with_fewer_services(tmp_path: Path) -> None:
+    pick, why = large(
+        tmp_path,
+        *both_modes("first-packet", 500.0, 10.0, target="random", disturbed=True),
+        *(
+            figure | {"services": 6000}
+            for figure in both_modes("first-packet", 20.0, 400.0, target="random")
+        ),
+    )
+    assert pick == "iptables"
+    assert why[0].startswith("first-packet (p50) at 6,000 Services")
 
 
 def test_disturbed_figures_decide_nothing(tmp_path: Path) -> None:
