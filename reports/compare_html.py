@@ -11,7 +11,6 @@ from reports.comparison import KINDS
 from reports.html import environment, evidence
 from reports.measured import charts, glance
 from reports.model import BAD, WORDS
-from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import alike, by_scenario, recommendations
 from reports.records import EXPECTED_FAILURE, PASSED, SKIPPED
@@ -95,7 +94,6 @@ def render(comparison: Comparison, folder: Path) -> str:
             kinds=KINDS,
             firsts=firsts,
             words=[word for word in WORDS if word in words],
-            paces=paces(comparison),
             parities=parities(comparison),
             nodes=nodes.told,
             about=_about(comparison, firsts),

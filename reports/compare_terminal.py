@@ -9,7 +9,6 @@ from reports import terminal
 from reports.claims import claims
 from reports.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
 from reports.model import LABELS
-from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import by_scenario, recommendations
 from reports.text import several
@@ -58,7 +57,7 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
             picks.setdefault(told, []).append(choice.subject)
         split = [f"{told} ({', '.join(about)})" for told, about in picks.items()]
         lines.append(f"  {scenario}: {', '.join(picks if len(picks) == 1 else split)}")
-    moved = paces(comparison)
+    moved = comparison.paces
     if moved:
         lines += ["", pen("Slower or faster, beyond doubt", "1")]
     for pace in moved[:_MOST]:

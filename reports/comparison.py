@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reports.figures import Bench
+    from reports.paces import Pace
     from reports.records import Requirement, Result
 
 NEWLY_FAILING: Final = "newly failing"
@@ -157,6 +158,15 @@ class Comparison:
         for requirement in self.requirements:
             areas.setdefault(requirement.area, []).append(requirement)
         return {area: tuple(members) for area, members in areas.items()}
+
+    @cached_property
+    def paces(self) -> tuple[Pace, ...]:
+        """What became slower or faster from bench to bench."""
+        if len(self.benches) < 2:
+            return ()
+        from reports.paces import paces  # noqa: PLC0415  scipy takes its time
+
+        return paces(self.benches)
 
     def row(self, requirement: str) -> tuple[tuple[Column, Cell], ...]:
         """A requirement's cell in each column."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports.claims import claims
 from reports.measured import charts
-from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import recommendations
 
@@ -97,7 +96,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "times": p.times,
                 "at_least": p.at_least,
             }
-            for p in paces(comparison)
+            for p in comparison.paces
         ],
         "claims": [
             {

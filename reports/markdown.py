@@ -10,7 +10,6 @@ from reports.claims import claims
 from reports.comparison import KINDS
 from reports.measured import charts
 from reports.model import BAD, LABELS
-from reports.paces import paces
 from reports.parity import parities
 from reports.recommend import recommendations
 
@@ -172,7 +171,7 @@ def _choice(comparison: Comparison) -> list[str]:
 
 
 def _paces(comparison: Comparison) -> list[str]:
-    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in paces(comparison)]
+    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in comparison.paces]
     if not rows:
         return []
     return ["## Slower or faster", "", *_table(("proxy", "figure", "is", "held against"), rows)]

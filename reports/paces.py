@@ -9,9 +9,8 @@ from reports import slower
 from reports.rules import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from reports.comparison import Comparison
     from reports.figures import Bench
     from reports.rules import Latency
 
@@ -38,31 +37,29 @@ class Pace:
         return f"{self.times:.3g} times as {word} (at least {self.at_least:.3g})"
 
 
-def paces(comparison: Comparison) -> tuple[Pace, ...]:
+def paces(benches: Sequence[Bench]) -> tuple[Pace, ...]:
     """Each bench of another proxy, or version, held against the first of its class of machine; what
     takes longest in comparison is first.
 
-    By the gate's default rules: a ratio is told where its lower confidence bound is beyond theirs.
+    By the gate's default rules: a ratio is told where its confidence bound is beyond theirs.
     """
     rules = load().latency
     first: list[Bench] = []
     found: list[Pace] = []
-    for bench in comparison.benches:
+    for bench in benches:
         before = next((other for other in first if not slower.unlike(other, bench)), None)
         if before is None:
             first.append(bench)
         elif before.header.subject != bench.header.subject:
-            found += _of(before, bench, rules, slowed=True)
-            found += _of(bench, before, rules, slowed=False)
+            found += _between(before, bench, rules)
     return tuple(sorted(found, key=lambda pace: (not pace.slower, -pace.times)))
 
 
-def _of(baseline: Bench, candidate: Bench, rules: Latency, *, slowed: bool) -> Sequence[Pace]:
-    before, after = (baseline, candidate) if slowed else (candidate, baseline)
-    return [
-        Pace(
-            each.name, after.header.subject, before.header.subject, slowed, each.estimate, each.low
-        )
-        for each in slower.slowdowns(slower.of_benches(baseline, candidate, rules), rules)
-        if each.low > rules.ratio
-    ]
+def _between(before: Bench, bench: Bench, rules: Latency) -> Iterator[Pace]:
+    subjects = bench.header.subject, before.header.subject
+    for each in slower.slowdowns(slower.of_benches(before, bench, rules), rules):
+        if each.low > rules.ratio:
+            yield Pace(each.name, *subjects, slower=True, times=each.estimate, at_least=each.low)
+        elif each.estimate > 0 and each.high < 1 / rules.ratio:
+            times, at_least = 1 / each.estimate, 1 / each.high
+            yield Pace(each.name, *subjects, slower=False, times=times, at_least=at_least)

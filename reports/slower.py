@@ -42,7 +42,9 @@ class Slowdown:
     name: str
     estimate: float
     low: float
-    """Lower confidence bound, one-sided."""
+    """Lower confidence bound, one-sided; that it is slower is judged by it."""
+    high: float
+    """Upper confidence bound, one-sided; that it is faster is judged by it."""
 
 
 def of_runs(baseline: Column, candidate: Column, rules: Latency) -> list[Pair]:
@@ -88,26 +90,20 @@ def of_benches(baseline: Bench, candidate: Bench, rules: Latency) -> list[Pair]:
         name = f"{figure.name}{target} at {figure.services:,} Services, {figure.mode}"
         if figure.series != "same-period":
             name += f" ({figure.series})"
-        pairs.append(
-            Pair(name, _in_floors(baseline, before[key]), _in_floors(candidate, figure))
-            if _has_floor(baseline, figure) and _has_floor(candidate, figure)
-            else Pair(name, before[key].rounds, figure.rounds)
-        )
+        units = [_floor(bench, figure) for bench in (baseline, candidate)]
+        if not figure.name.endswith("-packet") or not all(units):
+            units = [1.0, 1.0]
+        scaled = [
+            tuple(value / unit for value in rounds)
+            for rounds, unit in zip((before[key].rounds, figure.rounds), units, strict=True)
+        ]
+        pairs.append(Pair(name, *scaled))
     return sorted(pairs, key=lambda pair: pair.name)
-
-
-def _has_floor(bench: Bench, figure: Figure) -> bool:
-    return figure.name.endswith("-packet") and _floor(bench, figure) > 0
 
 
 def _floor(bench: Bench, figure: Figure) -> float:
     floor = bench.figure("floor", None, figure.services, series=figure.series)
     return (floor.p50 or 0.0) if floor else 0.0
-
-
-def _in_floors(bench: Bench, figure: Figure) -> tuple[float, ...]:
-    floor = _floor(bench, figure)
-    return tuple(value / floor for value in figure.rounds)
 
 
 def unlike(old: Bench, new: Bench) -> str:
@@ -148,12 +144,11 @@ def _slowdown(pair: Pair, alpha: float) -> Slowdown | None:
         (candidate, baseline),
         _ratio,
         n_resamples=_RESAMPLES,
-        confidence_level=1 - alpha,
-        alternative="greater",
+        confidence_level=1 - 2 * alpha,  # alpha on either side
         method="percentile",
         rng=np.random.default_rng(_SEED),
-    )
-    return Slowdown(pair.name, estimate, float(found.confidence_interval.low))
+    ).confidence_interval
+    return Slowdown(pair.name, estimate, float(found.low), float(found.high))
 
 
 def _ratio(

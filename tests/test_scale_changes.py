@@ -102,8 +102,8 @@ class Sites(list[Site]):
 
     most = 1000
 
-    def go_on(self, repetitions: int) -> bool:
-        return repetitions < self.most
+    def repeat(self, wanted: Sequence[Any]) -> Sequence[Any]:
+        return wanted[: self.most]
 
     def shuffled(self) -> list[Site]:
         return list(self)
@@ -189,8 +189,8 @@ def test_what_comes_last_is_repeated_less_often_rather_than_late(
 
 def test_some_repetitions_are_made_however_late_it_is() -> None:
     late: Any = SimpleNamespace(deadline=0.0)
-    assert [n for n in range(20) if AllSites.go_on(late, n)] == list(range(LEAST))
+    assert list(AllSites.repeat(late, range(20))) == list(range(LEAST))
     assert not AllSites.affords(late, 0.1)
     late.deadline = math.inf
-    assert AllSites.go_on(late, 1000)
+    assert list(AllSites.repeat(late, range(1001))) == list(range(1001))
     assert AllSites.affords(late, 1e9)

@@ -138,9 +138,7 @@ def measure_turns(
     """
     taken: dict[tuple[str, str], list[float]] = {}
     spendings = {site: Spending(site) for site in sites}
-    for done, number in enumerate(numbers):
-        if not sites.go_on(done):
-            break
+    for number in sites.repeat(numbers):
         for name, change in turns(number):
             seconds = rest()
             for site in sites.shuffled():
@@ -174,9 +172,7 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
         _remove_batch(site)
     taken: dict[str, list[float]] = {}
     spendings = {site: Spending(site) for site in sites}
-    for done in range(repetitions):
-        if not sites.go_on(done):
-            break
+    for _ in sites.repeat(range(repetitions)):
         for site in sites.shuffled():
             time.sleep(REST)
             targets = site.batch.targets
@@ -210,9 +206,7 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
         has[site] = site.rolling.targets[0].endpoints(ROLLING)
         _wait(site, partial(_reaches_only, site, has[site]))
     spendings = {site: Spending(site) for site in sites}
-    for turn in range(repetitions):
-        if not sites.go_on(turn):
-            break
+    for turn in sites.repeat(range(repetitions)):
         for site in sites.shuffled():
             time.sleep(REST)
             endpoints = has[site]

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from conformance.scale import costs
-from conformance.scale.changes import endpoint_turns, timed, write_all_endpoints, write_endpoints
+from conformance.scale.changes import (
+    Spending,
+    endpoint_turns,
+    timed,
+    write_all_endpoints,
+    write_endpoints,
+)
 from conformance.scale.measured import Measured
 
 if TYPE_CHECKING:
@@ -89,9 +95,7 @@ class Found(NamedTuple):
     rate: float
     limit: str
     changes: int
-    """How many were made in all, and ..."""
-    cost: float
-    """... the processor time of each, in seconds."""
+    """How many were made in all."""
     tools: float
     """Peak memory of the programs that the proxy has started meanwhile, in MiB."""
 
@@ -101,20 +105,20 @@ def measure_churn(sites: Sites, repetitions: int, seed: int) -> list[Measured]:
     the proxy then, and the memory that it has taken by the end.
     """
     found: dict[Site, list[Found]] = {}
+    spendings = {site: Spending(site) for site in sites}
     for turn in range(repetitions):
         for site in sites.shuffled():
             found.setdefault(site, []).append(_found(site, seed + turn))
     measured = []
     for site, results in found.items():
-        changes = sum(each.changes for each in results)
-        rates, spent = [each.rate for each in results], [each.cost for each in results]
+        rates = [each.rate for each in results]
         memory = {
             "proxy-churn": costs.peak_memory(site.node, site.proxy.pid),
             "tools-churn": max(each.tools for each in results),
         }
         measured += [
             Measured("churn", site.mode, "1/s", rates, note=results[-1].limit),
-            Measured("cpu-seconds", site.mode, "s/change", spent, "churn", note=f"of {changes}"),
+            spendings[site].of(sum(each.changes for each in results), "churn"),
             *(
                 Measured("peak-memory", site.mode, "MiB", [peak], target)
                 for target, peak in memory.items()
@@ -125,11 +129,9 @@ def measure_churn(sites: Sites, repetitions: int, seed: int) -> list[Measured]:
 
 
 def _found(site: Site, seed: int) -> Found:
-    before = costs.cpu_seconds(site.node)
     with costs.ToolMemory(site.node) as memory:
         rate, limit, changes = _sustained(site, seed)
-    cost = (costs.cpu_seconds(site.node) - before) / changes
-    return Found(rate, limit, changes, cost, memory.peak)
+    return Found(rate, limit, changes, memory.peak)
 
 
 def _sustained(site: Site, seed: int) -> tuple[float, str, int]:

@@ -60,7 +60,7 @@ class Plan:
     """Numbers of Services at which the modes are measured with their own minSyncPeriod too."""
     minutes: float
     """How long it may take: on a slow machine what comes last is repeated less often, see
-    ``Sites.go_on``."""
+    ``Sites.repeat``."""
     brief: tuple[int, ...] = ()
     """Numbers of Services at which, of all changes, only those of endpoints are made."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from clusters.vm.supply import Machines
 
 Result = TypeVar("Result")
+Turn = TypeVar("Turn")
 
 LEAST: Final = 5
 """Repetitions that are made however late it is: fewer prove nothing."""
@@ -218,9 +219,12 @@ class Sites:
         self.deadline = math.inf
         """When, by the monotonic clock, nothing is to be repeated any more."""
 
-    def go_on(self, repetitions: int) -> bool:
-        """Whether there is time to repeat once more what was done so often."""
-        return repetitions < LEAST or time.monotonic() < self.deadline
+    def repeat(self, wanted: Sequence[Turn]) -> Iterator[Turn]:
+        """These, as far as there is time: the first ``LEAST`` however late it is."""
+        for done, turn in enumerate(wanted):
+            if done >= LEAST and time.monotonic() >= self.deadline:
+                return
+            yield turn
 
     def affords(self, seconds: float) -> bool:
         """Whether there is time to repeat what takes so long, and much else after it."""
