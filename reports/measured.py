@@ -84,8 +84,12 @@ class Chart:
     @property
     def glance(self) -> Markup:
         """The picture for a reader who has only a moment: smaller, and without the spread."""
-        plain = [replace(line, bands=()) for line in self.lines]
-        return self.drawing(f"{self.title}, at a glance", plain, self.unit, small=True)
+        lines = _unshaded(self.lines)
+        return self.drawing(f"{self.title}, at a glance", lines, self.unit, small=True)
+
+
+def _unshaded(lines: Sequence[Curve]) -> list[Curve]:
+    return [replace(line, bands=()) for line in lines]
 
 
 def glance(found: Sequence[Chart]) -> dict[str, Chart]:
@@ -149,7 +153,7 @@ def _growth(
                 for p in points
             ]  # fmt: skip
     if sum(not line.dotted for line in lines) > _MOST_BANDS:
-        lines = [replace(line, bands=()) for line in lines]
+        lines = _unshaded(lines)
     drawable = all(y > 0 for line in lines for _, y in line.points)
     if not drawable:  # a logarithm has no zero
         return None
@@ -261,7 +265,7 @@ def _distribution(
         )
     shaded = len(lines) <= _MOST_BANDS
     if not shaded:
-        lines = [replace(line, bands=()) for line in lines]
+        lines = _unshaded(lines)
     return Chart(
         title,
         "Measured on the wire in the conformance run, with a handful of Services: a moment is known"
