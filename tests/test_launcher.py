@@ -201,8 +201,8 @@ def test_an_interrupted_run_has_no_verdict() -> None:
 def test_what_a_shell_has_started_in_the_background_can_be_ended() -> None:
     """Such a shell has it ignore SIGINT, as which the sandbox passes on that it is to end."""
     program = (
-        "import time\nprint('here', flush=True)\n"
-        "try: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
+        "import time\ntry: print('here', flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt: raise SystemExit(7)"
     )
     started = subprocess.Popen(
         [sys.executable, "-m", "clusters.sandbox", sys.executable, "-c", program],
