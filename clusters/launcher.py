@@ -257,7 +257,8 @@ def _prepare(environment: str) -> Path:
     folder = ROOT / ".tox" / environment
     ready = folder / ".ready"
     digest = hashlib.sha256()
-    for name in ("pyproject.toml", "requirements.lock"):
+    lock = "dev.lock" if environment == "selftest" else "requirements.lock"
+    for name in ("pyproject.toml", lock):
         digest.update((ROOT / name).read_bytes())
     if _content(ready) == digest.hexdigest():
         return folder

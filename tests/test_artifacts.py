@@ -180,7 +180,7 @@ def test_two_processes_do_not_build_the_same(calls: Path) -> None:
 
 def test_locks_name_no_registry() -> None:
     root = Path(__file__).parents[1]
-    for name in ("requirements.lock", "tools.lock", "clusters/build/toolchain.lock"):
+    for name in ("requirements.lock", "dev.lock", "tools.lock", "clusters/build/toolchain.lock"):
         text = (root / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from reports.compare_html import render
 from reports.comparison import compare
 from tests import grown_bench
 from tests import sample_run as sample
-from tests.browser import Browser, BrowserError
-from tests.test_reports_html import Page
+from tests.test_reports_html import Page as Parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import ConsoleMessage, Request
+
+    Show = Callable[..., Page]
 
 SHOWN = "[...document.querySelectorAll('details.req')].filter(r => !r.hidden).map(r => r.id)"
 
 
 @pytest.fixture(scope="module", name="browser")
 def fixture_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("browser")) as browser:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "there is no chromium; ./conform selftest installs it"
+    home = tmp_path_factory.mktemp("browser")
+    with sync_playwright() as playwright:
+        # Its own sandbox cannot be had by the root of a namespace, as which the tests run.
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            chromium_sandbox=False,
+            args=["--disable-quic"],
+            env={**os.environ, "HOME": str(home)},
+        )
         yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module", name="page")
@@ -41,15 +58,46 @@ def fixture_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "compare.html"
 
 
-def type_(browser: Browser, field: str, value: str) -> None:
-    browser.run(
-        f"(f => {{ f.value = {value!r}; f.dispatchEvent(new Event('input', {{bubbles: true}})) }})"
-        f"(document.getElementById({field!r}))"
-    )
+@pytest.fixture(name="show")
+def fixture_show(browser: Browser, page: Path) -> Iterator[Show]:
+    """Opens the page in a window; at the end there must have been nothing to complain of."""
+    complaints: list[str] = []
+
+    def show(*, width: int = 1280, dark: bool = False, **window: Any) -> Page:
+        view = browser.new_page(
+            viewport={"width": width, "height": 900},
+            is_mobile=width < 600,
+            color_scheme="dark" if dark else "light",
+            **window,
+        )
+        watch(view, complaints)
+        view.goto(page.as_uri())
+        return view
+
+    yield show
+    for context in browser.contexts:
+        context.close()
+    assert complaints == []
+
+
+def watch(view: Page, complaints: list[str]) -> None:
+    """Note what the page logs as an error, and what it wants to load from elsewhere."""
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    def wanted(request: Request) -> None:
+        if not request.url.startswith("file:"):
+            complaints.append(request.url)
+
+    view.on("console", said)
+    view.on("request", wanted)
+    view.on("pageerror", lambda error: complaints.append(str(error)))
 
 
 def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: Path) -> None:
-    parsed = Page(page.read_text())
+    parsed = Parsed(page.read_text())
     assert len(parsed.ids) == len(set(parsed.ids))
     assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
     assert not parsed.resources
@@ -61,56 +109,51 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: Path) -> Non
 def test_a_bad_page_is_noticed(browser: Browser, tmp_path: Path) -> None:
     bad = tmp_path / "bad.html"
     bad.write_text('<img src="http://127.0.0.1:9/x.png"><script>missing()</script>')
-    browser.complaints.clear()
-    browser.open(bad)
-    told = " ".join(browser.complaints)
-    browser.complaints.clear()
-    assert "wanted http://127.0.0.1:9/x.png" in told
-    assert "missing is not defined" in told
-    with pytest.raises(BrowserError):
-        browser.run("missing()")
+    complaints: list[str] = []
+    with browser.new_page() as view:
+        watch(view, complaints)
+        view.goto(bad.as_uri())
+        with pytest.raises(Error):
+            view.evaluate("missing()")
+    assert "http://127.0.0.1:9/x.png" in complaints
+    assert any("missing is not defined" in each for each in complaints)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280], ids=["phone", "screen"])
-def test_it_fits_loads_nothing_and_has_no_errors(
-    browser: Browser, page: Path, width: int, dark: bool
-) -> None:
-    browser.complaints.clear()
-    browser.open(page, width=width, dark=dark)
-    assert browser.complaints == []
-    assert browser.run("document.documentElement.scrollWidth") <= width
-    ground = browser.run("getComputedStyle(document.body).backgroundColor")
+def test_it_fits_loads_nothing_and_has_no_errors(show: Show, width: int, dark: bool) -> None:
+    view = show(width=width, dark=dark)
+    assert view.evaluate("document.documentElement.scrollWidth") <= width
+    ground = view.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(18, 22, 27)" if dark else "rgb(246, 247, 249)")
-    assert len(browser.picture()) > 50_000
+    assert len(view.screenshot(full_page=True)) > 50_000
 
 
-def test_the_first_screen_answers_every_question(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    bottom = browser.run(
+def test_the_first_screen_answers_every_question(show: Show) -> None:
+    view = show()
+    bottom = view.evaluate(
         "Math.max(...[...document.querySelectorAll('.verdict, .tile')]"
         ".map(e => e.getBoundingClientRect().bottom))"
     )
     assert 200 < bottom < 900
-    titles = browser.run("[...document.querySelectorAll('.tile h2 a')].map(a => a.innerText)")
-    assert titles == [
+    assert view.locator(".tile h2 a").all_inner_texts() == [
         "What differs",
         "Which mode to take",
         "What a connection's first packet takes",
         "How soon a new endpoint is used",
         "What is said of the modes",
     ]
-    assert browser.run("document.querySelectorAll('.tile svg.curve path').length") > 10
-    assert "nftables" in browser.run("document.querySelector('.picks').innerText")
-    said = browser.run("document.querySelector('.verdicts').innerText")
+    assert view.locator(".tile svg.curve path").count() > 10
+    assert "nftables" in view.locator(".picks").inner_text()
+    said = view.locator(".verdicts").inner_text()
     assert said.count("FAIL") == 2
     assert said.count("PASS") == 2
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_curves_have_the_colours_of_their_page(browser: Browser, page: Path, dark: bool) -> None:
-    browser.open(page, dark=dark)
-    strokes = browser.run(
+def test_curves_have_the_colours_of_their_page(show: Show, dark: bool) -> None:
+    view = show(dark=dark)
+    strokes = view.evaluate(
         "[...new Set([...document.querySelectorAll('svg.curve path')]"
         ".map(p => getComputedStyle(p).stroke))]"
     )
@@ -118,78 +161,65 @@ def test_curves_have_the_colours_of_their_page(browser: Browser, page: Path, dar
         "rgb(0, 114, 178)", "rgb(192, 82, 0)"
     }  # fmt: skip
     assert wanted <= set(strokes)
-    text = browser.run("getComputedStyle(document.querySelector('svg.curve text')).fill")
+    text = view.evaluate("getComputedStyle(document.querySelector('svg.curve text')).fill")
     assert text in (("rgb(159, 171, 184)", "rgb(228, 232, 237)") if dark else
                     ("rgb(89, 98, 109)", "rgb(27, 31, 36)"))  # fmt: skip
 
 
-def test_published_points_are_dotted_and_axes_logarithmic(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    legend = browser.run("document.querySelector('svg.curve').textContent")
+def test_published_points_are_dotted_and_axes_logarithmic(show: Show) -> None:
+    legend = show().locator("svg.curve").first.text_content()
+    assert legend
     assert "iptables, published" in legend
     assert "10,000" in legend
 
 
-def test_filter_and_search_narrow_the_matrix(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    every = browser.run(SHOWN)
-    type_(browser, "find", "uniform")
-    found = browser.run(SHOWN)
+def test_filter_and_search_narrow_the_matrix(show: Show) -> None:
+    view = show()
+    every = view.evaluate(SHOWN)
+    view.fill("#find", "uniform")
+    found = view.evaluate(SHOWN)
     assert "r-lb-uniform" in found
     assert 0 < len(found) < len(every)
-    type_(browser, "find", "")
-    type_(browser, "word", "unexpected-pass")
-    assert browser.run(SHOWN) == ["r-ct-restart-keep"]
-    type_(browser, "word", "")
-    browser.run("document.getElementById('differ').click()")
-    assert 0 < len(browser.run(SHOWN)) < len(every)
-    browser.run("document.getElementById('differ').click()")
-    assert browser.run(SHOWN) == every
-    assert browser.run("document.getElementById('shown').value").startswith(f"{len(every)} ")
+    view.fill("#find", "")
+    view.select_option("#word", "unexpected-pass")
+    assert view.evaluate(SHOWN) == ["r-ct-restart-keep"]
+    view.select_option("#word", "")
+    view.click("#differ")
+    assert 0 < len(view.evaluate(SHOWN)) < len(every)
+    view.click("#differ")
+    assert view.evaluate(SHOWN) == every
+    assert view.locator("#shown").evaluate("shown => shown.value").startswith(f"{len(every)} ")
 
 
-def test_a_click_on_a_difference_leads_to_expectation_and_evidence(
-    browser: Browser, page: Path
-) -> None:
-    browser.open(page)
-    browser.run("document.querySelector('#differences a[href=\"#r-lb-uniform\"]').click()")
-    browser.run("new Promise(done => setTimeout(done, 100))")
-    assert browser.run("document.getElementById('r-lb-uniform').open") is True
+def test_a_click_on_a_difference_leads_to_expectation_and_evidence(show: Show) -> None:
+    view = show()
+    view.click("#differences a[href='#r-lb-uniform']")
+    told = view.locator("#r-lb-uniform[open]")
     # The page scrolls there smoothly, and lays out what is far away only when it comes near.
-    told = browser.run(
-        "new Promise(done => { const look = () => { const text ="
-        " document.getElementById('r-lb-uniform').innerText;"
-        " if (text) done(text); else setTimeout(look, 50); }; look(); })"
-    )
     for words in ("expected", "800 of 4000", "observed", "pod.pcap", "--seed 1234567"):
-        assert words in told
+        expect(told).to_contain_text(words, use_inner_text=True)
 
 
-def test_a_link_to_what_is_folded_opens_it(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    folded = "document.getElementById('d-documented')"
-    assert browser.run(f"{folded}.open") is False
-    browser.run("document.querySelector('a[href=\"#d-documented\"]').click()")
-    browser.run("new Promise(done => setTimeout(done, 100))")
-    assert browser.run(f"{folded}.open") is True
+def test_a_link_to_what_is_folded_opens_it(show: Show) -> None:
+    view = show()
+    folded = view.locator("#d-documented")
+    assert folded.get_attribute("open") is None
+    view.locator("a[href='#d-documented']").first.click()
+    view.locator("#d-documented[open]").wait_for()
 
 
-def test_it_prints(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    assert browser.printed().startswith(b"%PDF")
-    browser.open(page, media="print")
-    assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"
-    assert browser.run("getComputedStyle(document.getElementById('filter')).display") == "none"
+def test_it_prints(show: Show) -> None:
+    view = show()
+    assert view.pdf(print_background=True).startswith(b"%PDF")
+    view.emulate_media(media="print")
+    assert view.locator("nav").is_hidden()
+    assert view.locator("#filter").is_hidden()
 
 
-def test_without_scripts_everything_is_there(browser: Browser, page: Path) -> None:
-    browser("Emulation.setScriptExecutionDisabled", value=True)
-    try:
-        browser.open(page)
-        assert browser.run("document.getElementById('filter').hidden") is True
-        assert "lb-uniform" in browser.run("document.body.textContent")
-    finally:
-        browser("Emulation.setScriptExecutionDisabled", value=False)
+def test_without_scripts_everything_is_there(show: Show) -> None:
+    view = show(java_script_enabled=False)
+    assert view.locator("#filter").is_hidden()
+    assert "lb-uniform" in (view.locator("body").text_content() or "")
 
 
 def _luminance(colour: str) -> float:
@@ -199,12 +229,12 @@ def _luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_lines_stand_out_from_their_ground(browser: Browser, page: Path, dark: bool) -> None:
-    browser.open(page, dark=dark)
+def test_lines_stand_out_from_their_ground(show: Show, dark: bool) -> None:
+    view = show(dark=dark)
 
     def colour(name: str) -> str:
         style = "getComputedStyle(document.documentElement)"
-        return str(browser.run(f"{style}.getPropertyValue('--{name}').trim()"))
+        return str(view.evaluate(f"{style}.getPropertyValue('--{name}').trim()"))
 
     for number in range(1, 6):
         pair = _luminance(colour(f"series-{number}")), _luminance(colour("card"))

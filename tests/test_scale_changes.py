@@ -144,15 +144,14 @@ def test_churn_leaves_every_endpoint_as_it_was(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_a_change_that_was_given_up_has_left_is_mended() -> None:
     kubernetes = Kubernetes()
-    there = Site(kubernetes)
-    there.population.grow(5)
+    population = Site(kubernetes).population
+    population.grow(5)
     before = dict(kubernetes.addresses), dict(kubernetes.endpoints)
-    site: Any = there
     kubernetes.delete("services", "bench-2")
-    target = there.targets[4]
-    changes.write_endpoints(site, target, target.endpoints(3))
+    target = population.targets[4]
+    population.write(target, target.endpoints(3))
     patches = kubernetes.patches
-    there.population.repair()
+    population.repair()
     assert (kubernetes.addresses, kubernetes.endpoints) == before
     assert kubernetes.patches == patches + 1, "what is right is left alone"
 

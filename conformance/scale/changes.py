@@ -19,17 +19,16 @@ import numpy as np
 from clusters.wires import WireError
 from conformance.scale.costs import cpu_seconds
 from conformance.scale.measured import Measured, own_word
-from conformance.scale.population import PORT, TARGET, entries, pod, service_object
-from fixtures.latency import LIMIT, Change, LatencyError, OwnWord, time_changes, trigger_time
+from conformance.scale.population import PORT, TARGET, pod, service_object
+from fixtures.latency import LIMIT, Change, LatencyError, OwnWord, time_changes
 from fixtures.probes import SocketAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from clusters.addresses import IPAddress
-    from clusters.api import Object
     from conformance.scale.population import Target
     from conformance.scale.sites import Site, Sites
     from fixtures.frames import Bytes
@@ -89,7 +88,7 @@ def endpoint_turns(number: int) -> list[Turn]:
         wanted = [*old, new] if added else old
 
         def write() -> None:
-            write_endpoints(site, target, wanted)
+            site.population.write(target, wanted)
 
         def in_force() -> bool:
             sample = site.client.connect_many(target.address, PORT, _LOOK)
@@ -255,7 +254,7 @@ def _replace(
     acknowledged: list[int] = []
 
     def write() -> None:
-        write_endpoints(site, target, endpoints)
+        site.rolling.write(target, endpoints)
         acknowledged.append(time.time_ns())
 
     site.node.forget_connections()
@@ -321,22 +320,6 @@ def served(site: Site, targets: Sequence[Target]) -> bool:
         return False
     sample = site.client.connect_to_each([target.socket for target in targets])
     return bool(sample.is_answered.all())
-
-
-def write_endpoints(site: Site, target: Target, addresses: Sequence[IPAddress]) -> None:
-    """Have a Service's slice list these endpoints."""
-    site.cluster.api.patch("endpointslices", target.slice_name, _listing(addresses))
-
-
-def write_all_endpoints(site: Site, targets: Iterable[Target]) -> None:
-    """Have the Services' slices list the endpoints that they were made with."""
-    site.cluster.api.patch_all(
-        ("endpointslices", target.slice_name, _listing(target.endpoints())) for target in targets
-    )
-
-
-def _listing(addresses: Sequence[IPAddress]) -> Object:
-    return {"metadata": {"annotations": trigger_time()}, "endpoints": entries(addresses)}
 
 
 def _remove_batch(site: Site) -> None:

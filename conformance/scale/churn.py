@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from conformance.scale import costs
-from conformance.scale.changes import (
-    Spending,
-    endpoint_turns,
-    timed,
-    write_all_endpoints,
-    write_endpoints,
-)
+from conformance.scale.changes import Spending, endpoint_turns, timed
 from conformance.scale.measured import Measured
 
 if TYPE_CHECKING:
@@ -60,7 +54,7 @@ class _Churn:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         self._thread.join()
-        write_all_endpoints(self._site, self._changed)
+        self._site.population.write_back(self._changed)
 
     @property
     def mended(self) -> int:
@@ -82,7 +76,7 @@ class _Churn:
             target = self._choose.choice(self._others)
             self._changed.add(target)
             try:
-                write_endpoints(self._site, target, target.endpoints(2 + self.written % 2))
+                self._site.population.write(target, target.endpoints(2 + self.written % 2))
             except Exception as problem:  # noqa: BLE001  (raised where it is waited for)
                 self.problem = problem
                 return

@@ -305,8 +305,9 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
         "proxy_binary",
         "proxy_version",
         "kernel",
+        "modules",
     )
-    for name in (*names, "kernel", "modules"):
+    for name in names:
         if getattr(option, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(option, name))]
     if option.node != "netns":

@@ -11,10 +11,11 @@ from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Final
 
 from clusters.addresses import pod_cidr
+from fixtures.latency import trigger_time
 from fixtures.probes import SocketAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from clusters.addresses import IPAddress
     from clusters.api import Api, Object
@@ -92,6 +93,10 @@ def slice_object(target: Target, count: int = ENDPOINTS) -> Object:
     }
 
 
+def _listing(addresses: Sequence[IPAddress]) -> Object:
+    return {"metadata": {"annotations": trigger_time()}, "endpoints": entries(addresses)}
+
+
 class Population:
     """The Services of one API server; ``grow`` adds to them."""
 
@@ -123,14 +128,20 @@ class Population:
             each["metadata"]["name"]: [entry["addresses"][0] for entry in each["endpoints"] or ()]
             for each in self._api.list_all("endpointslices")
         }
-        changed = [
+        self.write_back(
             target
             for target in self.targets
             if listed[target.slice_name] != [str(address) for address in target.endpoints()]
-        ]
+        )
+
+    def write(self, target: Target, addresses: Sequence[IPAddress]) -> None:
+        """Have the Service's slice list these endpoints."""
+        self._api.patch("endpointslices", target.slice_name, _listing(addresses))
+
+    def write_back(self, targets: Iterable[Target]) -> None:
+        """Have the Services' slices list the endpoints that they were made with."""
         self._api.patch_all(
-            ("endpointslices", each.slice_name, {"endpoints": entries(each.endpoints())})
-            for each in changed
+            ("endpointslices", each.slice_name, _listing(each.endpoints())) for each in targets
         )
 
     def grow(self, size: int, endpoints: int = ENDPOINTS) -> None:

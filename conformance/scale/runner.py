@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conformance.scale.sites import Site, Sites
 
 _TRIES: Final = 2  # of a task in which a change did not show in time: the machine may be busy
-_CLOSING: Final = 20.0  # seconds that are kept for what follows from the figures
+_CLOSING: Final = 45.0  # seconds that are kept for what follows from the figures
 _PER_SERVICE: Final = 0.0125  # seconds that making one takes for each mode, roughly
 
 
