@@ -39,6 +39,8 @@ Turn = TypeVar("Turn")
 LEAST: Final = 5
 """Repetitions that are made however late it is: fewer prove nothing."""
 
+_CLIENTS: Final = 64  # pods that take turns in opening connections
+_TURN: Final = 20_000  # ports that one of them uses (of 44,000: a batch may go on into the next turn)
 _SHARE: Final = 0.1  # of the time that is left, for one more of what takes long
 _PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
 _LISTING: Final = 300.0  # seconds for a listing of everything
@@ -64,7 +66,8 @@ class Site:
         self.node = node
         self.hosts = Hosts()
         self.lab = Lab(node, seed)
-        self.client = Client(self.lab, self.hosts("pod")[0], "IPv4", "TCP")
+        pods = self.hosts("pod", _CLIENTS)
+        self._clients = [Client(self.lab, pod, "IPv4", "TCP") for pod in pods]
         self.stopwatch = Stopwatch(node)
         self.population = Population(cluster.api)
         self.rolling = Population(cluster.api, "rolling")
@@ -74,6 +77,16 @@ class Site:
 
     def __repr__(self) -> str:
         return f"<site of {self.mode or 'no proxy'}, {len(self.population)} Services>"
+
+    @property
+    def client(self) -> Client:
+        """A pod that has used none of the next ports lately.
+
+        IPVS remembers a connection for a minute, whatever is done to conntrack, and sends one that
+        is opened from the same port to the same endpoint; a look every few milliseconds uses up a
+        pod's ports in less.
+        """
+        return self._clients[self.lab.ports_used // _TURN % len(self._clients)]
 
     @property
     def proxy(self) -> Proxy:
