@@ -1,10 +1,19 @@
 """fixtures.latency: intervals, their quantiles, and changes that are timed."""
 
 import math
+import time
 
 import pytest
 
-from fixtures.latency import Change, Interval, LatencyError, measurement, quantile, time_changes
+from fixtures.latency import (
+    Change,
+    Interval,
+    LatencyError,
+    measurement,
+    pause,
+    quantile,
+    time_changes,
+)
 
 
 def test_quantile_is_of_lower_and_of_upper_ends() -> None:
@@ -50,3 +59,9 @@ def test_a_failing_write_is_raised() -> None:
 
     with pytest.raises(ConnectionError):
         time_changes(Change(refuse, [lambda: False]))
+
+
+def test_probes_come_less_often_the_longer_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 110.0)
+    assert pause(109.99, 0.001) == 0.001
+    assert pause(100.0, 0.001) == pytest.approx(0.2)

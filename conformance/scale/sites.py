@@ -23,6 +23,7 @@ from conformance.scale.population import Population, Target
 from fixtures.clients import Client
 from fixtures.hosts import Hosts
 from fixtures.lab import Lab
+from fixtures.latency import pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,9 +41,11 @@ LEAST: Final = 5
 """Repetitions that are made however late it is: fewer prove nothing."""
 
 _CLIENTS: Final = 64  # pods that take turns in opening connections
-_TURN: Final = 20_000  # ports that one of them uses (of 44,000: a batch may go on into the next turn)
+_TURN: Final = (
+    20_000  # ports that one of them uses (of 44,000: a batch may go on into the next turn)
+)
 _SHARE: Final = 0.1  # of the time that is left, for one more of what takes long
-_PAUSE: Final = 0.002  # seconds between looks at a proxy that starts
+_PAUSE: Final = 0.002  # seconds, at least, between looks at a proxy that starts
 _LISTING: Final = 300.0  # seconds for a listing of everything
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 2  # times that a proxy fails to program before it is given up
@@ -119,7 +122,7 @@ class Site:
             if now - looked > 1:
                 looked = now
                 self._check(now - start > patience, log, patience)
-            self.lab.wait(_PAUSE)
+            self.lab.wait(pause(start, _PAUSE))
         taken = time.monotonic() - start
         for _ in range(2):  # a proxy that programs one thing after another is not done yet
             if self.all_served():
