@@ -190,12 +190,14 @@ def test_a_busy_machine_is_noticed() -> None:
 
 
 def test_plans_are_cut_to_what_is_asked_for() -> None:
-    cut = plan.PLANS["default"].cut([1000, 20, 20], 50, None, None)
+    cut = plan.PLANS["default"].cut([1000, 20, 20], 50, None, None, emulated=False)
     assert (cut.sizes, cut.probes, cut.repetitions) == ((20, 1000), 50, 30)
     assert cut.churned == (1000,)
     assert cut.minutes == math.inf
-    assert plan.PLANS["default"].cut([], None, None, None).minutes == 25
-    assert plan.PLANS["full"].cut([20], None, None, 7).minutes == 7
+    assert plan.PLANS["default"].cut([], None, None, None, emulated=False).minutes == 25
+    assert plan.PLANS["full"].cut([20], None, None, 7, emulated=False).minutes == 7
+    for name, most in {"default": 1000, "full": 30_000}.items():
+        assert plan.PLANS[name].cut([], None, None, None, emulated=True).sizes[-1] == most
     tasks = list(plan.tasks(cut, 1, configurable=True, emulated=False))
     assert {task.series for task in tasks} == {"same-period", "defaults"}
     without = plan.tasks(cut, 1, configurable=False, emulated=False)

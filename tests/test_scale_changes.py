@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 
 from conformance.scale import changes, churn
 from conformance.scale.population import TARGET, Population
+from conformance.scale.runner import Runner
 from conformance.scale.sites import LEAST
 from conformance.scale.sites import Sites as AllSites
 from fixtures.probes import SocketAddress
@@ -86,6 +88,7 @@ class Site:
     mode = "nftables"
     proxy = None
     unmeasurable = staticmethod(ValueError)
+    rest = staticmethod(lambda: None)
     node = SimpleNamespace(forget_connections=lambda: None)
     lab = SimpleNamespace(wait=lambda _: None)
 
@@ -156,6 +159,18 @@ def test_what_a_change_that_was_given_up_has_left_is_mended() -> None:
     assert kubernetes.patches == patches + 1, "what is right is left alone"
 
 
+def test_where_time_is_short_every_task_gets_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    runner: Any = object.__new__(Runner)
+    runner._sites = SimpleNamespace(deadline=1100.0, all_modes=("a", "b"))
+    runner._began, runner._size = 800.0, 100
+    runner._spent, runner._total = 100.0, 200.0  # twice as slow as estimated
+    task: Any = SimpleNamespace(seconds=5.0, services=100)
+    assert runner._share(task) == 1000.0 + 100.0 * (2 * 5.0) / 100.0
+    runner._sites.deadline = 1200.0
+    assert runner._share(task) == math.inf
+
+
 def test_what_is_in_force_before_it_is_written_cannot_be_measured() -> None:
     kubernetes = Kubernetes()
     there = Site(kubernetes)
@@ -187,9 +202,11 @@ def test_what_comes_last_is_repeated_less_often_rather_than_late(
 
 
 def test_some_repetitions_are_made_however_late_it_is() -> None:
-    late: Any = SimpleNamespace(deadline=0.0)
+    late: Any = SimpleNamespace(deadline=0.0, task_deadline=math.inf)
     assert list(AllSites.repeat(late, range(20))) == list(range(LEAST))
     assert not AllSites.affords(late, 0.1)
-    late.deadline = math.inf
+    late.deadline, late.task_deadline = math.inf, 0.0
+    assert list(AllSites.repeat(late, range(20))) == list(range(LEAST))
+    late.task_deadline = math.inf
     assert list(AllSites.repeat(late, range(1001))) == list(range(1001))
     assert AllSites.affords(late, 1e9)

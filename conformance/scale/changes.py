@@ -45,17 +45,18 @@ RATE: Final = 1000
 _LOOK: Final = 32  # connections that show which endpoints a Service of two or three has
 _BURST: Final = RATE // 100
 _CERTAIN: Final = 100  # connections of which none misses one of ten endpoints (2.7e-5)
-REST: Final = 0.03  # seconds: what a proxy does after a change must not meet the next
+_LOOK_AGAIN: Final = 0.03  # seconds
 _LATE: Final = f"a change is not in force after {LIMIT:.0f} s"
 _FIRST_FRESH: Final = 50_000  # pods that no Service has had before
 
 
 class Spending:
-    """What the proxy of a site says of itself, and the processor time that it uses up, from the
-    making of this on.
+    """What the proxy of a site says of itself, and the processor time that it uses up, once it is
+    idle after what was before.
     """
 
     def __init__(self, site: Site) -> None:
+        site.rest()
         self._site = site
         self._word = OwnWord(site.proxy)
         self._before = cpu_seconds(site.node)
@@ -128,21 +129,22 @@ def measure_turns(
     turns: Callable[[int], list[Turn]],
     cost: str,
     numbers: Sequence[int],
-    rest: Callable[[], float],
+    pause: Callable[[], float],
 ) -> list[Measured]:
     """Time the turns for each of the Services ``numbers``; milliseconds.
 
-    ``rest`` says how many seconds to wait before each change. ``cost`` names what the processor
+    ``pause`` says how many seconds to wait before each change. ``cost`` names what the processor
     time is spent on.
     """
     taken: dict[tuple[str, str], list[float]] = {}
     spendings = {site: Spending(site) for site in sites}
     for number in sites.repeat(numbers):
         for name, change in turns(number):
-            seconds = rest()
+            seconds = pause()
             for site in sites.shuffled():
                 time.sleep(seconds)
                 milliseconds = 1000 * timed(site, change(site))
+                site.rest()
                 taken.setdefault((str(site.mode), name), []).append(milliseconds)
     found = []
     for site in sites:
@@ -173,13 +175,13 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
     spendings = {site: Spending(site) for site in sites}
     for _ in sites.repeat(range(repetitions)):
         for site in sites.shuffled():
-            time.sleep(REST)
             targets = site.batch.targets
             bodies = [("services", service_object(t.name, t.address), "default") for t in targets]
             make = partial(site.cluster.api.create_all, bodies)
             change = Change(make, [partial(served, site, targets)])
             taken.setdefault(str(site.mode), []).append(1000 * timed(site, change))
             _remove_batch(site)
+            site.rest()
     found = []
     for site in sites:
         site.batch.remove()  # a Service that is made later may have one of its addresses
@@ -207,11 +209,11 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
     spendings = {site: Spending(site) for site in sites}
     for turn in sites.repeat(range(repetitions)):
         for site in sites.shuffled():
-            time.sleep(REST)
             endpoints = has[site]
             gone, endpoints[turn % ROLLING] = endpoints[turn % ROLLING], pod(_FIRST_FRESH + turn)
             replacement = _replace(site, endpoints, gone, endpoints[turn % ROLLING])
             taken.setdefault(str(site.mode), []).append(replacement)
+            site.rest()
     found = []
     for site in sites:
         site.rolling.remove()
@@ -341,7 +343,7 @@ def _wait(site: Site, holds: Callable[[], bool]) -> None:
     while not _sure(holds):
         if time.monotonic() - start > LIMIT:
             raise site.unmeasurable(_LATE)
-        site.lab.wait(REST)
+        site.lab.wait(_LOOK_AGAIN)
 
 
 def _sure(look: Callable[[], bool]) -> bool:

@@ -90,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=["netns", "vm"],
         default="netns",
         help="what all nodes are: namespaces of this kernel, or virtual machines (for IPVS mode"
-        " where this kernel has none; then all modes are measured so)",
+        " where this kernel has none; then all modes are measured so; where machines are"
+        " emulated, with up to 1,000 Services)",
     )
     parser.add_argument("--kernel", default="", metavar="VERSION|FILE", help="that of the machines")
     parser.add_argument("--modules", metavar="FOLDER", help="with --kernel FILE: its modules")
@@ -206,10 +207,14 @@ def _bench(option: argparse.Namespace, chosen: Options) -> int:
     from reports.figures import read
     from reports.figures_terminal import summary
 
-    plan = plans.PLANS[option.plan].cut(
-        _sizes(option.services), option.probes, option.repetitions, option.minutes
-    )
     emulated = bool(chosen.machines and chosen.machines.emulated)
+    plan = plans.PLANS[option.plan].cut(
+        _sizes(option.services),
+        option.probes,
+        option.repetitions,
+        option.minutes,
+        emulated=emulated,
+    )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         sites = Sites(

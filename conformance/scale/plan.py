@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SAME: Final = "same-period"
 DEFAULTS: Final = "defaults"
 
+_MOST_EMULATED: Final = 1000
+_SYNC_EMULATED: Final = 1.5
+
 _ZERO = {"minSyncPeriod": "0s"}  # which stands for a mode's own default in kube-proxy's file
 CONFIGURATIONS: Final[Mapping[str, Mapping[str, Any] | None]] = {
     SAME: None,
@@ -63,6 +66,8 @@ class Plan:
     ``Sites.repeat``."""
     brief: tuple[int, ...] = ()
     """Numbers of Services at which, of all changes, only those of endpoints are made."""
+    least_sync: float = 0.02
+    """Seconds that a change takes to show with one Service, roughly."""
 
     def cut(
         self,
@@ -70,11 +75,17 @@ class Plan:
         probes: int | None,
         repetitions: int | None,
         minutes: float | None,
+        *,
+        emulated: bool,
     ) -> Plan:
         """The plan with other numbers, where some are given; with other sizes it may take as long
-        as it takes.
+        as it takes. Emulated machines, in which a change takes seconds, get no more Services in a
+        limited time than they can handle.
         """
-        chosen = tuple(sorted(set(sizes))) or self.sizes
+        usual = self.sizes
+        if emulated and math.isfinite(self.minutes):
+            usual = tuple(size for size in usual if size <= _MOST_EMULATED)
+        chosen = tuple(sorted(set(sizes))) or usual
         return replace(
             self,
             sizes=chosen,
@@ -85,6 +96,7 @@ class Plan:
             batched=chosen if sizes else self.batched,
             defaults=tuple(size for size in self.defaults if size in chosen),
             brief=() if sizes else self.brief,
+            least_sync=_SYNC_EMULATED if emulated else self.least_sync,
             minutes=minutes or (math.inf if sizes else self.minutes),
         )
 
@@ -225,12 +237,12 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
             SAME,
             (("churn", None), ("cpu-seconds", "churn"), ("peak-memory", "proxy-churn")),
             partial(churn.measure_churn, repetitions=plan.churns, seed=seed),
-            plan.churns * 60 * _sync(size),
+            plan.churns * 60 * _sync(size, plan),
         )
 
 
 def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
-    sync = _sync(size)
+    sync = _sync(size, plan)
     yield Task(
         "Services added and removed",
         size,
@@ -245,7 +257,7 @@ def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
             turns=changes.service_turns,
             cost="service-change",
             numbers=_numbers(size, plan.repetitions, seed + 1),
-            rest=lambda: changes.REST,
+            pause=lambda: 0.0,
         ),
         plan.repetitions * 2 * sync,
     )
@@ -272,16 +284,16 @@ def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
     )
 
 
-def _sync(size: int) -> float:
+def _sync(size: int, plan: Plan) -> float:
     """Seconds that a change takes to show, roughly, with an nft that lists everything each time."""
-    return 0.02 + size * 0.00006 + size**2 * 1.75e-8
+    return plan.least_sync + size * 0.00006 + size**2 * 1.75e-8
 
 
 def _endpoint_changes(size: int, series: str, plan: Plan, seed: int) -> Task:
     """With the modes' defaults, changes come at random moments of their period."""
-    pause = random.Random(seed)
+    choose = random.Random(seed)
     longest = 1.0 if series == DEFAULTS else 0.0
-    sync = _sync(size) + (1.0 if series == DEFAULTS else 0.0)
+    sync = _sync(size, plan) + (1.0 if series == DEFAULTS else 0.0)
     return Task(
         "endpoints added and removed",
         size,
@@ -296,7 +308,7 @@ def _endpoint_changes(size: int, series: str, plan: Plan, seed: int) -> Task:
             turns=changes.endpoint_turns,
             cost="endpoint-change",
             numbers=_numbers(size, plan.repetitions, seed),
-            rest=lambda: changes.REST + pause.uniform(0.0, longest),
+            pause=lambda: choose.uniform(0.0, longest),
         ),
         plan.repetitions * 2 * sync,
     )

@@ -4,6 +4,7 @@ and writes down what came of it.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -84,6 +85,7 @@ class Runner:
                 if not task.starts:
                     self._have_running(task.series)
                 self._say(task, task.title)
+                self._sites.task_deadline = self._share(task)
                 measured, state = self._measure(task)
             except UnmeasurableError as problem:
                 self._sites.repair()
@@ -168,11 +170,24 @@ class Runner:
         making = max((task.services for task in tasks), default=0) - self._size
         return modes * (sum(task.seconds for task in tasks) + max(0, making) * _PER_SERVICE)
 
+    def _pace(self) -> float:
+        """How much longer all has taken so far than was estimated."""
+        elapsed = time.monotonic() - self._began
+        return elapsed / self._spent if self._spent > 10 else 1.0
+
+    def _share(self, task: Task) -> float:
+        """Until when a task may repeat things: its part of the time that is left, where that will
+        not do for all.
+        """
+        now, rest = time.monotonic(), self._total - self._spent
+        left = max(0.0, self._sites.deadline - now)
+        if self._pace() * rest <= left:
+            return math.inf
+        return now + left * self._estimate([task]) / rest
+
     def _say(self, task: Task, doing: str) -> None:
         """One line: what is done now, and how long it will all take yet, judging by the past."""
-        elapsed = time.monotonic() - self._began
-        pace = elapsed / self._spent if self._spent > 10 else 1.0
-        expected = max(1.0, pace * (self._total - self._spent))
+        expected = max(1.0, self._pace() * (self._total - self._spent))
         left = duration(min(expected, max(60.0, self._sites.deadline - time.monotonic())))
         series = "" if task.series == SAME else ", the modes' own sync periods"
         self._tell(f"{task.services:,} Services: {doing}{series}; about {left} left")

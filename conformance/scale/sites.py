@@ -18,12 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from clusters.provider import Cluster
+from conformance.scale.costs import cpu_seconds
 from conformance.scale.packets import Stopwatch
 from conformance.scale.population import Population, Target
 from fixtures.clients import Client
 from fixtures.hosts import Hosts
 from fixtures.lab import Lab
-from fixtures.latency import pause
+from fixtures.latency import LIMIT, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,9 +42,9 @@ LEAST: Final = 5
 """Repetitions that are made however late it is: fewer prove nothing."""
 
 _CLIENTS: Final = 64  # pods that take turns in opening connections
-_TURN: Final = (
-    20_000  # ports that one of them uses (of 44,000: a batch may go on into the next turn)
-)
+_TURN: Final = 20_000  # ports that one of them uses of its 44,000: a batch may go beyond
+_STILL: Final = 0.03  # seconds in which an idle proxy uses no processor time ...
+_STILL_EMULATED: Final = 0.3  # ... and where a program that it has started takes longer to end
 _SHARE: Final = 0.1  # of the time that is left, for one more of what takes long
 _PAUSE: Final = 0.002  # seconds, at least, between looks at a proxy that starts
 _LISTING: Final = 300.0  # seconds for a listing of everything
@@ -131,6 +132,18 @@ class Site:
                 self._check(time.monotonic() - start > patience, log, patience)
                 taken = time.monotonic() - start
         return taken
+
+    def rest(self) -> None:
+        """Wait until the proxy is idle: what it does after a change must not meet the next one. (In
+        IPVS mode a change shows long before all is programmed, and for moments not at all.)
+        """
+        still = _STILL_EMULATED if self.node.system.emulated else _STILL
+        begin, before = time.monotonic(), -1.0
+        while (spent := cpu_seconds(self.node)) != before:
+            if time.monotonic() - begin > LIMIT:
+                raise self.unmeasurable(f"the proxy is not idle {LIMIT:.0f} s after a change")
+            before = spent
+            time.sleep(still)
 
     def rules(self) -> str:
         """What is programmed now, as the mode's own tools print it."""
@@ -234,11 +247,13 @@ class Sites:
         self._choose = random.Random(seed)
         self.deadline = math.inf
         """When, by the monotonic clock, nothing is to be repeated any more."""
+        self.task_deadline = math.inf
+        """When nothing of what is measured now is to be."""
 
     def repeat(self, wanted: Sequence[Turn]) -> Iterator[Turn]:
         """These, as far as there is time: the first ``LEAST`` however late it is."""
         for done, turn in enumerate(wanted):
-            if done >= LEAST and time.monotonic() >= self.deadline:
+            if done >= LEAST and time.monotonic() >= min(self.deadline, self.task_deadline):
                 return
             yield turn
 
