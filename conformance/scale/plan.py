@@ -80,20 +80,21 @@ class Plan:
     ) -> Plan:
         """The plan with other numbers, where some are given; with other sizes it may take as long
         as it takes. Emulated machines, in which a change takes seconds, get no more Services in a
-        limited time than they can handle.
+        limited time than they can handle, and neither churn nor 100 of them at once.
         """
-        usual = self.sizes
-        if emulated and math.isfinite(self.minutes):
-            usual = tuple(size for size in usual if size <= _MOST_EMULATED)
-        chosen = tuple(sorted(set(sizes))) or usual
+        chosen = tuple(sorted(set(sizes))) or self.sizes
+        most = math.inf
+        if emulated and not sizes and math.isfinite(self.minutes):
+            chosen = tuple(size for size in chosen if size <= _MOST_EMULATED)
+            most = 0
         return replace(
             self,
             sizes=chosen,
             probes=probes or self.probes,
             repetitions=repetitions or self.repetitions,
             batches=min(repetitions or self.batches, self.batches),
-            churned=tuple(size for size in self.churned if size in chosen),
-            batched=chosen if sizes else self.batched,
+            churned=tuple(size for size in self.churned if size in chosen and size <= most),
+            batched=chosen if sizes else tuple(size for size in self.batched if size <= most),
             defaults=tuple(size for size in self.defaults if size in chosen),
             brief=() if sizes else self.brief,
             least_sync=_SYNC_EMULATED if emulated else self.least_sync,
