@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes",
         type=_positive,
         metavar="N",
-        help="repeat less often what comes last, rather than take longer (quick: 4, else 25; no"
+        help="repeat things less often rather than take longer (quick: 4, else 25; no"
         " limit with --full and --services)",
     )
     parser.add_argument("--implementation", default="kube-proxy", metavar="NAME|FILE.toml")
@@ -207,7 +207,7 @@ def _bench(option: argparse.Namespace, chosen: Options) -> int:
     from reports.figures import read
     from reports.figures_terminal import summary
 
-    emulated = bool(chosen.machines and chosen.machines.emulated)
+    emulated = _emulated(chosen)
     plan = plans.PLANS[option.plan].cut(
         _sizes(option.services),
         option.probes,
@@ -253,6 +253,10 @@ def _bench(option: argparse.Namespace, chosen: Options) -> int:
     return 0
 
 
+def _emulated(chosen: Options) -> bool:
+    return bool(chosen.machines and chosen.machines.emulated)
+
+
 def _sizes(text: str) -> list[int]:
     try:
         found = [int(part) for part in text.split(",") if part]
@@ -294,7 +298,7 @@ def _header(option: argparse.Namespace, chosen: Options, plan: Plan, node: Any) 
     from conformance.scale import plan as plans
     from fixtures import fingerprint
 
-    emulated = bool(chosen.machines and chosen.machines.emulated)
+    emulated = _emulated(chosen)
     periods = plans.periods(emulated=emulated)
     now = datetime.now(UTC)
     words = ["./conform", "bench", "--modes", ",".join(chosen.modes), "--seed", str(chosen.seed)]

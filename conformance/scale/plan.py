@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SAME: Final = "same-period"
 DEFAULTS: Final = "defaults"
 
-_MOST_EMULATED: Final = 1000
-_SYNC_EMULATED: Final = 1.5
+_MOST_EMULATED: Final = 1000  # Services, in a limited time
+_SYNC_EMULATED: Final = 1.5  # seconds: see Plan.least_sync
 
 _ZERO = {"minSyncPeriod": "0s"}  # which stands for a mode's own default in kube-proxy's file
 CONFIGURATIONS: Final[Mapping[str, Mapping[str, Any] | None]] = {
@@ -62,7 +62,7 @@ class Plan:
     defaults: tuple[int, ...]
     """Numbers of Services at which the modes are measured with their own minSyncPeriod too."""
     minutes: float
-    """How long it may take: on a slow machine what comes last is repeated less often, see
+    """How long it may take: on a slow machine things are repeated less often, see
     ``Sites.repeat``."""
     brief: tuple[int, ...] = ()
     """Numbers of Services at which, of all changes, only those of endpoints are made."""
