@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from kubernetes import client as kubernetes
 
-from clusters.addresses import FAMILIES, Family
+from specification.addresses import FAMILIES, Family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters import netns
-from clusters.addresses import (
+from clusters.wires import MTU, DropCounter, Link, Wire, WireError
+from specification.addresses import (
     FAMILIES,
     POD_GATEWAYS,
     ROUTERS,
@@ -18,7 +19,6 @@ from clusters.addresses import (
     node_address,
     pod_cidr,
 )
-from clusters.wires import MTU, DropCounter, Link, Wire, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,10 +15,10 @@ from clusters.process import LocalProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clusters.addresses import Family, IPAddress
     from clusters.inspection.host import Host
     from clusters.process import Process
     from clusters.wires import Link
+    from specification.addresses import Family, IPAddress
 
 
 class NodeError(Exception):

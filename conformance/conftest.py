@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from clusters.addresses import IPAddress
-from fixtures.clients import Client
-from fixtures.probes import Sample, SocketAddress
-from fixtures.statistics import Budget, Statistic, all_hit, sample_to_hit_all
+from fixtures.clients.client import Client
+from fixtures.judge.statistics import Budget, Statistic, all_hit, sample_to_hit_all
+from fixtures.lab.sample import Sample, SocketAddress
+from specification.addresses import IPAddress
 
 Pool = Callable[[IPAddress, int, Collection[SocketAddress]], Sample]
 

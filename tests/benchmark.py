@@ -20,21 +20,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clusters import artifacts, implementation, sandbox
-from clusters.addresses import FAMILIES
-from clusters.provider import Cluster
-from fixtures.frames import NUMBERS
-from fixtures.hosts import Hosts
-from fixtures.lab import Lab
-from fixtures.probes import to_bytes
-from fixtures.services import Services
-from fixtures.settle import Canary
+from clusters import implementation, sandbox
+from clusters.build import artifacts
+from clusters.embedded.cluster import Cluster
+from fixtures.lab.frames import NUMBERS
+from fixtures.lab.lab import Lab
+from fixtures.lab.sample import to_bytes
+from fixtures.services.services import Services
+from fixtures.world.canary import Canary
+from fixtures.world.hosts import Hosts
 from reports.model import ResultFileError, read
+from specification.addresses import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from clusters.provider import NodeUnderTest
+    from clusters.embedded.cluster import NodeUnderTest
 
 CONNECTIONS = 40_000
 

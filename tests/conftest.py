@@ -76,7 +76,7 @@ def _no_kind() -> str:
     """Why no kind cluster can be made here; empty where one can, or has to (in continuous
     integration).
     """
-    from clusters.kind import image
+    from clusters.kind.image import build as image
 
     if os.geteuid() != 0:
         return "only root may judge kind clusters"

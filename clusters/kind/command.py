@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from clusters import sandbox
-from clusters.kind import engine, image, tidy
-from clusters.kind.engine import Engine
-from clusters.toolchain import ArtifactError
+from clusters.build.toolchain import ArtifactError
+from clusters.kind.docker import engine, tidy
+from clusters.kind.docker.engine import Engine
+from clusters.kind.image import build as image
 
 _ROOT = Path(__file__).resolve().parents[2]
 

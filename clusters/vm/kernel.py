@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.artifacts import checksum
-from clusters.progress import Progress
-from clusters.toolchain import ArtifactError, cache_folder, locked
+from clusters.build.artifacts import checksum
+from clusters.build.progress import Progress
+from clusters.build.toolchain import ArtifactError, cache_folder, locked
 
 if TYPE_CHECKING:
     from typing import TextIO

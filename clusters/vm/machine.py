@@ -26,7 +26,7 @@ from clusters.inspection.machine import host as inspect_host
 from clusters.process import Daemon, LocalProcess, StartError
 from clusters.system import NodeError
 from clusters.vm import accelerator
-from clusters.vm.image import INSTALLED, with_programs
+from clusters.vm.initramfs import INSTALLED, with_programs
 from clusters.vm.process import RemoteProcess
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from clusters import sandbox
-from clusters.toolchain import ArtifactError
+from clusters.build.toolchain import ArtifactError
 from clusters.vm import accelerator, kernel
 from clusters.vm.kernel import Kernel
 
@@ -82,7 +82,7 @@ def supply(
         raise ArtifactError("--kernel FILE needs --modules FOLDER, the modules of that kernel")
     else:
         chosen = kernel.packaged(version_or_file)
-    from clusters.vm import image  # noqa: PLC0415  (only runs with machines pay for it)
+    from clusters.vm import initramfs as image  # noqa: PLC0415  (only runs with machines pay for it)
 
     return Machines(chosen, image.build(chosen, emulated=accelerator.emulates()), needing)
 

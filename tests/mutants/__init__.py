@@ -6,7 +6,7 @@ PATH, or right after, where no wrapper can stand.
 
 from __future__ import annotations
 
-from tests.mutants import iptables, ipvs, nftables
+from tests.mutants.faults import iptables, ipvs, nftables
 from tests.mutants.mutant import Mutant, unmutated
 
 UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)

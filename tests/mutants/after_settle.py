@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from clusters.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family, index
-from fixtures.world import World
+from fixtures.world.fixtures import World
+from specification.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family, index
 from tests.mutants import shared
 from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
 from tests.mutants.programmed import Programmed

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clusters import packing
-from clusters.kind.archive import SEARCHED
-from clusters.kind.container import DIRECTORY, Container
-from tests import packed
+from clusters.build import packing
+from clusters.kind.image.archive import SEARCHED
+from clusters.kind.node.container import DIRECTORY, Container
+from tests.clusters import packed
 from tests.conftest import ROOT
 from tests.mutants import shared, wrapper
 from tests.mutants.run import TOOLS, as_program
@@ -30,8 +30,8 @@ from tests.mutants.shared import name_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clusters.kind.archive import Files
-    from fixtures.world import World
+    from clusters.kind.image.archive import Files
+    from fixtures.world.fixtures import World
     from tests.mutants.mutant import Mutant
 
 _HERE = DIRECTORY / "mutants"

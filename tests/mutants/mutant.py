@@ -26,7 +26,7 @@ class Mutant(NamedTuple):
     """Requirements that must fail, each of them."""
     mutate: Callable[[Any, Any], Any]
     """From what kube-proxy programs now, and what it has programmed before, to what is altered:
-    texts here, see ``tests.mutants.ipvs`` for what it is there.
+    texts here, see ``tests.mutants.faults.ipvs`` for what it is there.
     """
     cases: str = ""
     """Which of the requirements' cases are tried, as pytest's -k takes it; all by default."""

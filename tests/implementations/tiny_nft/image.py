@@ -11,9 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from clusters import packing  # noqa: E402  (it is there only now)
-from clusters.kind import archive  # noqa: E402
-from tests import packed  # noqa: E402
+from clusters.build import packing  # noqa: E402  (it is there only now)
+from clusters.kind.image import archive  # noqa: E402
+from tests.clusters import packed  # noqa: E402
 
 NAME = "tiny-nft.invalid/tiny-nft:v0.1"
 PROGRAM = Path("/usr/local/bin/tiny_nft.py")

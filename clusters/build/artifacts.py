@@ -1,0 +1,229 @@
+"""The binaries under test and their control plane, built from Go modules into a per-user cache.
+
+The pinned versions come from the module in ``clusters/build``; any other kube-proxy from a module
+that is written here the same way: ``k8s.io/kubernetes`` at the wanted version, with every staging
+module (which it requires as ``v0.0.0``) replaced by the one published with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusters.build import toolchain
+from clusters.build.progress import Progress
+from clusters.build.toolchain import ArtifactError, cache_folder, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
+
+__all__ = [
+    "NAMES",
+    "PINNED",
+    "ArtifactError",
+    "cache_folder",
+    "checksum",
+    "ensure",
+    "location",
+    "proxy",
+]
+
+BUILD = Path(__file__).parent
+NAMES = ("kube-proxy", "kube-apiserver", "etcd")
+
+_MODULES = {"kube-proxy": "k8s.io/kubernetes", "kube-apiserver": "k8s.io/kubernetes"}
+_ETCD = "go.etcd.io/etcd/server/v3"
+_RECIPE = "1"
+"""Part of every cache key: another way of building must not find what an older way built."""
+
+_KNOWN = (
+    "versions known to build: 1.29.6, 1.30.4, 1.31.0, 1.32.2, 1.33.13, 1.34.0, 1.34.2 to 1.34.4,"
+    " 1.35.4, 1.36.1, 1.36.3, 1.37.2"
+)
+
+
+def _pinned(module: str) -> str:
+    match = re.search(
+        rf"^\s*{re.escape(module)} (v\S+)$", (BUILD / "go.mod").read_text(), re.MULTILINE
+    )
+    if match is None:
+        raise ArtifactError(f"clusters/build/go.mod requires no {module}")
+    return match[1]
+
+
+PINNED = _pinned("k8s.io/kubernetes").removeprefix("v")
+"""The version of kube-proxy and kube-apiserver that is built when no other is asked for."""
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def location(name: str) -> Path:
+    """Where the pinned binary ``name`` is, or will be once built; etcd has a version of its own."""
+    if name not in NAMES:
+        raise ArtifactError(f"no such binary: {name} (there are {', '.join(NAMES)})")
+    sources = [BUILD / "go.mod", BUILD / "go.sum", BUILD / name / "main.go"]
+    return _place(
+        name, _pinned(_MODULES.get(name, _ETCD)), [source.read_bytes() for source in sources]
+    )
+
+
+def _place(name: str, version: str, sources: Iterable[bytes]) -> Path:
+    """The path of a binary in the cache; its folder names what it was made from."""
+    digest = hashlib.sha256(f"{_RECIPE} {os.uname().machine}".encode())
+    for source in sources:
+        digest.update(hashlib.sha256(source).digest())
+    return cache_folder() / "binaries" / f"{name}-{version}-{digest.hexdigest()[:12]}" / name
+
+
+def ensure(
+    names: Sequence[str] = NAMES, version: str = PINNED, progress: TextIO | None = None
+) -> dict[str, Path]:
+    """Build the named binaries unless they are in the cache, and return where they are.
+
+    ``version`` is kube-proxy's alone: the control plane stays at the pinned one. Progress is
+    written to the stream ``progress``, standard error by default.
+    Raises ArtifactError with one line that says what failed.
+    """
+    paths: dict[str, Path] = {}
+    for name in names:
+        if name == "kube-proxy" and version.removeprefix("v") != PINNED:
+            paths[name] = proxy(version, progress)
+            continue
+        paths[name] = location(name)
+        if not paths[name].exists():
+            with locked(_lock(paths[name]), f"waiting: another process builds {name}", progress):
+                if not paths[name].exists():
+                    _build_pinned(name, paths[name], progress)
+    return paths
+
+
+def proxy(version: str, progress: TextIO | None = None) -> Path:
+    """Build kube-proxy ``version`` (``1.34.4``) unless it is in the cache, and return where it is.
+
+    Raises ArtifactError when there is no such version, when it was not published whole, or when it
+    does not build.
+    """
+    version = version.removeprefix("v")
+    if not re.fullmatch(r"1\.\d+\.\d+(-(alpha|beta|rc)\.\d+)?", version):
+        raise ArtifactError(
+            f"no version of kube-proxy: {version!r}; write it in full, such as {PINNED}"
+        )
+    if version == PINNED:
+        return ensure(["kube-proxy"], progress=progress)["kube-proxy"]
+    main = BUILD / "kube-proxy" / "main.go"
+    path = _place("kube-proxy", f"v{version}", [main.read_bytes()])
+    if not path.exists():
+        with locked(_lock(path), f"waiting: another process builds kube-proxy {version}", progress):
+            if not path.exists():
+                _build_other(version, main, path, progress)
+    return path
+
+
+def _lock(path: Path) -> Path:
+    return path.parent.with_name(f"{path.parent.name}.lock")
+
+
+def needed_go() -> str:
+    """The oldest Go that builds the pinned binaries, such as ``1.26.0``."""
+    match = re.search(r"^go (\S+)$", (BUILD / "go.mod").read_text(), re.MULTILINE)
+    if match is None:
+        raise ArtifactError("clusters/build/go.mod names no version of Go")
+    return match[1]
+
+
+def _build_pinned(name: str, path: Path, progress: TextIO | None) -> None:
+    go = toolchain.need(needed_go(), progress)
+    version = _pinned("k8s.io/kubernetes")
+    with Progress(f"building {name} {_pinned(_MODULES.get(name, _ETCD))} (once)", progress) as step:
+        _compile(go, BUILD, path, ["-mod=readonly"], version=version, step=step)
+
+
+def _compile(
+    go: Path, module: Path, path: Path, flags: list[str], *, version: str, step: Progress
+) -> None:
+    """Compile the package of that name in ``module``, and move it to ``path`` when it is whole."""
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent.parent) as folder:
+        unfinished = Path(folder) / path.name
+        stamp = f"-s -w -X k8s.io/component-base/version.gitVersion={version}"
+        flags = ["-v", "-trimpath", *flags, "-ldflags", stamp, "-o", str(unfinished)]
+        toolchain.run(go, ["build", *flags, f"./{path.name}"], module, step)
+        if not unfinished.exists():
+            raise ArtifactError(f"go build ./{path.name} succeeded but made no binary")
+        path.parent.mkdir(exist_ok=True)
+        unfinished.replace(path)
+
+
+def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) -> None:
+    go = toolchain.need(needed_go(), progress)
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (
+        Progress(f"building kube-proxy v{version} (once)", progress) as step,
+        tempfile.TemporaryDirectory(prefix="module-", dir=cache_folder()) as folder,
+    ):
+        module = Path(folder)
+        kubernetes = _described(go, version, module, step)
+        (module / "go.mod").write_text(module_file(version, kubernetes))
+        (module / "kube-proxy").mkdir()
+        shutil.copy(main, module / "kube-proxy")
+        try:
+            _compile(go, module, path, ["-mod=mod"], version=f"v{version}", step=step)
+        except ArtifactError as problem:
+            if re.search(r"unknown revision|Not Found|Forbidden|verifying module", str(problem)):
+                raise ArtifactError(
+                    f"kube-proxy {version} was not published whole ({problem}); {_KNOWN}"
+                ) from None
+            raise ArtifactError(
+                f"kube-proxy {version} does not build: {problem}; {_KNOWN}"
+            ) from None
+
+
+def _described(go: Path, version: str, folder: Path, step: Progress) -> dict[str, Any]:
+    """The go.mod of ``k8s.io/kubernetes`` at ``version``, as ``go mod edit -json`` prints it."""
+    (folder / "go.mod").write_text("module none\n")
+    try:
+        found = toolchain.run(
+            go, ["list", "-m", "-json", f"k8s.io/kubernetes@v{version}"], folder, step
+        )
+    except ArtifactError as problem:
+        raise ArtifactError(f"no kube-proxy {version}: {problem}; {_KNOWN}") from None
+    text = toolchain.run(go, ["mod", "edit", "-json", json.loads(found)["GoMod"]], folder, step)
+    described: dict[str, Any] = json.loads(text)
+    return described
+
+
+def module_file(version: str, kubernetes: dict[str, Any]) -> str:
+    """The go.mod of a module that builds kube-proxy ``version``.
+
+    ``kubernetes`` describes the go.mod of ``k8s.io/kubernetes`` itself. Its ``godebug`` settings
+    count only in the main module, so they are repeated; so are replacements by something other than
+    a folder of its own.
+    """
+    staged = re.sub(r"^1\.", "v0.", version)
+    staging = {one["Path"] for one in kubernetes["Require"] if one["Version"] == "v0.0.0"}
+    replaced = {path: f"{path} {staged}" for path in sorted(staging)}
+    for one in kubernetes.get("Replace") or []:
+        if one["New"].get("Version"):
+            replaced[one["Old"]["Path"]] = f"{one['New']['Path']} {one['New']['Version']}"
+    return "\n".join(
+        [
+            "module kube-proxy-conformance/other",
+            f"go {kubernetes['Go']}",
+            *(f"godebug {one['Key']}={one['Value']}" for one in kubernetes.get("Godebug") or []),
+            f"require k8s.io/kubernetes v{version}",
+            f"require k8s.io/component-base {staged}",
+            *(f"replace {old} => {new}" for old, new in replaced.items()),
+            "",
+        ]
+    )

@@ -1,0 +1,193 @@
+"""The Docker that kind clusters are in: the user's where one runs, else one of the suite's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusters.build.toolchain import ArtifactError
+from clusters.kind.docker import limits
+from clusters.kind.image import programs as image_programs
+from clusters.sandbox import CGROUPS, KEEP, KEPT_PROCESSES, KEPT_SOCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_USUAL = (Path("/var/run/docker.sock"), Path("/run/podman/podman.sock"))
+"""Where engines listen when nobody says otherwise; podman's speaks Docker's language there."""
+
+_NEEDED = {
+    "docker": "docker.io or docker-cli",
+    "dockerd": "docker.io",
+    "containerd": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+}
+"""Programs of a private Docker, with Debian's package."""
+
+
+class Engine:
+    """A Docker that listens at ``host``, such as ``unix:///run/docker.sock``; ``proc`` is where the
+    processes of its machine are seen, and ``own`` tells whether it is the suite's.
+    """
+
+    def __init__(self, host: str, proc: Path, *, own: bool = False) -> None:
+        self.host = host
+        self.proc = proc
+        self.own = own
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What has to be in the environment of kind, and of ``docker``, for them to use it."""
+        return {"DOCKER_HOST": self.host}
+
+    def docker(
+        self,
+        *argv: str,
+        input: str | None = None,  # noqa: A002  (subprocess.run's word for it)
+        check: bool = True,
+        timeout: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of ``docker``.
+
+        Raises ArtifactError where there is no ``docker``, where it gives no answer in ``timeout``
+        seconds or, if ``check`` holds, where it fails.
+        """
+        try:
+            done = subprocess.run(
+                ["docker", *argv],
+                env={**os.environ, **self.environment},
+                input=input,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+            )
+        except FileNotFoundError:
+            raise ArtifactError(
+                "there is no docker command: apt-get install docker-cli, or docker.io where there"
+                " is no such package"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise ArtifactError(
+                f"docker {argv[0]} gave no answer in {timeout:.0f} s: is {self.host} all right?"
+            ) from None
+        if check and done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise ArtifactError(f"docker {argv[0]} failed: {last}")
+        return done
+
+    def holds(self, image: str) -> bool:
+        """Whether it has an image of that name."""
+        return not self.docker("image", "inspect", image, check=False).returncode
+
+
+def find() -> str | None:
+    """The Unix socket of the Docker, or podman, that runs here and that its user means; ``None``
+    where none runs. Only outside the sandbox is it there.
+
+    Raises ArtifactError where the environment names one that is not there or on another machine.
+    """
+    named = os.environ.get("DOCKER_HOST", "")
+    if named:
+        path = _local(named)
+        if path is None:
+            raise ArtifactError(
+                f"DOCKER_HOST is {named}: the network of kind nodes is joined on this machine, so"
+                " its Docker is needed; unset DOCKER_HOST"
+            )
+        if not answers(path):
+            raise ArtifactError(
+                f"nothing answers at {named}, which DOCKER_HOST names: start it, or unset"
+                " DOCKER_HOST"
+            )
+        return str(path)
+    places = [path for path in (_context(),) if path] + list(_USUAL)
+    return next((str(path) for path in places if answers(path)), None)
+
+
+def _context() -> Path | None:
+    """The Unix socket of what ``docker context use`` has set."""
+    argv = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return _local(done.stdout.strip())
+
+
+def _local(address: str) -> Path | None:
+    return Path(address.removeprefix("unix://")) if address.startswith("unix://") else None
+
+
+def answers(path: Path) -> bool:
+    """Whether an engine answers at a Unix socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(5)
+            stream.connect(str(path))
+            stream.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in stream.recv(1024).partition(b"\r\n")[0]
+    except OSError:
+        return False
+
+
+def choose(clusters: int = 0) -> bool:
+    """Outside the sandbox, find out which Docker is to be used for so many clusters, and have the
+    sandbox let it in; whether that is one of the suite's own.
+
+    Raises ArtifactError with one line that says what is missing.
+    """
+    if os.geteuid() != 0:
+        raise ArtifactError(
+            "kind clusters are judged as root, who alone may enter the network of a Docker's"
+            " containers: run this as root"
+        )
+    limits.check(clusters)
+    found = find()
+    os.environ[KEEP] = found or CGROUPS
+    if found is None:
+        check_programs()
+        if lacks_capability():
+            image_programs.ensure("bounded")
+    return found is None
+
+
+@contextlib.contextmanager
+def chosen() -> Iterator[Engine]:
+    """In the sandbox, the Docker that ``choose`` has chosen outside.
+
+    Raises ArtifactError where it cannot be had.
+    """
+    from clusters.kind.docker.private import private  # noqa: PLC0415  (it is made from what is here)
+
+    if os.environ.get(KEEP, CGROUPS) == CGROUPS:
+        with private() as engine:
+            yield engine
+    else:
+        yield Engine(f"unix://{KEPT_SOCKET}", KEPT_PROCESSES)
+
+
+def check_programs() -> None:
+    """Raise ArtifactError where a program of a private Docker is missing."""
+    missing = [name for name in _NEEDED if not shutil.which(name)]
+    if missing:
+        packages = " ".join(dict.fromkeys(_NEEDED[name] for name in missing))
+        raise ArtifactError(
+            f"no Docker runs here, and one of the suite's own needs {', '.join(missing)}: start"
+            f" yours, or apt-get install {packages}"
+        )
+
+
+def lacks_capability() -> bool:
+    """Whether a capability that "privileged" containers are given cannot be had here."""
+    sys_resource = 24  # linux/capability.h; of all, machines lack this one
+    status = Path("/proc/self/status").read_text()
+    match = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return match is not None and not int(match[1], 16) & 1 << sys_resource

@@ -1,0 +1,259 @@
+"""Session affinity: with sessionAffinity ClientIP, a client keeps its endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.affinity.pool import (
+    CLIENTS,
+    DOCS,
+    E2E,
+    FROM_OUTSIDE,
+    HOUR,
+    TCP_ONLY,
+    choices,
+    node_port,
+    sticky_choices,
+)
+from fixtures.clients.client import PLACES, Client, Crowd, Crowds
+from fixtures.clients.node_client import NodeClient
+from fixtures.judge.judgement import Budget, Judge
+from fixtures.judge.statistics import all_hit, consistent, sample_to_hit_all, tally
+from fixtures.lab.sample import SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port, Services
+from fixtures.world.fixtures import World
+from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family, index
+
+# --- on, off, and whose ---------------------------------------------------------------------------
+
+
+@requirement("aff-clientip-sticky", level=CORE, reference=f"{DOCS}; {E2E} work ... clusterIP'")
+@TCP_ONLY
+def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Judge) -> None:
+    """With session affinity ClientIP, all new connections from one client address within the
+    timeout must go to the same endpoint.
+    """
+    web = service(affinity=HOUR)
+    sample = client.connect_many(web.cluster_ip, web.port, CLIENTS)
+    assert sample.words == {"answered": CLIENTS}, sample
+    judge(consistent, [(client.address, endpoint) for endpoint in sample.chosen], 3)
+
+
+@requirement("aff-udp", level=CORE, reference="e2e: networking 'client IP based ... affinity: udp'")
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_client_keeps_its_endpoint_over_udp(service: Services, crowd: Crowds, judge: Judge) -> None:
+    """With session affinity ClientIP, datagrams from one client address must go to the same
+    endpoint, whatever ports they come from.
+    """
+    web = service(affinity=HOUR)
+    sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
+
+
+@requirement(
+    "aff-sctp", level=EXTENDED, feature="sctp", reference="KEP-614; unit test: nftables proxier"
+)
+@pytest.mark.parametrize("protocol", ["SCTP"])
+def test_client_keeps_its_endpoint_over_sctp(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """With session affinity ClientIP, SCTP associations from one client address must go to the same
+    endpoint.
+    """
+    web = service(affinity=HOUR)
+    sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
+
+
+@requirement("aff-none-spreads", level=CORE, reference=DOCS)
+@TCP_ONLY
+def test_without_affinity_connections_spread(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """With session affinity None, connections from one client address must be spread over all
+    endpoints.
+    """
+    web = service.shared(sessionAffinity="None")
+    count = sample_to_hit_all(3, budget.alpha)
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    assert sample.words == {"answered": count}, sample
+    judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
+
+
+@requirement("aff-enable-live", level=CORE, reference=f"{E2E} ... switch session affinity'")
+@TCP_ONLY
+def test_affinity_is_switched_on(service: Services, crowd: Crowds, judge: Judge) -> None:
+    """Switching session affinity of a Service from None to ClientIP must take effect for new
+    connections.
+    """
+    web, clients = service(), crowd(CLIENTS)
+    assert choices(clients, web.frontend) != choices(clients, web.frontend), "no need to switch"
+    web.update(sessionAffinity="ClientIP")
+    sticky_choices(judge, clients, web.frontend, web.endpoints)
+
+
+@requirement("aff-disable-live", level=CORE, reference=f"{E2E} ... switch session affinity'")
+@TCP_ONLY
+def test_affinity_is_switched_off(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """Switching session affinity of a Service from ClientIP to None must have new connections of a
+    client that had kept its endpoint be spread over all endpoints.
+    """
+    web = service(affinity=HOUR)
+    bound = client.connect_many(web.cluster_ip, web.port, 16)
+    assert len(bound.counts) == 1, f"no need to switch: {bound.counts}"
+    web.update(sessionAffinity="None", sessionAffinityConfig=None)
+    count = sample_to_hit_all(3, budget.alpha)
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    assert sample.words == {"answered": count}, sample
+    judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
+
+
+@requirement("aff-per-client", level=CORE, reference=DOCS)
+@TCP_ONLY
+def test_clients_choose_for_themselves(service: Services, crowd: Crowds, judge: Judge) -> None:
+    """Clients of different addresses must be given endpoints independently of each other, and each
+    must keep its own.
+    """
+    web = service(affinity=HOUR)
+    sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
+
+
+@requirement("aff-single-ep", level=CORE, reference="unit test: ipvs TestSessionAffinity")
+@TCP_ONLY
+def test_affinity_to_the_only_endpoint(service: Services, crowd: Crowds) -> None:
+    """A Service with session affinity ClientIP and a single endpoint must send all connections of
+    all clients to it.
+    """
+    web, clients = service(1, affinity=HOUR), crowd(CLIENTS)
+    for _ in range(3):
+        assert set(choices(clients, web.frontend)) == web.endpoints
+
+
+@requirement("aff-hostnet-clients-share", level=CORE, reference="API: Service, sessionAffinity")
+@TCP_ONLY
+@pytest.mark.parametrize("vantage", ["node"])
+def test_processes_on_the_node_share_an_endpoint(
+    service: Services, client: NodeClient, world: World, family: Family, judge: Judge
+) -> None:
+    """All processes that share the node's network, and so its address, must be one client: they get
+    the same endpoint.
+    """
+    web = service(affinity=HOUR)
+    with NodeClient(world.lab, world.node, family, "TCP") as other:
+        samples = [each.connect_many(web.cluster_ip, web.port, 8) for each in (client, other) * 2]
+    assert all(sample.is_answered.all() for sample in samples), samples
+    met = [(client.address, endpoint) for sample in samples for endpoint in sample.chosen]
+    judge(consistent, met, 3)
+
+
+@requirement(
+    "aff-many-clients",
+    level=EXTENDED,
+    feature="affinity-many-clients",
+    reference="kernel: xt_recent, ip_list_tot (100 addresses a list, unless the module is told)",
+)
+@TCP_ONLY
+def test_hundreds_of_clients_keep_their_endpoint(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """Session affinity must hold for hundreds of clients of one endpoint."""
+    web = service(2, affinity=HOUR)
+    sticky_choices(judge, crowd(1000), web.frontend, web.endpoints)
+
+
+# --- what affinity does not reach across ----------------------------------------------------------
+
+
+@requirement(
+    "aff-not-cross-port",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/103000",
+)
+@TCP_ONLY
+def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: Judge) -> None:
+    """Affinity must be kept for each Service port on its own: the endpoint of a client on one port
+    does not determine its endpoint on another.
+    """
+    ports = [Port(80, 8080, name="web"), Port(81, 8081, name="admin")]
+    web, clients = service(ports=ports, affinity=HOUR), crowd(CLIENTS)
+    chosen = [
+        sticky_choices(
+            judge, visitors, SocketAddress(web.cluster_ip, port.number), web.endpoints_of(port.name)
+        )
+        for port, visitors in zip(ports, (clients, clients.reversed()), strict=True)
+    ]
+    pairs = zip(chosen[0], chosen[1][::-1], strict=True)
+    differ = sum(first.address != second.address for first, second in pairs)
+    assert differ, f"all {CLIENTS} clients have the same endpoint on both ports"
+
+
+@requirement("aff-not-cross-family", level=CORE, reference="KEP-563")
+@TCP_ONLY
+@pytest.mark.parametrize("family", ["IPv4"])
+def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -> None:
+    """Affinity must be kept for each IP family on its own: the endpoint of a dual-stack client over
+    IPv4 does not determine its endpoint over IPv6.
+    """
+    web = service(affinity=HOUR, families=FAMILIES)
+    hosts = world.hosts(PLACES["pod"], CLIENTS)
+    met = []
+    for family, turn in zip(FAMILIES, (1, -1), strict=True):
+        at = SocketAddress(web.cluster_ip_of(family), web.port)
+        pool = [each.host.address(family) for each in web.wanted.slices[0].endpoints]
+        endpoints = [SocketAddress(address, web.socket(0).port) for address in pool]
+        clients = Crowd(world.lab, hosts[::turn], family, "TCP")
+        chosen = sticky_choices(judge, clients, at, endpoints)[::turn]
+        met.append([pool.index(endpoint.address) for endpoint in chosen])
+    assert met[0] != met[1], f"all {CLIENTS} clients have the same endpoint in both families"
+
+
+# --- other frontends, and traffic policies --------------------------------------------------------
+
+
+@requirement("aff-nodeport", level=CORE, reference=f"{E2E} work for NodePort service'")
+@TCP_ONLY
+@FROM_OUTSIDE
+def test_affinity_through_node_port(
+    service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
+) -> None:
+    """Session affinity must hold for clients outside the cluster that use a nodePort."""
+    web = service(affinity=HOUR, type="NodePort")
+    sticky_choices(judge, crowd(CLIENTS), node_port(web, world, family), web.endpoints)
+
+
+@requirement("aff-lb", level=CORE, reference="e2e: loadbalancer 'session affinity work for LB'")
+@TCP_ONLY
+@FROM_OUTSIDE
+@pytest.mark.parametrize("policy", ["Cluster", "Local"])
+def test_affinity_through_load_balancer(
+    service: Services, crowd: Crowds, family: Family, judge: Judge, policy: str
+) -> None:
+    """Session affinity must hold for clients outside the cluster that use a load balancer IP, with
+    either external traffic policy.
+    """
+    endpoints = [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod")]
+    ips = [network[9] for network in LOAD_BALANCER_IPS]
+    web = service(endpoints, affinity=HOUR, load_balancer_ips=ips, externalTrafficPolicy=policy)
+    allowed = web.endpoints if policy == "Cluster" else {web.socket(0), web.socket(1)}
+    at = SocketAddress(ips[index(family)], web.port)
+    sticky_choices(judge, crowd(CLIENTS), at, allowed)
+
+
+@requirement("aff-presnat-key", level=CORE, reference=DOCS)
+@TCP_ONLY
+@FROM_OUTSIDE
+def test_masked_clients_remain_distinct(
+    service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
+) -> None:
+    """The client that affinity is for must be the one that the packet came from, also where its
+    address is replaced by the node's on the way to the endpoint.
+    """
+    endpoints = [service.endpoint("remote-pod", node) for node in (1, 2, 1)]
+    web = service(endpoints, affinity=HOUR, type="NodePort")
+    at, clients = node_port(web, world, family), crowd(CLIENTS)
+    sources = {
+        probe.source.address for probe in clients.connect(at.address, at.port) if probe.source
+    }
+    assert sources == {world.node.address(family)}, f"clients are not masked: {sources}"
+    sticky_choices(judge, clients, at, web.endpoints)

@@ -1,0 +1,202 @@
+"""Session affinity while endpoints, traffic policies and the proxy come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from conformance.affinity.pool import (
+    CLIENTS,
+    DOCS,
+    FROM_OUTSIDE,
+    HOUR,
+    TCP_ONLY,
+    choices,
+    node_port,
+    sticky_choices,
+)
+from fixtures.clients.client import Crowds
+from fixtures.judge.judgement import Judge
+from fixtures.lab.lab import Lab
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Endpoint, Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+
+def assert_left_at_once(
+    judge: Judge, crowd: Crowds, web: Service, change: Callable[[Endpoint], Endpoint | None]
+) -> None:
+    """Clients of an endpoint that ``change`` makes unusable (or removes: None) meet another one in
+    their next connection already, and keep that.
+    """
+    clients, lost = crowd(CLIENTS), web.socket(0)
+    before = sticky_choices(judge, clients, web.frontend, web.endpoints)
+    assert lost in before, "no client to lose its endpoint"
+    left = web.endpoints - {lost}
+    first, *others = web.wanted.slices[0].endpoints
+    changed = change(first)
+    web.set_endpoints([*([changed] if changed else []), *others])
+    after = sticky_choices(judge, clients, web.frontend, left)
+    kept = [old == new for old, new in zip(before, after, strict=True) if old != lost]
+    assert all(kept), f"{kept.count(False)} clients lost an endpoint that is still there"
+
+
+@requirement(
+    "aff-ep-removed",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/71809",
+)
+def test_client_of_a_removed_endpoint_gets_another(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """When the endpoint of a client is removed, its next connection must go to another endpoint,
+    at once.
+    """
+    assert_left_at_once(judge, crowd, service(affinity=HOUR), lambda _: None)
+
+
+@requirement("aff-ep-unready", level=CORE, reference="docs: EndpointSlices, ready")
+@TCP_ONLY
+def test_client_of_an_unready_endpoint_gets_another(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """When the endpoint of a client turns unready, its next connection must go to another endpoint,
+    at once.
+    """
+    assert_left_at_once(
+        judge, crowd, service(affinity=HOUR), lambda each: replace(each, ready=False)
+    )
+
+
+@requirement("aff-ep-terminating", level=CORE, reference="KEP-1669")
+@TCP_ONLY
+def test_client_of_a_terminating_endpoint_gets_another(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """When the endpoint of a client turns terminating while others are ready, its next connection
+    must go to one of these, at once.
+    """
+    assert_left_at_once(
+        judge,
+        crowd,
+        service(affinity=HOUR),
+        lambda each: replace(each, ready=False, serving=True, terminating=True),
+    )
+
+
+@requirement("aff-ep-topology-excluded", level=CORE, reference="docs: Topology Aware Routing")
+@TCP_ONLY
+def test_affinity_does_not_lead_out_of_the_zone(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """An endpoint that topology hints exclude on this node must not be chosen for being the one
+    that a client had before.
+    """
+    web, clients = service(4, affinity=HOUR, trafficDistribution="PreferClose"), crowd(CLIENTS)
+    sticky_choices(judge, clients, web.frontend, web.endpoints)
+    zones = ("zone-a", "zone-a", "zone-b", "zone-b")
+    old = web.wanted.slices[0].endpoints
+    web.set_endpoints(
+        replace(endpoint, for_zones=(zone,)) for endpoint, zone in zip(old, zones, strict=True)
+    )
+    sticky_choices(judge, clients, web.frontend, {web.socket(0), web.socket(1)})
+
+
+@requirement("aff-survives-other-ep-change", level=CORE, reference=DOCS)
+@TCP_ONLY
+def test_affinity_survives_changes_of_other_endpoints(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """Adding or removing one endpoint must leave the clients of all others where they are."""
+    web, clients = service(affinity=HOUR), crowd(CLIENTS)
+    before = sticky_choices(judge, clients, web.frontend, web.endpoints)
+    old = web.wanted.slices[0].endpoints
+    web.set_endpoints([service.endpoint("pod"), *old])
+    assert choices(clients, web.frontend) == before, "a client moved when an endpoint was added"
+    web.set_endpoints(old)
+    assert choices(clients, web.frontend) == before, "a client moved when that one was removed"
+
+
+@requirement(
+    "aff-conditions-recover",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/71809",
+)
+@TCP_ONLY
+def test_no_connection_follows_affinity_to_a_dead_endpoint(
+    service: Services, crowd: Crowds, lab: Lab
+) -> None:
+    """While endpoints come and go, affinity to one that is gone must not cost a client a single
+    failed connection, nor keep clients away from one that is back.
+    """
+    web, clients = service(affinity=HOUR), crowd(CLIENTS)
+    old = web.wanted.slices[0].endpoints
+    for gone in (0, 1):
+        present = choices(clients, web.frontend)  # all are answered
+        assert web.socket(gone) in present, "no client has the endpoint that shall go"
+        dead = web.socket(gone)
+        lab.silent.add(dead.address)
+        web.set_endpoints([each for each in old if each is not old[gone]])
+        assert dead not in choices(clients, web.frontend)
+        lab.silent.clear()
+        web.set_endpoints(old)
+        newcomers = choices(crowd(CLIENTS), web.frontend)
+        assert dead in newcomers, f"no new client is sent to {dead}, which is back"
+
+
+@requirement(
+    "aff-etp-local",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/55429",
+)
+@TCP_ONLY
+@FROM_OUTSIDE
+def test_affinity_stays_within_external_policy_local(
+    service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
+) -> None:
+    """With external traffic policy Local, affinity must be confined to endpoints on the node: a
+    client that had a remote endpoint before is given a local one.
+    """
+    endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
+    web, clients = service(endpoints, affinity=HOUR, type="NodePort"), crowd(CLIENTS)
+    sticky_choices(judge, clients, node_port(web, world, family), web.endpoints)
+    web.update(externalTrafficPolicy="Local")
+    local = {web.socket(0), web.socket(1)}
+    sticky_choices(judge, clients, node_port(web, world, family), local)
+
+
+@requirement("aff-itp-local", level=CORE, reference="KEP-2086")
+@TCP_ONLY
+def test_affinity_stays_within_internal_policy_local(
+    service: Services, crowd: Crowds, judge: Judge
+) -> None:
+    """With internal traffic policy Local, affinity must be confined to endpoints on the node: a
+    client that had a remote endpoint before is given a local one.
+    """
+    endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
+    web, clients = service(endpoints, affinity=HOUR), crowd(CLIENTS)
+    sticky_choices(judge, clients, web.frontend, web.endpoints)
+    web.update(internalTrafficPolicy="Local")
+    sticky_choices(judge, clients, web.frontend, {web.socket(0), web.socket(1)})
+
+
+@requirement(
+    "aff-survives-resync",
+    level=EXTENDED,
+    feature="affinity-survives-restart",
+    reference="docs: Virtual IPs and service proxies (rules stay while the proxy is away)",
+)
+@TCP_ONLY
+def test_affinity_survives_a_restart_of_the_proxy(
+    service: Services, crowd: Crowds, world: World, judge: Judge
+) -> None:
+    """A restart of the proxy, and the full sync that follows, must leave clients at their
+    endpoints.
+    """
+    web, clients = service(affinity=HOUR), crowd(CLIENTS)
+    before = sticky_choices(judge, clients, web.frontend, web.endpoints)
+    world.node.proxy.restart()
+    service.settle()
+    moved = sum(old != new for old, new in zip(before, choices(clients, web.frontend), strict=True))
+    assert not moved, f"{moved} of {CLIENTS} clients have another endpoint after the restart"

@@ -1,0 +1,115 @@
+"""The timeout of session affinity, on both sides of its edge: see conformance.affinity.timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance.affinity.pool import CLIENTS, E2E, TCP_ONLY
+from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Timeline
+from fixtures.lab.frames import Protocol
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+
+@pytest.fixture(scope="module")
+def timeline(shared_world: World, names: Callable[[], str]) -> Timeline:
+    """The records of what clients met when they came again before and after the timeout."""
+    return Timeline(shared_world, names)
+
+
+@requirement("aff-timeout-min-hold", level=CORE, reference=f"{E2E} timeout work ...'")
+def test_affinity_holds_within_the_timeout(
+    timeline: Timeline, family: Family, protocol: Protocol
+) -> None:
+    """A client that comes again before timeoutSeconds are over must be given the same endpoint."""
+    record = timeline("regular", family, protocol)
+    record.require_within(TIMEOUT, 0, 1)
+    assert not record.moved(0, 1), f"{record.moved(0, 1)} of {CLIENTS} clients moved too early"
+
+
+@requirement("aff-timeout-expire", level=CORE, reference=f"{E2E} timeout work ...'")
+def test_affinity_ends_after_the_timeout(
+    timeline: Timeline, family: Family, protocol: Protocol
+) -> None:
+    """A client that comes again when timeoutSeconds are over must not be bound to the endpoint that
+    it had.
+    """
+    record = timeline("idle", family, protocol)
+    record.require_beyond(TIMEOUT, 0, -1)
+    assert record.moved(0, -1), f"none of {CLIENTS} clients has moved after the timeout"
+
+
+@requirement(
+    "aff-refresh-new-conn",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/110302",
+)
+def test_new_connections_prolong_affinity(
+    timeline: Timeline, family: Family, protocol: Protocol
+) -> None:
+    """Each new connection must start the timeout anew: a client that keeps coming before it is over
+    keeps its endpoint for longer than timeoutSeconds.
+    """
+    record = timeline("regular", family, protocol)
+    record.require_within(TIMEOUT, 0, 1)
+    record.require_within(TIMEOUT, 1, 2)
+    record.require_beyond(TIMEOUT, 0, 2)
+    assert not record.moved(0, 2), f"{record.moved(0, 2)} of {CLIENTS} clients moved too early"
+
+
+@requirement("aff-default-timeout", level=CORE, reference="API: Service, sessionAffinityConfig")
+@TCP_ONLY
+def test_default_timeout_is_three_hours(
+    timeline: Timeline, service: Services, family: Family, protocol: Protocol, world: World
+) -> None:
+    """Session affinity without timeoutSeconds must last for 10800 seconds: that is what the API
+    server fills in, and what the timers of the node's packet filter are set to.
+    """
+    web = service(sessionAffinity="ClientIP")
+    config = web.object["spec"]["sessionAffinityConfig"]
+    assert config == {"clientIP": {"timeoutSeconds": DEFAULT_TIMEOUT}}
+    others = timers(world, web) - {DEFAULT_TIMEOUT}
+    assert not others, f"timers of {others} s"
+    record = timeline("default", family, protocol)
+    record.require_beyond(TIMEOUT, 0, -1)
+    assert not record.moved(0, -1), f"{record.moved(0, -1)} of {CLIENTS} clients moved too early"
+
+
+def timers(world: World, web: Service) -> set[int]:
+    """The affinity timers, in seconds, of rules and sets that bear the Service's name. A proxy may
+    have others or none: then only the wire speaks.
+    """
+    host, name = world.node.host, f"{web.namespace}/{web.name}"
+    rules = [rule for version in (4, 6) for rule in host.iptables.rules("nat", version=version)]
+    sets = [
+        each for table in host.nftables.tables for each in host.nftables.table(*table).sets.values()
+    ]
+    seconds = [rule.option("--seconds") for rule in rules if f"{name}:" in (rule.comment or "")] + [
+        each.timeout for each in sets if f"{name}/" in each.name
+    ]
+    return {int(each) for each in seconds if each}
+
+
+@requirement(
+    "aff-timeout-change",
+    level=EXTENDED,
+    feature="affinity-timeout-change",
+    reference="API: Service, sessionAffinityConfig",
+)
+def test_changed_timeout_takes_effect(
+    timeline: Timeline, family: Family, protocol: Protocol
+) -> None:
+    """A change of timeoutSeconds must take effect for connections that are made after it, also of
+    clients that had an endpoint before.
+    """
+    shortened = timeline("shortened", family, protocol)
+    shortened.require_beyond(TIMEOUT, 1, -1)
+    assert shortened.moved(1, -1), f"none of {CLIENTS} clients has moved after the new timeout"
+    lengthened = timeline("lengthened", family, protocol)
+    lengthened.require_beyond(TIMEOUT, 1, -1)
+    moved = lengthened.moved(1, -1)
+    assert not moved, f"{moved} of {CLIENTS} clients have moved before the new timeout"

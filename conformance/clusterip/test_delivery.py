@@ -1,0 +1,263 @@
+"""ClusterIP: connections to a Service's cluster IP reach its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance.conftest import Pool
+from fixtures.clients.client import Client
+from fixtures.clients.node_client import NodeClient
+from fixtures.lab.frames import Protocol
+from fixtures.lab.sample import Delivered, Reply
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Endpoint, Port, Services, Slice
+
+_ATTEMPTS = 16
+
+
+@requirement(
+    "cip-tcp-dnat",
+    level=CORE,
+    reference="docs: Service, type ClusterIP; e2e: service 'serve a basic endpoint from pods'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
+    service: Services, client: Client
+) -> None:
+    """A TCP connection opened to a Service's cluster IP and port must be delivered to one ready
+    endpoint of that Service port.
+    """
+    web = service.shared(endpoints=3)
+    for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
+        assert probe.endpoint in web.endpoints, probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "cip-udp-dnat", level=CORE, reference="docs: Service; e2e: networking 'pod-Service: udp'"
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: Client) -> None:
+    """A UDP datagram sent to a Service's cluster IP and port must be delivered to one ready
+    endpoint of that Service port.
+    """
+    web = service.shared(endpoints=3)
+    for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
+        assert probe.endpoint in web.endpoints, probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "cip-sctp-dnat",
+    level=EXTENDED,
+    feature="sctp",
+    reference="KEP-614; e2e: networking 'pod-Service: sctp'",
+)
+@pytest.mark.parametrize("protocol", ["SCTP"])
+def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: Client) -> None:
+    """An SCTP INIT sent to a Service's cluster IP and port must be delivered to one ready endpoint
+    of that Service port, and the INIT-ACK must come back from the cluster IP and port.
+    """
+    web = service.shared(endpoints=3)
+    for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
+        assert probe.endpoint in web.endpoints, probe
+        assert probe.reply == Reply("answer", web.frontend), probe
+
+
+@requirement(
+    "cip-port-remap",
+    level=CORE,
+    reference="docs: Service, port definitions",
+)
+def test_endpoint_is_reached_on_its_target_port(service: Services, client: Client) -> None:
+    """The destination port at the endpoint must be the one that the EndpointSlice gives the port of
+    that name, whatever the Service's own port number is.
+    """
+    ports = [
+        Port(1, 65535, client.protocol, "up"),
+        Port(65535, 1, client.protocol, "down"),
+        Port(7777, 7777, client.protocol, "same"),
+    ]
+    web = service.shared(endpoints=1, ports=ports)
+    for port in ports:
+        probe = client.connect(web.cluster_ip, port.number)
+        (endpoint,) = web.endpoints_of(port.name)
+        assert probe.endpoint == endpoint, probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "cip-multiport",
+    level=CORE,
+    reference="docs: Service, multi-port Services; e2e: service 'serve multiport endpoints'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_each_port_of_a_service_is_served(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """Each port of a multi-port Service must be served on its own, with its own target port, by all
+    of its endpoints.
+    """
+    ports = [Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(3)]
+    web = service.shared(endpoints=2, ports=ports)
+    for port in ports:
+        assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
+
+
+@requirement(
+    "cip-same-port-diff-proto",
+    level=CORE,
+    reference="docs: Service; e2e: service 'same port and different protocols'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_protocols_on_one_port_number_are_apart(service: Services, client: Client) -> None:
+    """TCP and UDP ports of a Service that share a port number must be routed independently, each to
+    its own endpoints and target port.
+    """
+    protocols: tuple[Protocol, ...] = ("TCP", "UDP")
+    ports = [Port(53, 5353 + n, each, each.lower()) for n, each in enumerate(protocols)]
+    slices = [Slice((service.endpoint("pod"),), (port,)) for port in ports]
+    web = service(ports=ports, slices=slices)
+    for port in ports:
+        for _ in range(_ATTEMPTS):
+            probe = client.connect(web.cluster_ip, port.number, protocol=port.protocol)
+            assert probe.endpoint in web.endpoints_of(port.name), probe
+            assert probe.answered, probe
+
+
+@requirement(
+    "cip-from-host",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies; e2e: networking 'node-Service'",
+)
+@pytest.mark.parametrize("vantage", ["node"])
+def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: NodeClient) -> None:
+    """A process on the node, in the node's own network namespace, must be able to use a cluster IP,
+    whether the endpoint is on this node or on another.
+    """
+    here, elsewhere = service.endpoint("pod"), service.endpoint("remote-pod", node=1)
+    for web in service.create([service.wanted([here]), service.wanted([elsewhere])]):
+        probe = client.connect(web.cluster_ip, web.port)
+        assert probe.endpoint == web.socket(0), probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "cip-from-external",
+    level=EXTENDED,
+    feature="external-clients",
+    reference="docs: Virtual IPs and service proxies; kube-proxy: masquerading of off-cluster"
+    " traffic to cluster IPs",
+)
+@pytest.mark.parametrize("vantage", ["outside", "remote-pod"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_cluster_ip_can_be_used_through_the_node(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """A host that is not on the node but routes cluster IPs to it, a pod of another node or a host
+    outside the cluster, must reach the Service's endpoints and be answered from the cluster IP.
+    """
+    web = service.shared(endpoints=2)
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-from-endpoint",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies; e2e: networking 'endpoint-Service'",
+)
+def test_endpoint_can_use_its_own_service(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """A pod that is an endpoint of a Service must be able to use that Service. Where it is chosen
+    itself, the source must not be its own address, or its answers would never leave it.
+    """
+    itself = Endpoint(client.host)
+    web = service([itself, service.endpoint("pod"), service.endpoint("remote-pod")])
+    for probe in assert_pool(web.cluster_ip, web.port, web.endpoints):
+        if probe.endpoint == web.socket(0):
+            assert probe.source is not None
+            assert probe.source.address != client.address, probe
+
+
+@requirement("cip-ep-offnode", level=CORE, reference="e2e: networking 'pod-Service'")
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoints_on_other_nodes_are_reached(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """An endpoint on another node must be sent packets addressed to the endpoint's own address,
+    which leave the node on its way to other nodes.
+    """
+    web = service([service.endpoint("remote-pod", node=node) for node in (1, 2)])
+    sample = assert_pool(web.cluster_ip, web.port, web.endpoints)
+    for probe in sample:
+        assert isinstance(probe.outcome, Delivered)
+        assert probe.outcome.wire == "external", probe
+
+
+@requirement(
+    "cip-ep-hostnetwork",
+    level=CORE,
+    reference="e2e: networking 'service endpoints using hostNetwork'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoints_with_a_node_address_are_reached(service: Services, client: Client) -> None:
+    """An endpoint whose address is that of another node (a pod in the host's network) must be
+    reached.
+    """
+    web = service([service.endpoint("remote-node", node=1)])
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint == web.socket(0), probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "cip-many-services-same-eps",
+    level=CORE,
+    reference="e2e: networking 'multiple endpoint-Services with same selector'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_many_services_share_endpoints(service: Services, client: Client) -> None:
+    """Several Services with the same endpoints, over TCP and over UDP, must all work at the same
+    time.
+    """
+    protocols: tuple[Protocol, ...] = ("TCP", "UDP")
+    endpoints = service.endpoints(2)
+    wanted = [
+        service.wanted(endpoints, ports=[Port(80, 8080, protocol)])
+        for protocol in protocols
+        for _ in range(4)
+    ]
+    for web in service.create(wanted):
+        protocol = web.wanted.ports[0].protocol
+        probe = client.connect(web.cluster_ip, web.port, protocol=protocol)
+        assert probe.endpoint in web.endpoints, probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "cip-namespace-isolation",
+    level=CORE,
+    reference="docs: Namespaces; kube-proxy: Services are known by namespace and name",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_namesakes_in_two_namespaces_are_apart(
+    service: Services, client: Client, assert_pool: Pool, names: Callable[[], str]
+) -> None:
+    """Services of the same name in two namespaces must each have their own endpoints only, and the
+    deletion of one must leave the other served.
+    """
+    name, namespace = names(), f"namespace-{names()}"
+    service.api.create("namespaces", {"metadata": {"name": namespace}})
+    here, there = service.create(
+        [
+            service.wanted(2, name=name),
+            service.wanted(2, name=name, namespace=namespace),
+        ]
+    )
+    for web in (here, there):
+        assert_pool(web.cluster_ip, web.port, web.endpoints)
+    there.delete()
+    assert_pool(here.cluster_ip, here.port, here.endpoints)

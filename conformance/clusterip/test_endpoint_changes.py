@@ -1,0 +1,255 @@
+"""ClusterIP: endpoints come, go and move, and connections follow, or stay where they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from clusters.api import Object
+from conformance.conftest import Pool
+from fixtures.clients.client import Client
+from fixtures.lab.frames import Protocol
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port, Service, Services, Slice
+
+_FLOWS = 8
+
+
+@requirement(
+    "cip-keep-on-ep-add",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies; KEP-3866",
+)
+def test_connections_stay_when_endpoints_are_added(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """Adding endpoints to a Service must neither move nor break its established connections."""
+    web = service(endpoints=2)
+    flows = client.open(web.cluster_ip, web.port, _FLOWS)
+    assert flows.opened.is_answered.all(), flows.opened
+    web.set_endpoints([web.endpoint(0), web.endpoint(1), *service.endpoints(3)], syncs=2)
+    sample = flows.exchange()
+    assert not flows.broken(sample), sample
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-keep-on-ep-unready",
+    level=CORE,
+    reference="docs: Service, endpoints; e2e: pod_lifecycle",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_connections_stay_when_their_endpoint_turns_unready(
+    service: Services, client: Client
+) -> None:
+    """A TCP connection must stay with its endpoint when that turns unready, while new connections
+    go elsewhere.
+    """
+    web = service(endpoints=1)
+    flows = client.open(web.cluster_ip, web.port, _FLOWS)
+    assert flows.opened.is_answered.all(), flows.opened
+    web.set_endpoints([replace(web.endpoint(0), ready=False), service.endpoint()], syncs=2)
+    sample = flows.exchange()
+    assert not flows.broken(sample), sample
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint == web.socket(1), probe
+
+
+@requirement(
+    "cip-keep-on-ep-removed",
+    level=EXTENDED,
+    feature="established-outlives-endpoint",
+    reference="kube-proxy: TCP connections are left to conntrack",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_connections_stay_when_their_endpoint_is_removed(service: Services, client: Client) -> None:
+    """A TCP connection should continue after its endpoint has been removed from the EndpointSlices,
+    as long as both sides keep it up, while new connections go elsewhere.
+    """
+    web = service(endpoints=1)
+    flows = client.open(web.cluster_ip, web.port, _FLOWS)
+    assert flows.opened.is_answered.all(), flows.opened
+    web.set_endpoints([service.endpoint()], syncs=2)
+    for _ in range(3):
+        sample = flows.exchange()
+        assert not flows.broken(sample), sample
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint == web.socket(0), probe
+
+
+@requirement(
+    "cip-new-avoid-removed",
+    level=CORE,
+    reference="docs: EndpointSlices, conditions; e2e: networking 'should update endpoints'",
+)
+def test_new_connections_avoid_what_is_gone(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """New connections must not be sent to an endpoint that has been removed or has turned unready,
+    and must be sent to one that has been added or has turned ready.
+    """
+    first, second, third = service.endpoints(3)
+    late = service.endpoint()
+    web = service([first, second, third, replace(late, ready=False)])
+    ready = {web.socket(position) for position in (0, 1, 2)}
+    assert_pool(web.cluster_ip, web.port, ready)
+    web.set_endpoints([replace(first, ready=False), third, late, service.endpoint()])
+    ready = {web.socket(position) for position in (1, 2, 3)}
+    assert_pool(web.cluster_ip, web.port, ready)
+
+
+@requirement("cip-ep-ip-change", level=CORE, reference="docs: EndpointSlices")
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
+    """Replacing the address of an endpoint must send new connections to the new address."""
+    web = service(endpoints=1)
+    assert client.connect(web.cluster_ip, web.port).endpoint == web.socket(0)
+    web.set_endpoints([service.endpoint()])
+    for probe in client.connect_many(web.cluster_ip, web.port, _FLOWS):
+        assert probe.endpoint == web.socket(0), probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "cip-targetport-change",
+    level=CORE,
+    reference="docs: EndpointSlices; e2e: conntrack 'target port changes'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
+    """Changing the port number in the EndpointSlices must send new connections to the new one."""
+    web = service(endpoints=1)
+    assert client.connect(web.cluster_ip, web.port).endpoint == web.socket(0)
+    web.set_endpoints([web.endpoint(0)], target=9090)
+    assert web.socket(0).port == 9090
+    for probe in client.connect_many(web.cluster_ip, web.port, _FLOWS):
+        assert probe.endpoint == web.socket(0), probe
+        assert probe.answered, probe
+
+
+@requirement("cip-slice-delete", level=CORE, reference="docs: EndpointSlices")
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_deleted_slice_takes_its_endpoints_along(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """When one of several EndpointSlices of a Service is deleted, exactly its endpoints must no
+    longer be served, but an endpoint that another slice lists too must.
+    """
+    ports = (Port(protocol=client.protocol),)
+    stays, both, goes = service.endpoints(3)
+    web = service(slices=[Slice((stays, both), ports), Slice((both, goes), ports)])
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    for name in [name for name in web.slice_names if name.startswith(f"{web.name}-1-")]:
+        service.api.delete("endpointslices", name)
+        web.slice_names.remove(name)
+    web.wanted = replace(web.wanted, slices=web.wanted.slices[:1])
+    service.settle()
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-slice-dup-move",
+    level=CORE,
+    reference="KEP-752; API: EndpointSlice, duplicates",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoint_may_move_between_slices(service: Services, client: Client) -> None:
+    """While an endpoint moves from one EndpointSlice to another and is listed in at least one of
+    them, the Service must not lose it, nor the connections to it.
+    """
+    ports = (Port(protocol=client.protocol),)
+    moving = (service.endpoint(),)
+    web = service(slices=[Slice(moving, ports), Slice((), ports)])
+    flows = client.open(web.cluster_ip, web.port, _FLOWS)
+    for number, members in ((1, moving), (0, ())):
+        slices = list(web.wanted.slices)
+        slices[number] = replace(slices[number], endpoints=members)
+        web.wanted = replace(web.wanted, slices=tuple(slices))
+        for name, body in service.slice_objects(web.wanted, web.name):
+            service.api.patch("endpointslices", name, {"endpoints": body["endpoints"]})
+        service.settle(syncs=2)
+        probe = client.connect(web.cluster_ip, web.port)
+        assert probe.endpoint in web.endpoints, probe
+        assert not flows.broken(flows.exchange()), flows
+
+
+def _two_services(service: Services, protocol: Protocol) -> tuple[Service, Service]:
+    """Two Services, the first with a second slice that is about to change its labels."""
+    ports = (Port(protocol=protocol),)
+    slices = [Slice(tuple(service.endpoints(2)), ports) for _ in range(3)]
+    left, right = service.create(
+        [service.wanted(slices=slices[:2]), service.wanted(slices=slices[2:])]
+    )
+    return left, right
+
+
+def _label_second_slice(service: Services, web: Service, labels: Object) -> Slice:
+    """Set labels of the second slice of a Service, which has it no longer; returns the slice."""
+    for name in web.slice_names:
+        if name.startswith(f"{web.name}-1-"):
+            service.api.patch("endpointslices", name, {"metadata": {"labels": labels}})
+    kept, lost = web.wanted.slices
+    web.wanted = replace(web.wanted, slices=(kept,))
+    service.settle()
+    return lost
+
+
+@requirement(
+    "cip-slice-relabel",
+    level=EXTENDED,
+    feature="slice-label-changes",
+    reference="docs: EndpointSlices, ownership",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_relabelled_slice_changes_sides(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """When the label kubernetes.io/service-name of an EndpointSlice is changed to another Service,
+    its endpoints should leave the first Service and join the second.
+    """
+    left, right = _two_services(service, client.protocol)
+    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    label = {"kubernetes.io/service-name": right.name}
+    moved = _label_second_slice(service, left, label)
+    right.wanted = replace(right.wanted, slices=(*right.wanted.slices, moved))
+    assert_pool(right.cluster_ip, right.port, right.endpoints)
+    assert_pool(left.cluster_ip, left.port, left.endpoints)
+
+
+@requirement(
+    "cip-slice-label-removed",
+    level=EXTENDED,
+    feature="slice-label-changes",
+    reference="docs: EndpointSlices, ownership",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_unlabelled_slice_is_withdrawn(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """When the label kubernetes.io/service-name is removed from an EndpointSlice, its endpoints
+    should leave the Service.
+    """
+    left, _ = _two_services(service, client.protocol)
+    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    _label_second_slice(service, left, {"kubernetes.io/service-name": None})
+    assert_pool(left.cluster_ip, left.port, left.endpoints)
+
+
+@requirement(
+    "cip-slice-gains-headless",
+    level=EXTENDED,
+    feature="slice-label-changes",
+    reference="docs: EndpointSlices; e2e: service 'implement service.kubernetes.io/headless'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_slice_labelled_headless_is_withdrawn(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """When an EndpointSlice is given the label service.kubernetes.io/headless, its endpoints should
+    leave the Service.
+    """
+    left, _ = _two_services(service, client.protocol)
+    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    _label_second_slice(service, left, {"service.kubernetes.io/headless": ""})
+    assert_pool(left.cluster_ip, left.port, left.endpoints)

@@ -1,0 +1,225 @@
+"""ClusterIP: what a Service proxy must leave alone or keep out."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import pytest
+
+from fixtures.clients.client import Client, Vantage
+from fixtures.lab.arp_nd import Neighbours
+from fixtures.lab.frames import Protocol
+from fixtures.lab.sample import Dropped, PassedThrough, Probe, Rejected, Reply, SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port, Service, Services
+from fixtures.world.fixtures import World
+from fixtures.world.hosts import Place
+from specification.addresses import Family
+
+_UNSERVED = 4321
+_KEP = "KEP-3866, cluster IP behaviour"
+
+
+def _probe_unserved(service: Services, client: Client) -> tuple[Service, Probe]:
+    """A connection to a port that a served cluster IP does not have."""
+    web = service(endpoints=1)
+    served = client.connect(web.cluster_ip, web.port)
+    assert served.answered, served
+    return web, client.connect(web.cluster_ip, _UNSERVED)
+
+
+@requirement("cip-unserved-port", level=CORE, reference=_KEP)
+@pytest.mark.parametrize(
+    ("vantage", "protocol"), [("pod", "TCP"), ("pod", "UDP"), ("outside", "TCP")]
+)
+def test_port_that_a_service_does_not_have(service: Services, client: Client) -> None:
+    """Traffic to a cluster IP on a port that the Service does not define must not reach any
+    endpoint, nor be answered.
+    """
+    _, probe = _probe_unserved(service, client)
+    assert probe.endpoint is None, probe
+    assert probe.reply is None, probe
+
+
+@requirement(
+    "cip-unserved-port-passed",
+    level=EXTENDED,
+    feature="unserved-port-passed",
+    reference="docs: Virtual IPs and service proxies, iptables mode; " + _KEP,
+)
+def test_port_that_a_service_does_not_have_is_left_to_routing(
+    service: Services, client: Client
+) -> None:
+    """Traffic to a cluster IP on a port that the Service does not define should follow the node's
+    routes as if there were no Service.
+    """
+    web, probe = _probe_unserved(service, client)
+    assert isinstance(probe.outcome, PassedThrough), probe
+    assert probe.outcome.wire == "external", (web, probe)
+    assert probe.source == probe.client, probe
+
+
+@requirement(
+    "cip-unserved-port-rejected",
+    level=EXTENDED,
+    feature="unserved-port-rejected",
+    reference="docs: Virtual IPs and service proxies, nftables mode; " + _KEP,
+)
+@pytest.mark.parametrize(("vantage", "protocol"), [("pod", "TCP"), ("outside", "UDP")])
+def test_port_that_a_service_does_not_have_is_rejected(service: Services, client: Client) -> None:
+    """Traffic to a cluster IP on a port that the Service does not define should be rejected with
+    ICMP port unreachable.
+    """
+    _, probe = _probe_unserved(service, client)
+    assert probe.refused, probe
+
+
+@requirement(
+    "cip-unallocated-ip",
+    level=EXTENDED,
+    feature="unallocated-ip-dropped",
+    reference="docs: Virtual IPs and service proxies, nftables mode; " + _KEP,
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) -> None:
+    """Traffic to an address of the Service range that no Service has, or has any longer, should be
+    dropped on the node.
+    """
+    web = service(endpoints=1)
+    web.delete()
+    probe = client.connect(web.cluster_ip, web.port)
+    assert isinstance(probe.outcome, Dropped), probe
+
+
+@requirement(
+    "cip-proto-mismatch",
+    level=CORE,
+    reference="kube-proxy: unit test 'TCP-only port does not match UDP traffic'",
+)
+def test_other_protocols_do_not_match(service: Services, client: Client) -> None:
+    """Traffic of one protocol must not be delivered to a Service port of another protocol with the
+    same number.
+    """
+    web = service.shared(endpoints=1)
+    served = client.connect(web.cluster_ip, web.port)
+    assert served.answered, served
+    protocols: set[Protocol] = {"TCP", "UDP", "SCTP"}
+    for other in protocols - {client.protocol}:
+        probe = client.connect(web.cluster_ip, web.port, protocol=other)
+        assert probe.endpoint is None, probe
+        assert probe.reply is None, probe
+
+
+@requirement(
+    "cip-no-cross-service",
+    level=CORE,
+    reference="kube-proxy: unit test 'svc1 does not accept svc2's ports'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_ports_of_another_service_do_not_match(service: Services, client: Client) -> None:
+    """A cluster IP must not accept the port numbers of other Services, nor of its own endpoints."""
+    protocol = client.protocol
+    one, two = service.create(
+        [
+            service.wanted(1, ports=[Port(81, 8081, protocol)]),
+            service.wanted(1, ports=[Port(82, 8082, protocol)]),
+        ]
+    )
+    for web, wrong in ((one, 82), (two, 81), (one, 8081), (two, 8082)):
+        assert client.connect(web.cluster_ip, web.port).answered
+        probe = client.connect(web.cluster_ip, wrong)
+        assert probe.endpoint is None, probe
+        assert probe.reply is None, probe
+
+
+@requirement(
+    "cip-host-svc-via-vip",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/72236",
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_cluster_ip_does_not_lead_to_the_node(
+    service: Services, client: Client, world: World, family: Family
+) -> None:
+    """A process that listens on all addresses of the node must not become reachable by a cluster
+    IP.
+    """
+    web = service.shared(endpoints=1)
+    domain = socket.AF_INET if family == "IPv4" else socket.AF_INET6
+    with world.node.system.socket(domain, socket.SOCK_DGRAM) as listener:
+        listener.setblocking(False)
+        listener.bind(("", _UNSERVED))
+        client.connect(world.node.address(family), _UNSERVED)
+        assert listener.recv(64), "the node's process is out of reach anyway"
+        probe = client.connect(web.cluster_ip, _UNSERVED)
+        with contextlib.suppress(BlockingIOError):
+            raise AssertionError(listener.recvfrom(64), probe)
+
+
+@requirement(
+    "cip-headless-ignored",
+    level=CORE,
+    reference="docs: Service, headless Services",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_headless_service_has_no_effect(service: Services, client: Client) -> None:
+    """A headless Service must have no effect on traffic to the addresses of its endpoints, on its
+    port or on their target port.
+    """
+    headless = service.shared(endpoints=2, clusterIP="None")
+    for endpoint in headless.endpoints:
+        for port in (endpoint.port, headless.port):
+            probe = client.connect(endpoint.address, port)
+            assert isinstance(probe.outcome, PassedThrough), probe
+            assert probe.answered, probe
+            assert probe.source == probe.client, probe
+
+
+@requirement(
+    "cip-nonsvc-untouched",
+    level=CORE,
+    reference="docs: Cluster networking; e2e: no_snat 'pods without SNAT'",
+)
+@pytest.mark.parametrize(
+    ("vantage", "protocol"),
+    [("pod", "TCP"), ("pod", "UDP"), ("remote-pod", "UDP"), ("outside", "TCP")],
+)
+def test_other_traffic_is_untouched(
+    service: Services, client: Client, world: World, vantage: Vantage
+) -> None:
+    """Traffic to an address that is no Service's, of a pod, a node or a host outside the cluster,
+    must be translated in neither its destination nor its source, even where a Service uses the same
+    port number.
+    """
+    web = service.shared(endpoints=1)
+    places: list[Place] = ["pod"]
+    if vantage == "pod":
+        places += ["remote-pod", "remote-node", "outside"]
+    for place in places:
+        other = world.hosts(place)[0].address(client.family)
+        probe = client.connect(other, web.port)
+        assert isinstance(probe.outcome, PassedThrough), probe
+        assert probe.source == probe.client, probe
+        assert probe.reply == Reply("answer", SocketAddress(other, web.port)), probe
+    node = world.node.address(client.family)
+    probe = client.connect(node, web.port)
+    assert isinstance(probe.outcome, Rejected), probe
+    assert probe.outcome.source == node, probe
+
+
+@requirement(
+    "cip-arp-silent",
+    level=EXTENDED,
+    feature="silent-cluster-ips",
+    reference="kube-proxy: KubeProxyIPVSConfiguration.strictARP; cluster IPs are on no link",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_node_does_not_claim_cluster_ips(service: Services, world: World, family: Family) -> None:
+    """The node should not answer ARP requests or neighbour solicitations for a cluster IP on its
+    external link.
+    """
+    web = service.shared(endpoints=1)
+    neighbours = Neighbours(world.lab, "external")
+    assert neighbours.ask(world.node.address(family)) == [world.node.external_wire.node_mac]
+    assert neighbours.ask(web.cluster_ip) == []

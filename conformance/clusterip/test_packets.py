@@ -1,0 +1,143 @@
+"""ClusterIP: what endpoints and clients see of each other's packets."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.clients.client import Client
+from fixtures.lab import icmp
+from fixtures.lab.sample import Reply, SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Services
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+_ATTEMPTS = 16
+
+
+@requirement(
+    "cip-reply-source",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies",
+)
+def test_replies_come_from_the_cluster_ip(service: Services, client: Client) -> None:
+    """Every reply that a client of a cluster IP sees must have the cluster IP and the Service port
+    as its source, never the endpoint's address or port.
+    """
+    web = service.shared(endpoints=2)
+    flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
+    for sample in (flows.opened, flows.exchange(), flows.exchange()):
+        for probe in sample:
+            assert probe.reply == Reply("answer", web.frontend), probe
+
+
+@requirement(
+    "cip-no-snat-pod",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies; e2e: service 'preserve source pod IP'",
+)
+def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -> None:
+    """Traffic from a pod on the node to a cluster IP must keep the pod's address as its source at
+    an endpoint that is another pod, on this node or elsewhere.
+    """
+    web = service.shared(endpoints=2)
+    sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
+    assert sample.is_delivered.all(), sample
+    for probe in sample:
+        assert probe.source is not None
+        assert probe.source.address == client.address, probe
+
+
+@requirement(
+    "cip-sport-preserved",
+    level=EXTENDED,
+    feature="source-port-preserved",
+    reference="netfilter: DNAT leaves the source port alone unless the tuple is taken",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Client) -> None:
+    """Where the source address is not translated, the endpoint must see the client's own source
+    port.
+    """
+    web = service.shared(endpoints=2)
+    sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
+    assert sample.is_delivered.all(), sample
+    for probe in sample:
+        assert probe.source == probe.client, probe
+
+
+@requirement("cip-conn-pinned", level=CORE, reference="docs: Virtual IPs and service proxies")
+def test_a_connection_stays_with_its_endpoint(service: Services, client: Client) -> None:
+    """All packets of one established connection must go to the endpoint that it was opened to."""
+    web = service.shared(endpoints=4)
+    flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
+    assert flows.opened.is_answered.all(), flows.opened
+    for _ in range(20):
+        sample = flows.exchange()
+        assert not flows.broken(sample), sample
+
+
+@requirement(
+    "cip-direct-podip",
+    level=CORE,
+    reference="docs: Cluster networking; e2e: pod_lifecycle",
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> None:
+    """A connection to an endpoint's own address and port must reach it untranslated while the
+    endpoint serves a Service, on the target port and on the number of the Service port.
+    """
+    web = service.shared(endpoints=2)
+    assert client.connect(web.cluster_ip, web.port).answered
+    for endpoint in web.endpoints:
+        for port in (endpoint.port, web.port):
+            probe = client.connect(endpoint.address, port)
+            assert probe.answered, probe
+            assert probe.source == probe.client, probe
+
+
+@requirement(
+    "cip-ep-refused",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_refusal_by_an_endpoint_reaches_the_client(
+    service: Services, client: Client, world: World
+) -> None:
+    """Where an endpoint has no listener, its TCP reset must reach the client as coming from the
+    cluster IP and Service port, and the proxy must not try another endpoint.
+    """
+    web = service(endpoints=2)
+    world.lab.closed.update(endpoint.address for endpoint in web.endpoints)
+    sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
+    assert sample.is_delivered.all(), sample
+    assert sample.arrivals.tolist() == [1] * len(sample), sample
+    for probe in sample:
+        assert probe.reply == Reply("reset", web.frontend), probe
+
+
+@requirement(
+    "cip-icmp-related",
+    level=EXTENDED,
+    feature="icmp-translation",
+    reference="RFC 5508, section 4; netfilter: ICMP errors of a translated connection",
+)
+@pytest.mark.parametrize("kind", ["port-unreachable", "too-big"])
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_icmp_errors_are_translated(
+    service: Services, client: Client, world: World, family: Family, kind: icmp.Kind
+) -> None:
+    """An ICMP error about a translated connection, port unreachable from the endpoint or packet too
+    big from a router, must reach the client and quote the packet as the client had sent it: to the
+    cluster IP and Service port.
+    """
+    web = service([service.endpoint("remote-pod")])
+    world.lab.silent.add(web.socket(0).address)
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint == web.socket(0), probe
+    reporter = web.socket(0).address if kind == "port-unreachable" else icmp.router(family)
+    errors = icmp.report(world.lab, probe, kind, reporter)
+    assert [error.kind for error in errors] == [kind], errors
+    assert errors[0].quoted_source == probe.client, errors
+    assert errors[0].quoted_target == SocketAddress(web.cluster_ip, web.port), errors

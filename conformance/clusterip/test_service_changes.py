@@ -1,0 +1,206 @@
+"""ClusterIP: Services and their ports come, go and change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.conftest import Pool
+from fixtures.clients.client import Client
+from fixtures.plugin.requirement import CORE, requirement
+from fixtures.services.services import Port, Service, Services
+from specification.addresses import FAMILIES
+
+_FLOWS = 8
+_PORTS = "e2e: service 'be updated after adding or deleting ports'"
+
+
+def _set_ports(web: Service, *ports: Port) -> None:
+    """Give a Service and its only slice these ports, and settle."""
+    web.update(ports=[port.in_service() for port in ports], settle=False)
+    (only,) = web.wanted.slices
+    web.wanted = replace(web.wanted, ports=ports, slices=(replace(only, ports=ports),))
+    web.set_endpoints(only.endpoints)
+
+
+@requirement("cip-port-add", level=CORE, reference=_PORTS)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_added_port_is_served(service: Services, client: Client, assert_pool: Pool) -> None:
+    """A port added to a Service must be served, and the ports it had must go on, connections
+    included.
+    """
+    old, new = (Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2))
+    web = service(endpoints=2, ports=[old])
+    flows = client.open(web.cluster_ip, old.number, _FLOWS)
+    assert client.connect(web.cluster_ip, new.number).endpoint is None
+    _set_ports(web, old, new)
+    assert_pool(web.cluster_ip, new.number, web.endpoints_of(new.name))
+    assert_pool(web.cluster_ip, old.number, web.endpoints_of(old.name))
+    sample = flows.exchange()
+    assert not flows.broken(sample), sample
+
+
+@requirement("cip-port-del", level=CORE, reference=_PORTS)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_removed_port_is_not_served(service: Services, client: Client, assert_pool: Pool) -> None:
+    """A port removed from a Service must no longer lead to its endpoints, while its other ports go
+    on, connections included.
+    """
+    stays, goes = (Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2))
+    web = service(endpoints=2, ports=[goes, stays])
+    flows = client.open(web.cluster_ip, stays.number, _FLOWS)
+    assert client.connect(web.cluster_ip, goes.number).answered
+    _set_ports(web, stays)
+    probe = client.connect(web.cluster_ip, goes.number)
+    assert probe.endpoint is None, probe
+    assert_pool(web.cluster_ip, stays.number, web.endpoints_of(stays.name))
+    sample = flows.exchange()
+    assert not flows.broken(sample), sample
+
+
+@requirement(
+    "cip-port-rename",
+    level=CORE,
+    reference="docs: Service, multi-port Services; kube-proxy: unit test 'rename a port'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_renamed_port_is_served(service: Services, client: Client, assert_pool: Pool) -> None:
+    """A port that is renamed, in the Service and in its EndpointSlices, must stay served."""
+    port = Port(protocol=client.protocol, name="before")
+    web = service(endpoints=2, ports=[port])
+    assert client.connect(web.cluster_ip, port.number).answered
+    _set_ports(web, replace(port, name="after"))
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-port-renumber",
+    level=CORE,
+    reference="docs: Service; kube-proxy: unit test 'renumber a port'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_renumbered_port_moves(service: Services, client: Client) -> None:
+    """When the number of a Service port is changed, the new number must be served and the old one
+    must no longer lead to the endpoints.
+    """
+    port = Port(80, 8080, client.protocol)
+    web = service(endpoints=1, ports=[port])
+    assert client.connect(web.cluster_ip, 80).answered
+    web.update(ports=[replace(port, number=81).in_service()])
+    probe = client.connect(web.cluster_ip, 81)
+    assert probe.endpoint == web.socket(0), probe
+    assert probe.answered, probe
+    probe = client.connect(web.cluster_ip, 80)
+    assert probe.endpoint is None, probe
+
+
+@requirement("cip-delete", level=CORE, reference="e2e: service 'be able to up and down services'")
+def test_deleted_service_is_not_served(service: Services, client: Client) -> None:
+    """When a Service is deleted, its cluster IP must no longer lead to its former endpoints, even
+    if its EndpointSlices remain.
+    """
+    web = service(endpoints=2)
+    assert client.connect(web.cluster_ip, web.port).answered
+    left = [("endpointslices", name, web.namespace) for name in web.slice_names]
+    web.slice_names.clear()
+    web.delete()
+    probe = client.connect(web.cluster_ip, web.port)
+    service.api.delete_all(left)
+    assert probe.endpoint is None, probe
+    assert probe.reply is None, probe
+
+
+@requirement(
+    "cip-recreate",
+    level=CORE,
+    reference="e2e: service 'work after the service has been recreated'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_recreated_service_moves_to_its_new_address(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """A Service that is deleted and created again at once under the same name, with another cluster
+    IP, must be served at the new address, and the old one must no longer lead to its endpoints.
+    """
+    web, spare = service.create([service.wanted(2), service.wanted(2)])
+    assert client.connect(web.cluster_ip, web.port).answered
+    addresses = spare.object["spec"]["clusterIPs"]
+    spare.delete()
+    web.delete(settle=False)
+    new = service(
+        web.wanted.slices[0].endpoints, name=web.name, clusterIP=addresses[0], clusterIPs=addresses
+    )
+    assert new.cluster_ip != web.cluster_ip
+    assert_pool(new.cluster_ip, new.port, new.endpoints)
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint is None, probe
+
+
+@requirement(
+    "cip-vip-reassign",
+    level=CORE,
+    reference="docs: Service ClusterIP allocation",
+)
+def test_reassigned_cluster_ip_belongs_to_its_new_service(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """A cluster IP that one Service has released and another has got at once must lead to the
+    endpoints of the new Service only.
+    """
+    old = service(endpoints=2)
+    assert client.connect(old.cluster_ip, old.port).answered
+    old.delete(settle=False)
+    addresses = old.object["spec"]["clusterIPs"]
+    new = service(endpoints=2, clusterIP=addresses[0], clusterIPs=addresses)
+    assert new.cluster_ip == old.cluster_ip
+    assert_pool(new.cluster_ip, new.port, new.endpoints)
+
+
+@requirement(
+    "cip-to-externalname",
+    level=CORE,
+    reference="docs: Service, type ExternalName; e2e: service 'ClusterIP to ExternalName'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_service_turned_external_name_is_not_served(service: Services, client: Client) -> None:
+    """When a Service turns into one of type ExternalName, its former cluster IP must no longer lead
+    to its endpoints.
+    """
+    web = service(endpoints=2)
+    address = web.cluster_ip
+    assert client.connect(address, web.port).answered
+    web.update(
+        type="ExternalName",
+        externalName="service.example.com",
+        clusterIP=None,
+        clusterIPs=None,
+        ipFamilies=None,
+        ipFamilyPolicy=None,
+        internalTrafficPolicy=None,
+    )
+    probe = client.connect(address, web.port)
+    assert probe.endpoint is None, probe
+
+
+@requirement(
+    "cip-from-externalname",
+    level=CORE,
+    reference="docs: Service, type ExternalName; e2e: service 'ExternalName to ClusterIP'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_service_turned_cluster_ip_is_served(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """When a Service of type ExternalName turns into one of type ClusterIP, its new cluster IP must
+    be served.
+    """
+    web = service(
+        endpoints=2,
+        families=FAMILIES,
+        type="ExternalName",
+        externalName="service.example.com",
+        ipFamilyPolicy=None,
+    )
+    web.update(type="ClusterIP", externalName=None, ipFamilyPolicy="RequireDualStack")
+    assert_pool(web.cluster_ip, web.port, web.endpoints)

@@ -1,0 +1,284 @@
+"""ClusterIP: which endpoints a Service has, by its EndpointSlices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from conformance.conftest import Pool
+from fixtures.clients.client import Client
+from fixtures.judge.statistics import Budget, Statistic, sample_size, tally, uniform
+from fixtures.plugin.requirement import CORE, requirement
+from fixtures.services.services import Port, Service, Services, Slice
+from fixtures.world.fixtures import World
+from specification.addresses import FAMILIES, Family
+
+_SLICES = "docs: EndpointSlices"
+
+
+def _add_slices(service: Services, web: Service, *slices: Slice) -> None:
+    """Write (more) EndpointSlices of a Service, without settling."""
+    web.wanted = replace(web.wanted, slices=(*web.wanted.slices, *slices))
+    for name, body in service.slice_objects(web.wanted, web.name):
+        if name not in web.slice_names:
+            service.api.create("endpointslices", body, web.namespace)
+            web.slice_names.append(name)
+
+
+@requirement(
+    "cip-targetport-from-slice",
+    level=CORE,
+    reference="docs: Service, Services without selectors",
+)
+@pytest.mark.parametrize("target", [9999, "elsewhere"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_target_port_is_that_of_the_slice(
+    service: Services, client: Client, target: int | str
+) -> None:
+    """The target port must be taken from the EndpointSlice; targetPort in the Service's spec, a
+    number or a name, must have no influence on it.
+    """
+    port = {**Port(protocol=client.protocol).in_service(), "targetPort": target}
+    web = service(endpoints=1)
+    web.update(ports=[port])
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint == web.socket(0), probe
+    assert probe.answered, probe
+
+
+@requirement("cip-port-key-name", level=CORE, reference=_SLICES)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_ports_are_matched_by_name(service: Services, client: Client, assert_pool: Pool) -> None:
+    """A port of a Service must get the endpoints of those slice ports that have its name, even if
+    slice ports of other names have the same number, and none if no slice port has its name.
+    """
+    ports = [Port(80 + n, 8080, client.protocol, name) for n, name in enumerate("abc")]
+    slices = [Slice((service.endpoint(),), (port,)) for port in ports[:2]]
+    web = service(ports=ports, slices=slices)
+    for port in ports[:2]:
+        assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
+    probe = client.connect(web.cluster_ip, ports[2].number)
+    assert probe.endpoint is None, probe
+
+
+@requirement("cip-unnamed-port", level=CORE, reference="API: EndpointPort.name")
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_unnamed_port_is_served(service: Services, client: Client) -> None:
+    """A Service with one unnamed port must be served by slice ports whose name is the empty
+    string.
+    """
+    web = service.shared(endpoints=1, ports=[Port(protocol=client.protocol, name="")])
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint == web.socket(0), probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "cip-named-targetport-per-ep",
+    level=CORE,
+    reference="e2e: service 'endpoints with named targetPorts that resolve to different ports'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoints_have_port_numbers_of_their_own(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """Where slices of one Service give a port name different numbers, each endpoint must be reached
+    on its own number.
+    """
+    port = Port(protocol=client.protocol)
+    slices = [
+        Slice((service.endpoint(),), (replace(port, target=8080 + number),)) for number in range(3)
+    ]
+    web = service(ports=[port], slices=slices)
+    assert {endpoint.port for endpoint in web.endpoints} == {8080, 8081, 8082}
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-multi-slice-merge",
+    level=CORE,
+    reference="KEP-752; e2e: endpointslice 'multiple endpoint IPs specified in multiple"
+    " EndpointSlices'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool) -> None:
+    """The endpoints of all EndpointSlices of a Service must be served as one pool."""
+    ports = (Port(protocol=client.protocol),)
+    sizes = (1, 3, 2)
+    web = service(slices=[Slice(tuple(service.endpoints(size)), ports) for size in sizes])
+    assert len(web.endpoints) == sum(sizes)
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-multi-slice-ports",
+    level=CORE,
+    reference="e2e: endpointslice 'multiple ports specified in multiple EndpointSlices'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_ports_may_live_in_different_slices(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """Where the ports of a Service, with the same endpoints, are in different EndpointSlices, each
+    port must be served by the endpoints of its slices.
+    """
+    ports = [Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2)]
+    endpoints = tuple(service.endpoints(2))
+    web = service(ports=ports, slices=[Slice(endpoints, (port,)) for port in ports])
+    for port in ports:
+        assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
+
+
+@requirement(
+    "cip-slice-dedupe",
+    level=CORE,
+    reference="API: EndpointSlice, duplicates; KEP-752",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_duplicates_count_once(
+    service: Services, client: Client, budget: Budget, judge: Callable[..., Statistic]
+) -> None:
+    """An address and port that several EndpointSlices of a Service list must be treated as one
+    endpoint, with no larger share of the connections than the others.
+    """
+    twice, *others = service.endpoints(3)
+    ports = (Port(protocol=client.protocol),)
+    web = service(slices=[Slice((twice, others[0]), ports), Slice((others[1], twice), ports)])
+    # counted twice, it would get two connections out of four instead of one out of three
+    sample = client.connect_many(web.cluster_ip, web.port, sample_size(3, 0.5, budget.alpha))
+    assert sample.is_answered.all(), sample
+    judge(uniform, tally(sample.chosen, sorted(web.endpoints)))
+
+
+@requirement(
+    "cip-first-address-only",
+    level=CORE,
+    reference="API: Endpoint.addresses, 'consumers should use the first'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_only_the_first_address_counts(
+    service: Services, client: Client, world: World, assert_pool: Pool
+) -> None:
+    """Of several addresses of one endpoint in an EndpointSlice only the first must be used."""
+    plain = service.endpoint()
+    many = service.endpoint(more_hosts=tuple(world.hosts("pod", 2)))
+    web = service([many, plain])
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-slice-no-svc-label",
+    level=CORE,
+    reference="docs: EndpointSlices, ownership",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_slice_without_service_label_is_ignored(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """An EndpointSlice without the label kubernetes.io/service-name must be ignored, whatever its
+    name and owner are.
+    """
+    web = service(endpoints=2)
+    wanted = service.wanted(endpoints=2)
+    bodies = [body for _, body in service.slice_objects(wanted, web.name)]
+    for body in bodies:
+        body["metadata"] = {
+            "name": f"{body['metadata']['name']}-unlabelled",
+            "ownerReferences": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Service",
+                    "name": web.name,
+                    "uid": web.object["metadata"]["uid"],
+                }
+            ],
+        }
+        service.api.create("endpointslices", body)
+        web.slice_names.append(body["metadata"]["name"])
+    service.settle()
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement("cip-slice-other-family", level=CORE, reference="KEP-752; KEP-2438")
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_slices_of_the_other_family_do_not_count(
+    service: Services, client: Client, world: World, family: Family
+) -> None:
+    """EndpointSlices of one address type must not feed the cluster IP of the other family: it has
+    no endpoints then, while that of their own family is served.
+    """
+    (other,) = set(FAMILIES) - {family}
+    ports = (Port(protocol=client.protocol),)
+    slices = [Slice(tuple(service.endpoints(2)), ports, families=(other,))]
+    web = service(slices=slices, families=FAMILIES)
+    neighbour = Client(world.lab, client.host, other, client.protocol)
+    served = neighbour.connect(web.cluster_ip_of(other), web.port)
+    assert served.answered, served
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint is None, probe
+    assert probe.reply is None, probe
+
+
+@requirement(
+    "cip-slice-fqdn-ignored",
+    level=CORE,
+    reference="API: EndpointSlice.addressType FQDN; KEP-752",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_slices_of_names_are_ignored(service: Services, client: Client, assert_pool: Pool) -> None:
+    """An EndpointSlice of the address type FQDN must be ignored."""
+    web = service(endpoints=2)
+    body = {
+        "metadata": {
+            "name": f"{web.name}-fqdn",
+            "labels": {"kubernetes.io/service-name": web.name},
+        },
+        "addressType": "FQDN",
+        "ports": [web.wanted.ports[0].in_slice()],
+        "endpoints": [{"addresses": ["pod.example.com"], "conditions": {"ready": True}}],
+    }
+    service.api.create("endpointslices", body)
+    web.slice_names.append(f"{web.name}-fqdn")
+    service.settle()
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement("cip-order-independent", level=CORE, reference=_SLICES)
+@pytest.mark.parametrize("first", ["service", "slices"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_order_of_arrival_does_not_matter(
+    service: Services, client: Client, names: Callable[[], str], first: str, assert_pool: Pool
+) -> None:
+    """A Service must be served alike whether it or its EndpointSlices became known first."""
+    wanted = service.wanted(endpoints=2, name=names())
+    if first == "service":
+        (web,) = service.create([replace(wanted, slices=())])
+        _add_slices(service, web, *wanted.slices)
+        service.settle()
+    else:
+        objects = service.slice_objects(wanted, wanted.name)
+        for _, body in objects:
+            service.api.create("endpointslices", body)
+        service.settle()
+        (web,) = service.create([replace(wanted, slices=())])
+        web.slice_names += [name for name, _ in objects]
+        web.wanted = wanted
+    assert_pool(web.cluster_ip, web.port, web.endpoints)
+
+
+@requirement(
+    "cip-selectorless-slice",
+    level=CORE,
+    reference="docs: Service, Services without selectors",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoints_may_be_outside_the_cluster(
+    service: Services, client: Client, assert_pool: Pool
+) -> None:
+    """A Service without selector must reach the endpoints of manually written EndpointSlices, those
+    with addresses outside of every pod CIDR and on no node included.
+    """
+    web = service([service.endpoint("outside"), service.endpoint("pod")])
+    assert_pool(web.cluster_ip, web.port, web.endpoints)

@@ -1,0 +1,266 @@
+"""Connection tracking: UDP flows leave endpoints that are gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fixtures.clients.traffic import between_looks, client_of_each_kind, down
+from fixtures.lab.sample import SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port
+from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, SERVICE_RANGES, index
+
+if TYPE_CHECKING:
+    from fixtures.clients.client import Client
+    from fixtures.clients.node_client import NodeClient
+    from fixtures.services.services import Service, Services
+    from fixtures.world.fixtures import World
+    from specification.addresses import Family, IPAddress
+
+UDP = pytest.mark.parametrize("protocol", ["UDP"])
+TCP = pytest.mark.parametrize("protocol", ["TCP"])
+OUTSIDE = pytest.mark.parametrize("vantage", ["outside"])
+ALL = pytest.mark.parametrize(
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+)
+"""A single case in which the test itself sees to both families and protocols."""
+
+SINGLE: dict[str, dict[str, Any]] = {
+    family: {"ipFamilyPolicy": "SingleStack", "ipFamilies": [family]} for family in ("IPv4", "IPv6")
+}
+"""Fields of a Service of one family."""
+
+BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
+KUBE_PROXY = "pkg/proxy/conntrack TestCleanStaleEntries"
+
+
+def assert_moves(client: Client, web: Service, address: IPAddress, port: int) -> None:
+    """Sixteen flows to a frontend; the endpoint of the first is removed."""
+    flows = client.open(address, port, 16)
+    assert flows.opened.is_answered.all(), flows.opened
+    removed = flows.endpoints[0]
+    assert removed in web.endpoints, flows.opened[0]
+    web.set_endpoints(
+        [
+            endpoint
+            for position, endpoint in enumerate(web.wanted.slices[0].endpoints)
+            if web.socket(position) != removed
+        ],
+        syncs=2,
+    )
+    after = flows.exchange()
+    assert set(after.chosen) <= web.endpoints, f"{removed} is removed; {after.counts}, {after}"
+    assert after.is_answered.all(), after
+
+
+@requirement(
+    "ct-udp-ep-removed-cip",
+    level=CORE,
+    reference=f"e2e: conntrack, ClusterIP; {KUBE_PROXY}",
+)
+@UDP
+def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
+    service: Services, client: Client
+) -> None:
+    """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
+    to the cluster IP from the same port is served by one that remains.
+    """
+    web = service(endpoints=2)
+    assert_moves(client, web, web.cluster_ip, web.port)
+
+
+@requirement(
+    "ct-udp-ep-removed-np",
+    level=CORE,
+    reference=f"e2e: conntrack, NodePort; {KUBE_PROXY}",
+)
+@UDP
+@OUTSIDE
+def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
+    service: Services, client: Client, world: World
+) -> None:
+    """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
+    to the nodePort from the same port is served by one that remains.
+    """
+    web = service(endpoints=2, type="NodePort")
+    address = world.node.address(client.family)
+    assert_moves(client, web, address, web.node_port())
+
+
+@requirement(
+    "ct-udp-ep-removed-lb",
+    level=CORE,
+    reference=f"e2e: loadbalancer, UDP; {KUBE_PROXY}",
+)
+@UDP
+@OUTSIDE
+def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
+    service: Services, client: Client
+) -> None:
+    """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
+    to the load balancer's IP from the same port is served by one that remains.
+    """
+    balanced = LOAD_BALANCER_IPS[index(client.family)][77]
+    web = service(endpoints=2, load_balancer_ips=[balanced])
+    assert_moves(client, web, balanced, web.port)
+
+
+@requirement("ct-udp-ep-removed-eip", level=CORE, reference=KUBE_PROXY)
+@UDP
+@OUTSIDE
+def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
+    service: Services, client: Client
+) -> None:
+    """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
+    to an external IP from the same port is served by one that remains.
+    """
+    external = EXTERNAL_IPS[index(client.family)][77]
+    web = service(endpoints=2, externalIPs=[str(external)])
+    assert_moves(client, web, external, web.port)
+
+
+@requirement(
+    "ct-udp-itp-local", level=CORE, reference="e2e: conntrack, internalTrafficPolicy Local"
+)
+@UDP
+def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: Client) -> None:
+    """When the only local endpoint of a UDP Service with internalTrafficPolicy Local is replaced,
+    a client that keeps sending from the same port is served by the new local endpoint.
+    """
+    local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
+    web = service([local, remote], internalTrafficPolicy="Local")
+    flows = client.open(web.cluster_ip, web.port, 16)
+    assert set(flows.endpoints) == {web.socket(0)}, flows.opened
+    web.set_endpoints([service.endpoint("pod"), remote], syncs=2)
+    after = flows.exchange()
+    assert set(after.chosen) == {web.socket(0)}, f"{after.counts}, {after}"
+    assert after.is_answered.all(), after
+
+
+@requirement("ct-udp-host-client", level=CORE, reference="e2e: conntrack, client is hostNetwork")
+@UDP
+@pytest.mark.parametrize("vantage", ["node"])
+def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
+    service: Services, client: NodeClient
+) -> None:
+    """When an endpoint of a UDP Service is removed and others remain, a process on the node that
+    keeps sending from the same port is served by one that remains.
+    """
+    web = service(endpoints=1)
+    first = client.connect(web.cluster_ip, web.port)
+    assert first.answered, first
+    web.set_endpoints([service.endpoint("remote-pod", 2)], syncs=2)
+    after = client.connect(web.cluster_ip, web.port, source_port=first.client.port)
+    assert after.client == first.client, after
+    assert after.endpoint in web.endpoints, after
+    assert after.answered, after
+
+
+@requirement(
+    "ct-udp-port-change",
+    level=CORE,
+    reference="e2e: conntrack, target port changes; kubernetes/kubernetes#130542",
+)
+@UDP
+def test_udp_flow_follows_the_target_port(service: Services, client: Client) -> None:
+    """When the target port of a UDP Service's endpoints changes, a client that keeps sending from
+    the same port is served at the new one.
+    """
+    web = service(endpoints=2)
+    flows = client.open(web.cluster_ip, web.port, 16)
+    assert set(flows.endpoints) <= web.endpoints, flows.opened
+    web.set_endpoints(web.wanted.slices[0].endpoints, target=9090, syncs=2)
+    after = flows.exchange()
+    assert set(after.chosen) <= web.endpoints, f"the port is 9090; {after.counts}, {after}"
+    assert after.is_answered.all(), after
+
+
+@requirement(
+    "ct-udp-unreplied",
+    level=CORE,
+    reference="e2e: conntrack, initial unready endpoints get ready",
+)
+@UDP
+def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
+    service: Services, client: Client, world: World
+) -> None:
+    """A client that sends to a UDP Service without ready endpoint, and goes on from the same port,
+    is served once an endpoint gets ready.
+    """
+    web = service([service.endpoint("pod", ready=False)])
+    flows = client.open(web.cluster_ip, web.port, 16)
+    assert not flows.opened.counts, flows.opened
+    with between_looks(world.canary, flows.exchange):
+        web.set_endpoints([replace(web.endpoint(0), ready=True)], syncs=2)
+    after = flows.exchange()
+    assert after.counts == {web.socket(0): 16}, f"{after.counts}, {after}"
+    assert after.is_answered.all(), after
+
+
+@requirement(
+    "ct-udp-zero-eps",
+    level=CORE,
+    reference="https://github.com/kubernetes/kubernetes/issues/139628",
+)
+@UDP
+def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: Client) -> None:
+    """When a UDP Service loses its last endpoint, a client that keeps sending from the same port
+    no longer reaches it, and is refused.
+    """
+    web = service(endpoints=1)
+    flows = client.open(web.cluster_ip, web.port, 4)
+    assert flows.opened.counts == {web.socket(0): 4}, flows.opened
+    web.set_endpoints([], syncs=2)
+    anew = client.connect(web.cluster_ip, web.port)
+    assert anew.refused, f"a new flow is not refused: {anew}"
+    after = flows.exchange()
+    assert after.is_refused.all(), f"the endpoint is removed; {after.counts}, {after}"
+
+
+@requirement(
+    "ct-restart-stale",
+    level=EXTENDED,
+    feature="stale-conntrack-on-restart",
+    reference="pkg/proxy/conntrack: cleanup by desired state",
+)
+@ALL
+def test_restart_removes_entries_that_became_stale(service: Services, world: World) -> None:
+    """When an endpoint of a UDP Service is removed while the proxy is down, and others remain, a
+    client that keeps sending from the same port is served by one that remains once the proxy is
+    back.
+    """
+    web = service(endpoints=1, ports=BOTH)
+    clients = [each for each in client_of_each_kind(world) if each.protocol == "UDP"]
+    flows = [each.open(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
+    for flow in flows:
+        assert flow.opened.is_answered.all(), flow.opened
+    remaining = service.endpoint("remote-pod", 1)
+    with down(world.node.proxy):
+        web.set_endpoints([remaining], settle=False)
+    service.settle(syncs=2)
+    for client, flow in zip(clients, flows, strict=True):
+        after = flow.exchange()
+        expected = SocketAddress(remaining.host.address(client.family), 8080)
+        assert after.counts == {expected: len(flow)}, f"{after.counts}, {after}"
+        assert after.is_answered.all(), after
+
+
+@requirement("ct-service-no-bypass", level=CORE, reference="docs: Service")
+@TCP
+def test_connection_after_too_early_a_one_is_served(
+    service: Services, client: Client, family: Family
+) -> None:
+    """A client that addresses a cluster IP before its Service exists is served on a new connection
+    once it does.
+    """
+    vip = SERVICE_RANGES[index(family)][201]
+    early = client.connect(vip, 80)
+    assert early.reply is None, early
+    web = service(endpoints=2, clusterIP=str(vip), clusterIPs=[str(vip)], **SINGLE[family])
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint in web.endpoints, probe
+    assert probe.answered, probe

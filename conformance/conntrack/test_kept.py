@@ -1,0 +1,264 @@
+"""Connection tracking: what is still valid stays."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.affinity.timeline import TimingError
+from fixtures.clients.traffic import client_of_each_kind
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port
+
+if TYPE_CHECKING:
+    from clusters.inspection.conntrack import Entry
+    from clusters.node import Node
+    from fixtures.clients.client import Client
+    from fixtures.services.services import Services
+    from fixtures.world.fixtures import World
+
+UDP = pytest.mark.parametrize("protocol", ["UDP"])
+TCP = pytest.mark.parametrize("protocol", ["TCP"])
+ALL = pytest.mark.parametrize(
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+)
+"""A single case in which the test itself sees to both families and protocols."""
+
+BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
+KUBE_PROXY = "pkg/proxy/conntrack TestCleanStaleEntries"
+
+
+UDP_TIMEOUT = 29.0
+"""Seconds for which the kernel knows of an answered UDP flow for certain: 30, counted from its last
+packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl).
+"""
+
+
+def entries(node: Node, client: Client) -> dict[tuple[str, object, object], Entry]:
+    """A client's tracked flows, by protocol, port and destination."""
+    found = node.host.conntrack.entries(client.protocol.lower(), str(client.address))
+    return {
+        (each.protocol, each.original.source_port, each.original.destination): each
+        for each in found
+    }
+
+
+def ids(node: Node, client: Client) -> set[int]:
+    """The ids of a client's tracked flows: they change when an entry is made anew."""
+    return {each.id for each in entries(node, client).values()}
+
+
+@requirement(
+    "ct-udp-keep-live", level=CORE, reference=f"docs: Virtual IPs and service proxies; {KUBE_PROXY}"
+)
+@UDP
+def test_udp_flows_to_serving_endpoints_stay(
+    service: Services, client: Client, world: World
+) -> None:
+    """When endpoints of a UDP Service are added, removed or begin to terminate while they still
+    serve, the tracked flows to all other endpoints, and to those that terminate, are left alone.
+    """
+    web = service(endpoints=3)
+    flows = client.open(web.cluster_ip, web.port, 48)
+    assert set(flows.endpoints) == web.endpoints, flows.opened
+    before = entries(world.node, client)
+    _, ending, staying = web.wanted.slices[0].endpoints
+    removed = web.socket(0)
+    terminating = replace(ending, ready=False, serving=True, terminating=True)
+    web.set_endpoints([terminating, staying, service.endpoint("remote-pod", 1)], syncs=2)
+    after = entries(world.node, client)
+    lost = [
+        entry
+        for key, entry in before.items()
+        if entry.endpoint[0] != str(removed.address)
+        and (key not in after or after[key].id != entry.id)
+    ]
+    assert not lost, f"{len(lost)} flows to endpoints that still serve were forgotten: {lost[:3]}"
+    moved = [
+        number for number in flows.broken(flows.exchange()) if flows.endpoints[number] != removed
+    ]
+    assert not moved, f"flows {moved} to endpoints that still serve were moved"
+
+
+@requirement(
+    "ct-udp-keep-other-svc",
+    level=CORE,
+    reference="pkg/proxy/conntrack TestCleanStaleEntries; kubernetes/kubernetes#49881",
+)
+@UDP
+def test_flows_of_others_stay(service: Services, client: Client, world: World) -> None:
+    """When the endpoints of a UDP Service change, tracked UDP flows of other Services, and those
+    that belong to no Service, are left alone.
+    """
+    changing, other = service.create([service.wanted(2), service.wanted(2)])
+    stranger = world.hosts("outside")[0].address(client.family)
+    flows = [
+        client.open(other.cluster_ip, other.port, 16),
+        client.open(stranger, changing.port, 4),
+        client.open(stranger, 8080, 4),
+    ]
+    for flow in flows:
+        assert flow.opened.is_answered.all(), flow.opened
+    before = ids(world.node, client)
+    assert len(before) == sum(map(len, flows))
+    changing.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
+    after = ids(world.node, client)
+    assert before <= after, f"{len(before - after)} flows of others were forgotten"
+    assert not flows[0].broken(flows[0].exchange())
+
+
+@requirement("ct-np-port-clash", level=CORE, reference="pkg/proxy/conntrack CleanStaleEntries")
+@UDP
+def test_udp_flow_survives_an_equal_node_port_number(
+    service: Services, client: Client, world: World
+) -> None:
+    """When the endpoints of a UDP Service change, tracked flows to another Service whose port has
+    the number of the first one's nodePort are left alone.
+    """
+    number = 30053
+    exposed, other = service.create(
+        [
+            service.wanted(
+                2, ports=[Port(80, 8080, "UDP", "web", node_port=number)], type="NodePort"
+            ),
+            service.wanted(3, ports=[Port(number, 8080, "UDP")]),
+        ]
+    )
+    flows = client.open(other.cluster_ip, number, 16)
+    assert flows.opened.is_answered.all(), flows.opened
+    before = ids(world.node, client)
+    exposed.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
+    after = flows.exchange()
+    moved = flows.broken(after)
+    assert not moved, (
+        f"{len(moved)} of {len(flows)} flows were moved to another endpoint: "
+        f"{flows.opened.counts} before, {after.counts} after"
+    )
+    lost = before - ids(world.node, client)
+    assert not lost, f"{len(lost)} flows were forgotten"
+
+
+@requirement(
+    "ct-udp-serving-unready",
+    level=EXTENDED,
+    feature="conservative-udp-cleanup",
+    reference="pkg/proxy/conntrack CleanStaleEntries",
+)
+@UDP
+def test_udp_flow_to_unready_but_serving_endpoint_stays(
+    service: Services, client: Client, world: World
+) -> None:
+    """When an endpoint of a UDP Service is no longer ready but still serving, new flows avoid it
+    and tracked flows to it are left alone.
+    """
+    web = service(endpoints=2)
+    flows = client.open(web.cluster_ip, web.port, 48)
+    assert set(flows.endpoints) == web.endpoints, flows.opened
+    before = ids(world.node, client)
+    unready, ready = web.wanted.slices[0].endpoints
+    web.set_endpoints([replace(unready, ready=False, serving=True), ready], syncs=2)
+    assert ids(world.node, client) == before, "flows were forgotten"
+    assert not flows.broken(flows.exchange())
+    anew = client.connect_many(web.cluster_ip, web.port, 32)
+    assert set(anew.counts) == {web.socket(1)}, f"{anew.counts}, {anew}"
+
+
+@requirement(
+    "ct-udp-policy-change",
+    level=EXTENDED,
+    feature="conservative-udp-cleanup",
+    reference="pkg/proxy/conntrack CleanStaleEntries",
+)
+@UDP
+def test_udp_flow_outlives_a_change_of_policy(
+    service: Services, client: Client, world: World
+) -> None:
+    """When the traffic policy of a UDP Service changes so that it no longer takes a serving
+    endpoint, tracked flows to that endpoint are left alone.
+    """
+    local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
+    web = service([local, remote])
+    flows = client.open(web.cluster_ip, web.port, 48)
+    assert set(flows.endpoints) == web.endpoints, flows.opened
+    before = ids(world.node, client)
+    web.update(internalTrafficPolicy="Local")
+    web.set_endpoints([local, remote, service.endpoint("remote-pod", 2)], syncs=2)
+    anew = client.connect_many(web.cluster_ip, web.port, 32)
+    assert set(anew.counts) == {web.socket(0)}, f"{anew.counts}, {anew}"
+    assert not flows.broken(flows.exchange())
+    assert ids(world.node, client) >= before, "flows were forgotten"
+
+
+@requirement(
+    "ct-tcp-never",
+    level=CORE,
+    reference="docs: Virtual IPs and service proxies; pkg/proxy/conntrack",
+)
+@TCP
+def test_tcp_entries_are_never_deleted(service: Services, client: Client, world: World) -> None:
+    """Tracked TCP connections are left alone when their endpoint, and when the whole Service,
+    goes.
+    """
+    web = service(endpoints=2, ports=BOTH)
+    flows = client.open(web.cluster_ip, web.port, 16)
+    assert flows.opened.is_answered.all(), flows.opened
+    before = ids(world.node, client)
+    assert len(before) == len(flows)
+    web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
+    assert ids(world.node, client) == before, "forgotten when the endpoints were removed"
+    web.delete(syncs=2)
+    assert ids(world.node, client) == before, "forgotten when the Service was deleted"
+
+
+@requirement(
+    "ct-restart-keep", level=CORE, reference="pkg/proxy/conntrack: cleanup by desired state"
+)
+@ALL
+def test_restart_keeps_valid_entries(service: Services, world: World) -> None:
+    """A restart of the proxy leaves the tracked flows to endpoints that serve alone."""
+    web = service(endpoints=3, ports=BOTH)
+    clients = client_of_each_kind(world)
+    opened = time.monotonic()
+    flows = [each.open(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
+    for flow in flows:
+        assert flow.opened.is_answered.all(), flow.opened
+    before = [ids(world.node, each) for each in clients]
+    world.node.proxy.restart()
+    service.settle(syncs=2)
+    after = [ids(world.node, each) for each in clients]
+    if time.monotonic() - opened > UDP_TIMEOUT:
+        raise TimingError("the restart took so long that the kernel forgets UDP flows by itself")
+    for client, flow, known, kept in zip(clients, flows, before, after, strict=True):
+        assert len(known) == len(flow)
+        assert kept == known, f"forgotten: {client.family} {client.protocol}"
+        sample = flow.exchange()
+        assert not flow.broken(sample), sample
+
+
+@requirement(
+    "ct-invalid-no-reset",
+    level=CORE,
+    reference="e2e: conntrack, drop INVALID conntrack entries; kubernetes/kubernetes#74839",
+)
+@TCP
+@pytest.mark.parametrize("segment", ["behind", "ahead"])
+def test_segment_out_of_window_resets_no_connection(
+    service: Services, client: Client, segment: str
+) -> None:
+    """A TCP segment from an endpoint that is far behind or far ahead of its connection's window
+    does not lead to a reset of the connection.
+    """
+    web = service([service.endpoint("remote-pod", 1)])
+    flows = client.open(web.cluster_ip, web.port)
+    assert not flows.broken(flows.exchange()), flows.opened[0]
+    offset = {"behind": -100_000, "ahead": 1 << 30}[segment]
+    reset = flows.reset_by_stray(offset)
+    assert not reset, (
+        f"a segment {abs(offset)} bytes {segment} came to the client with the endpoint's own"
+        f" address, and the client's reset reached the endpoint: {flows.opened[0]}"
+    )
+    assert not flows.broken(flows.exchange()), flows.opened[0]

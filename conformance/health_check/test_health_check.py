@@ -1,0 +1,130 @@
+"""Health check node ports, by which load balancers learn which nodes have endpoints."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.clients.health import Health, health
+from fixtures.plugin.requirement import CORE, requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clusters.system import System
+    from fixtures.services.services import Service, Services
+    from fixtures.world.fixtures import World
+    from specification.addresses import Family
+
+_KEP = "KEP-3836; kubernetes: pkg/proxy/healthcheck/service_health.go"
+_PATIENCE = 30.0  # seconds for another node's proxy to answer at all, which settles by itself
+_LOOK = 0.1
+
+pytestmark = pytest.mark.parametrize("protocol", ["TCP"])
+
+
+@pytest.fixture
+def asked(world: World, family: Family) -> Callable[[Service], Health | None]:
+    """What the node answers at a Service's healthCheckNodePort, once all is in force: the proxy
+    opens ports after it has programmed the rules.
+    """
+
+    def ask(web: Service) -> Health | None:
+        world.canary.settle(syncs=2, families=[family])
+        port = web.object["spec"]["healthCheckNodePort"]
+        return health(world.node.system, world.node.address(family), port)
+
+    return ask
+
+
+def exposed(service: Services, *places: tuple[str, int | None]) -> Service:
+    """A Service for load balancers, with an endpoint at each place, that keeps to local ones."""
+    endpoints = [service.endpoint(place, node) for place, node in places]
+    return service(endpoints, type="LoadBalancer", externalTrafficPolicy="Local")
+
+
+@requirement("hc-np-200", level=CORE, reference=_KEP)
+def test_node_with_endpoints_is_healthy(
+    service: Services, asked: Callable[[Service], Health | None]
+) -> None:
+    """The healthCheckNodePort of a LoadBalancer Service with externalTrafficPolicy Local answers
+    200 on a node that has ready endpoints of it, and counts those.
+    """
+    web = exposed(service, ("pod", None), ("pod", None), ("remote-pod", 1))
+    assert asked(web) == Health(200, 2)
+
+
+@requirement("hc-np-503", level=CORE, reference=_KEP)
+def test_node_without_endpoints_is_not_healthy(
+    service: Services, asked: Callable[[Service], Health | None]
+) -> None:
+    """It answers 503 on a node whose last ready endpoint of the Service has gone, though other
+    nodes have some.
+    """
+    web = exposed(service, ("pod", None), ("remote-pod", 1))
+    assert asked(web) == Health(200, 1)
+    web.set_endpoints([service.endpoint("remote-pod", 1)])
+    assert asked(web) == Health(503, 0)
+
+
+@requirement("hc-np-term-503", level=CORE, reference=f"{_KEP}; KEP-1669")
+def test_node_with_terminating_endpoints_alone_is_not_healthy(
+    service: Services, asked: Callable[[Service], Health | None]
+) -> None:
+    """It answers 503 on a node whose endpoints of the Service are all terminating, though they
+    still serve.
+    """
+    web = exposed(service, ("pod", None))
+    assert asked(web) == Health(200, 1)
+    web.set_endpoints([service.endpoint(ready=False, serving=True, terminating=True)])
+    assert asked(web) == Health(503, 0)
+
+
+@requirement("hc-np-only-when", level=CORE, reference=_KEP)
+def test_port_is_closed_where_no_node_is_preferred(
+    service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
+) -> None:
+    """It is closed when the Service's externalTrafficPolicy becomes Cluster, and when the Service
+    is deleted.
+    """
+    web = exposed(service, ("pod", None))
+    port = web.object["spec"]["healthCheckNodePort"]
+
+    def answer() -> Health | None:
+        world.canary.settle(syncs=2, families=[family])
+        return health(world.node.system, world.node.address(family), port)
+
+    assert asked(web) == Health(200, 1)
+    web.update(externalTrafficPolicy="Cluster")
+    assert answer() is None
+    web.update(externalTrafficPolicy="Local", healthCheckNodePort=port)
+    assert answer() == Health(200, 1)
+    web.delete()
+    assert answer() is None
+
+
+@requirement("hc-np-not-dnat", level=CORE, reference=_KEP)
+def test_each_node_answers_for_itself(
+    service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
+) -> None:
+    """Every node answers for itself alone: what other nodes have counts nowhere but there."""
+    web = exposed(service, ("remote-pod", 1), ("remote-pod", 2))
+    assert asked(web) == Health(503, 0)
+    web.set_endpoints([service.endpoint(), service.endpoint("remote-pod", 1)])
+    assert asked(web) == Health(200, 1)
+    port = web.object["spec"]["healthCheckNodePort"]
+    for other in world.cluster.others:
+        assert _answer(other, family, port) == Health(503, 0), other
+
+
+def _answer(other: System, family: Family, port: int) -> Health:
+    """What another node's own proxy answers, as soon as it does."""
+    deadline = time.monotonic() + _PATIENCE
+    addresses = other.addresses or {}
+    while time.monotonic() < deadline:
+        if answer := health(other, addresses[family], port):
+            return answer
+        time.sleep(_LOOK)
+    raise AssertionError(f"{other} has not opened port {port} after {_PATIENCE:.0f} s")

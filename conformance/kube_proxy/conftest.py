@@ -1,0 +1,62 @@
+"""What the tests of the modes' insides share: the rules of one family, read from the kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.kube_proxy.iptables.chains import Chains
+from conformance.kube_proxy.nftables.chains import IP, Ruleset
+from fixtures.lab.frames import Protocol
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import EXTERNAL_IPS, FAMILIES, LOAD_BALANCER_IPS, OUTSIDE, Family
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    """Rules have the same shape for every protocol: TCP, unless a test lists other ports."""
+    return "TCP"
+
+
+@pytest.fixture
+def version(family: Family) -> int:
+    """The number of the IP version: 4 or 6."""
+    return {"IPv4": 4, "IPv6": 6}[family]
+
+
+@pytest.fixture
+def chains(world: World, version: int) -> Chains:
+    """The chains of a table of iptables or ip6tables as they are now: ``chains("nat")``."""
+    return lambda table: world.node.host.iptables.chains(table, version)
+
+
+@pytest.fixture
+def ruleset(world: World, family: Family) -> Ruleset:
+    """The table of the family that kube-proxy has in nftables mode, as it is now."""
+    return lambda: world.node.host.nftables.table(IP[family], "kube-proxy")
+
+
+@pytest.fixture
+def exposed(service: Services) -> Service:
+    """A Service with every kind of frontend and each traffic policy: two endpoints here, one
+    elsewhere.
+    """
+    return service(
+        [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod", 1)],
+        load_balancer_ips=[network[77] for network in LOAD_BALANCER_IPS],
+        externalIPs=[str(network[77]) for network in EXTERNAL_IPS],
+        loadBalancerSourceRanges=[str(network) for network in OUTSIDE],
+        externalTrafficPolicy="Local",
+    )
+
+
+@pytest.fixture
+def load_balancer_ip(family: Family) -> str:
+    """The load balancer's address of ``exposed``."""
+    return str(LOAD_BALANCER_IPS[FAMILIES.index(family)][77])
+
+
+@pytest.fixture
+def external_ip(family: Family) -> str:
+    """The external IP of ``exposed``."""
+    return str(EXTERNAL_IPS[FAMILIES.index(family)][77])

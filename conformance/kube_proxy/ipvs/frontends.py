@@ -1,0 +1,108 @@
+"""Where IPVS mode takes connections: virtual addresses on its dummy device, virtual servers."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address
+from typing import Any
+
+from clusters.embedded.cluster import NodeUnderTest
+from clusters.inspection.ipvs import VirtualServer
+from fixtures.services.services import Port, Service
+from specification.addresses import (
+    EXTERNAL_IPS,
+    LOAD_BALANCER_IPS,
+    Family,
+    IPAddress,
+    family_of,
+    index,
+)
+
+DUMMY = "kube-ipvs0"
+
+PORTS = (
+    Port(80, 8080, "TCP", "web"),
+    Port(80, 8081, "UDP", "names"),
+    Port(81, 8082, "SCTP", "signals"),
+)
+"""A port of each protocol."""
+
+
+def exposure(number: int) -> dict[str, Any]:
+    """Options of a Service with an external IP and a load balancer's IP in each family: those of
+    that number in their networks.
+    """
+    return {
+        "externalIPs": [str(network[number]) for network in EXTERNAL_IPS],
+        "load_balancer_ips": [network[number] for network in LOAD_BALANCER_IPS],
+    }
+
+
+def external_ip(number: int, family: Family) -> IPAddress:
+    """The external IP of a Service with ``exposure(number)``."""
+    return EXTERNAL_IPS[index(family)][number]
+
+
+def load_balancer_ip(number: int, family: Family) -> IPAddress:
+    """The load balancer's IP of a Service with ``exposure(number)``."""
+    return LOAD_BALANCER_IPS[index(family)][number]
+
+
+def virtual_addresses(web: Service, number: int, family: Family) -> set[IPAddress]:
+    """The addresses of a Service with ``exposure(number)`` that no node has."""
+    return {
+        web.cluster_ip_of(family),
+        external_ip(number, family),
+        load_balancer_ip(number, family),
+    }
+
+
+def links(node: NodeUnderTest) -> dict[str, dict[str, Any]]:
+    """The node's interfaces by name, with flags, kind and addresses, as ``ip -json`` tells."""
+    found = json.loads(node.run(["ip", "-details", "-json", "address"]).stdout)
+    return {each["ifname"]: each for each in found}
+
+
+def bound(node: NodeUnderTest) -> set[IPAddress]:
+    """The addresses on the dummy device, of both families; KeyError where there is no device."""
+    return _addresses(links(node)[DUMMY])
+
+
+def own_addresses(node: NodeUnderTest, family: Family) -> set[IPAddress]:
+    """The addresses by which others reach the node: neither loopback, nor link-local, nor on the
+    dummy device.
+    """
+    return {
+        address
+        for name, link in links(node).items()
+        if name != DUMMY
+        for address in _addresses(link)
+        if family_of(address) == family and not (address.is_loopback or address.is_link_local)
+    }
+
+
+def servers(node: NodeUnderTest) -> dict[tuple[str, str | None, int | None], VirtualServer]:
+    """All virtual servers by protocol, address and port."""
+    return {
+        (each.protocol, each.address, each.port): each for each in node.host.ipvs.virtual_servers
+    }
+
+
+def servers_at(
+    node: NodeUnderTest, addresses: set[IPAddress]
+) -> dict[tuple[str, str | None, int | None], VirtualServer]:
+    """The virtual servers at these addresses."""
+    texts = set(map(str, addresses))
+    return {key: each for key, each in servers(node).items() if each.address in texts}
+
+
+def behind(server: VirtualServer) -> set[str]:
+    """Addresses and ports of the real servers."""
+    return {
+        f"[{each.address}]:{each.port}" if ":" in each.address else f"{each.address}:{each.port}"
+        for each in server.real_servers
+    }
+
+
+def _addresses(link: dict[str, Any]) -> set[IPAddress]:
+    return {ip_address(each["local"]) for each in link["addr_info"]}

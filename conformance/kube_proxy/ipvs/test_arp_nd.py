@@ -1,0 +1,221 @@
+"""IPVS mode shares node and link with others: virtual servers that it did not make, and ARP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+import pytest
+
+from clusters.embedded.cluster import NodeUnderTest
+from conformance.kube_proxy.ipvs.frontends import (
+    DUMMY,
+    bound,
+    exposure,
+    servers_at,
+    virtual_addresses,
+)
+from fixtures.lab.arp_nd import Neighbours
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Services
+from fixtures.world.fixtures import World
+from specification.addresses import FAMILIES, Family, IPAddress, index
+
+_README = "kubernetes: pkg/proxy/ipvs/README.md"
+_CONFIGURATION = "docs: kube-proxy Configuration (v1alpha1), KubeProxyIPVSConfiguration"
+_KEPT = (ip_network("100.65.0.0/24"), ip_network("2001:db8:0:f::/64"))
+_OTHERS = (ip_network("100.66.0.0/24"), ip_network("2001:db8:0:10::/64"))
+_ARP = {"arp_ignore": 1, "arp_announce": 2}
+_ARP_FOLDER = "/proc/sys/net/ipv4/conf/all"
+
+
+class Foreign:
+    """Virtual servers that somebody else has made, each with a real server."""
+
+    def __init__(self, node: NodeUnderTest) -> None:
+        self._node = node
+        self._made: list[IPAddress] = []
+
+    def add(self, *addresses: IPAddress) -> None:
+        """Make one at each of these addresses."""
+        self._made += addresses
+        for _ in range(3):  # a periodic sync may come between, and take them at once
+            missing = set(self._made) - self.left()
+            if not missing:
+                return
+            commands = [
+                command
+                for address in missing
+                for where in [_socket(address, 7000)]
+                for real in [_socket(address + 1, 7001)]
+                for command in (f"-A -t {where} -s wrr", f"-a -t {where} -r {real} -m -w 7")
+            ]
+            self._node.run(["ipvsadm", "-R"], input="\n".join(commands) + "\n")
+        raise RuntimeError(f"no virtual server of somebody else at {missing}")
+
+    def left(self) -> set[IPAddress]:
+        """The addresses of those that are as they were made."""
+        there = servers_at(self._node, set(self._made))
+        return {
+            address
+            for address in self._made
+            if (server := there.get(("TCP", str(address), 7000)))
+            and [(each.port, each.weight) for each in server.real_servers] == [(7001, 7)]
+        }
+
+    def close(self) -> None:
+        """Remove them."""
+        for address in self._made:
+            self._node.run(["ipvsadm", "-D", "-t", _socket(address, 7000)], check=False)
+
+
+def _socket(address: IPAddress, port: int) -> str:
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+@pytest.fixture
+def foreign(world: World) -> Iterator[Foreign]:
+    """Virtual servers of somebody else, while a test runs."""
+    made = Foreign(world.node)
+    yield made
+    made.close()
+
+
+@requirement(
+    "ipvs-delete-foreign",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_README}; kubernetes: pkg/proxy/ipvs/proxier_test.go, TestCleanLegacyService",
+)
+def test_virtual_servers_of_others_are_deleted(
+    service: Services, foreign: Foreign, family: Family
+) -> None:
+    """A virtual server that belongs to no Service, whoever made it, is deleted with the next
+    change, where no excludeCIDRs are configured.
+    """
+    foreign.add(_OTHERS[index(family)][1])
+    service.settle(removed=True)
+    assert foreign.left() == set()
+
+
+@requirement(
+    "ipvs-exclude-cidrs",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_CONFIGURATION}.excludeCIDRs; kubernetes: pkg/proxy/ipvs/proxier_test.go,"
+    " TestCleanLegacyRealServersExcludeCIDRs",
+)
+@pytest.mark.parametrize(
+    "configuration",
+    [{"ipvs": {"excludeCIDRs": [str(network) for network in _KEPT]}}],
+    ids=["excludeCIDRs"],
+)
+def test_virtual_servers_in_excluded_networks_stay(
+    service: Services, foreign: Foreign, family: Family
+) -> None:
+    """Virtual servers whose addresses are within excludeCIDRs stay as they are, real servers
+    included; others that belong to no Service are deleted.
+    """
+    kept = {_KEPT[index(family)][1], _KEPT[index(family)][200]}
+    foreign.add(*kept, _OTHERS[index(family)][1])
+    service.settle(removed=True)
+    assert foreign.left() == kept
+
+
+@requirement(
+    "ipvs-family-scope",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="kubernetes: pkg/proxy/ipvs/proxier_test.go, TestCleanLegacyService6",
+)
+@pytest.mark.parametrize(
+    "configuration",
+    # long enough that nothing but the test's own changes makes a family sync
+    [{"ipvs": {"syncPeriod": "1h"}}],
+    ids=["hourly"],
+)
+def test_each_family_clears_away_its_own_alone(
+    service: Services, world: World, foreign: Foreign, family: Family
+) -> None:
+    """A change in one family clears away virtual servers and addresses on kube-ipvs0 that belong to
+    no Service in that family, and leaves those of the other family alone.
+    """
+    mine, other = (_OTHERS[each][1] for each in (index(family), 1 - index(family)))
+    web = service(1)  # what earlier tests have left behind goes with it, in both families
+    service.settle(families=FAMILIES, removed=True)
+    service.settle()  # by then the other family has nothing more to do
+    foreign.add(mine, other)
+    for address in (mine, other):
+        world.node.run(["ip", "address", "add", str(address), "dev", DUMMY])
+    web.set_endpoints([service.endpoint("pod")])
+    service.settle(removed=True)
+    assert foreign.left() == {other}
+    assert {mine, other} & bound(world.node) == {other}
+    service.settle(families=FAMILIES, removed=True)
+    assert foreign.left() == set()
+    assert not {mine, other} & bound(world.node)
+
+
+@requirement("lbip-ipvs-arp", level=MODE, feature="ipvs-rules", reference=_README)
+@pytest.mark.parametrize("family", ["IPv4"])
+def test_node_answers_for_virtual_addresses(
+    service: Services, world: World, family: Family
+) -> None:
+    """Unless strictARP is set, the node answers ARP requests for cluster IPs, external IPs and load
+    balancers' IPs on its external link, since they are its own.
+    """
+    number = 91
+    web = service(1, **exposure(number))
+    neighbours = Neighbours(world.lab)
+    for address in virtual_addresses(web, number, family):
+        assert neighbours.ask(address) == [world.node.external_wire.node_mac], address
+
+
+@pytest.fixture
+def strict_node(bare_node: NodeUnderTest) -> Iterator[NodeUnderTest]:
+    """The node with strictARP; what that has set is undone after the test."""
+    before = {name: _read(bare_node, name) for name in _ARP}
+    if set(before.values()) & set(_ARP.values()):
+        raise RuntimeError(f"already set before strictARP: {before}")
+    bare_node.proxy.start({"ipvs": {"strictARP": True}})
+    yield bare_node
+    for name, value in before.items():  # no proxy does it
+        bare_node.write(f"{_ARP_FOLDER}/{name}", str(value))
+
+
+def _read(node: NodeUnderTest, name: str) -> int:
+    return int(node.read(f"{_ARP_FOLDER}/{name}"))
+
+
+@requirement(
+    "ipvs-strictarp",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_CONFIGURATION}.strictARP",
+)
+def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
+    """With strictARP, net.ipv4.conf.all.arp_ignore is 1 and arp_announce is 2."""
+    assert {name: _read(strict_node, name) for name in _ARP} == _ARP
+
+
+@requirement(
+    "sec-arp-strict",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_CONFIGURATION}.strictARP",
+)
+@pytest.mark.parametrize("family", FAMILIES[:1])
+def test_strict_node_does_not_answer_for_virtual_addresses(
+    strict_node: NodeUnderTest, service: Services, world: World, family: Family
+) -> None:
+    """With strictARP, the node does not answer ARP requests for cluster IPs, external IPs and load
+    balancers' IPs on its external link; for its own address it does.
+    """
+    number = 92
+    web = service(1, **exposure(number))
+    neighbours = Neighbours(world.lab)
+    own = neighbours.ask(world.node.address(family))
+    assert own == [world.node.external_wire.node_mac]
+    for address in virtual_addresses(web, number, family):
+        assert address in bound(strict_node)
+        assert neighbours.ask(address) == [], address

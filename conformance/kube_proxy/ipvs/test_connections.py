@@ -1,0 +1,310 @@
+"""IPVS mode's connections: those of endpoints that go and come back, of clients that come back with
+the same port, and the templates that keep clients where they are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from clusters.inspection.ipvs import Connection, RealServer
+from conformance.affinity.pool import CLIENTS, HOUR, choices
+from fixtures.clients.client import Client, Crowd, Crowds
+from fixtures.clients.flows import Flows
+from fixtures.clients.traffic import down
+from fixtures.lab.lab import Lab
+from fixtures.lab.sample import Delivered, SocketAddress
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Endpoint, Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import EXTERNAL_IPS, index
+
+_GRACEFUL = "kubernetes: pkg/proxy/ipvs/graceful_termination.go"
+_RENEWED = 20  # seconds after which a template of two seconds should have been renewed
+
+
+def real_servers(world: World, web: Service, protocol: str = "TCP") -> dict[str, RealServer]:
+    """The real servers of a Service's cluster IP by address."""
+    found = world.node.host.ipvs.virtual_server(protocol, str(web.cluster_ip), web.port)
+    return {each.address: each for each in found.real_servers}
+
+
+def weights(world: World, web: Service) -> dict[str, int]:
+    """The weights of the real servers of a Service's cluster IP by address."""
+    return {address: each.weight for address, each in real_servers(world, web).items()}
+
+
+def listed(web: Service, sockets: Collection[SocketAddress | None]) -> list[Endpoint]:
+    """The endpoints of a Service that have one of these addresses and ports."""
+    every = web.wanted.slices[0].endpoints
+    return [each for position, each in enumerate(every) if web.socket(position) in sockets]
+
+
+def open_on_two(client: Client, web: Service) -> tuple[Flows, str, str, str]:
+    """Two connections to a Service of three endpoints; the addresses of the endpoints that have the
+    first, the second, and none.
+    """
+    flows = client.open(*web.frontend, 2)
+    assert flows.opened.is_answered.all(), flows.opened
+    first, second = (str(each.address) for each in flows.endpoints if each)
+    idle = {str(each.address) for each in web.endpoints} - {first, second}
+    if len(idle) != 1:
+        raise RuntimeError(f"two connections are to have two endpoints: {flows.opened.counts}")
+    return flows, first, second, idle.pop()
+
+
+# --- endpoints that go and come back --------------------------------------------------------------
+
+
+@requirement("term-ipvs-graceful", level=MODE, feature="ipvs-rules", reference=_GRACEFUL)
+def test_removed_endpoint_is_drained(service: Services, client: Client, world: World) -> None:
+    """The real server of a removed endpoint that has TCP connections gets weight 0 and stays: they
+    go on, and no new one is given to it. One without connections is deleted at once.
+    """
+    web = service(endpoints=3)
+    flows, drained, kept, _ = open_on_two(client, web)
+    web.set_endpoints(listed(web, flows.endpoints[1:]))
+    assert weights(world, web) == {drained: 0, kept: 1}
+    assert real_servers(world, web)[drained].active == 1
+    sample = client.connect_many(*web.frontend, 16)
+    assert sample.words == {"answered": 16}, sample
+    assert set(sample.counts) == web.endpoints, sample.counts
+    later = flows.exchange()
+    assert not flows.broken(later), later
+
+
+@requirement("term-ipvs-udp-immediate", level=MODE, feature="ipvs-rules", reference=_GRACEFUL)
+@pytest.mark.parametrize("protocol", ["UDP", "SCTP"])
+def test_removed_endpoint_of_datagrams_is_deleted(
+    service: Services, client: Client, world: World
+) -> None:
+    """The real server of a removed endpoint of a UDP or SCTP Service is deleted at once, whatever
+    connections it has.
+    """
+    web = service(endpoints=3)
+    flows = client.open(*web.frontend, 12)
+    assert flows.opened.is_answered.all(), flows.opened
+    counted = real_servers(world, web, client.protocol).values()
+    if not all(each.active + each.inactive for each in counted):
+        raise RuntimeError(f"each is to have connections: {counted}")
+    web.set_endpoints([web.endpoint(0)])
+    assert set(real_servers(world, web, client.protocol)) == {str(web.socket(0).address)}
+
+
+@requirement(
+    "term-ipvs-readd",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_GRACEFUL}; pkg/proxy/ipvs/proxier.go, syncEndpoint",
+)
+def test_drained_endpoint_comes_back(service: Services, client: Client, world: World) -> None:
+    """The real server of an endpoint that is added again while it is drained gets weight 1 and new
+    connections.
+    """
+    web = service(endpoints=3)
+    every = web.wanted.slices[0].endpoints
+    flows, drained, kept, idle = open_on_two(client, web)
+    web.set_endpoints(listed(web, flows.endpoints[1:]))
+    if weights(world, web).get(drained) != 0:
+        raise RuntimeError(f"{drained} is not drained: {weights(world, web)}")
+    web.set_endpoints(every)
+    assert weights(world, web) == {drained: 1, kept: 1, idle: 1}
+    sample = client.connect_many(*web.frontend, 30)
+    assert set(sample.counts) == web.endpoints, sample.counts
+    # Nothing is said of the connections that it has: kube-proxy deletes the real server and makes
+    # it anew, and a kernel that looks in between, after a tick, ends them (expire_nodest_conn).
+
+
+@requirement(
+    "life-ipvs-weights",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="https://github.com/kubernetes/kubernetes/issues/92019; kubernetes:"
+    " pkg/proxy/ipvs/proxier_test.go, Test_syncEndpoint_updateWeightsOnRestart",
+)
+def test_start_restores_weights(service: Services, client: Client, world: World) -> None:
+    """When kube-proxy starts, every ready endpoint has a real server of weight 1 and gets
+    connections: one that was drained as kube-proxy ended, and one that somebody gave weight 0.
+    """
+    web = service(endpoints=3)
+    every = web.wanted.slices[0].endpoints
+    flows, drained, kept, idle = open_on_two(client, web)
+    web.set_endpoints(listed(web, web.endpoints - {flows.endpoints[0]}))
+    edit = f"ipvsadm --edit-server -t {web.frontend} -r {flows.endpoints[1]}"
+    with down(world.node.proxy):
+        world.node.run([*edit.split(), "--masquerading", "--weight", "0"])
+        if weights(world, web) != {drained: 0, kept: 0, idle: 1}:
+            raise RuntimeError(f"these are to have weight 0: {drained}, {kept}")
+        web.set_endpoints(every, settle=False)
+    service.settle()
+    assert weights(world, web) == {drained: 1, kept: 1, idle: 1}
+    sample = client.connect_many(*web.frontend, 30)
+    assert set(sample.counts) == web.endpoints, sample.counts
+
+
+# --- clients that come back with the same port ----------------------------------------------------
+
+
+def close(lab: Lab, client: Client, flows: Flows) -> None:
+    """Close connections, the client first: they end in TIME-WAIT (RFC 9293, 3.6)."""
+    for row, probe in enumerate(flows.opened):
+        outcome = probe.outcome
+        assert isinstance(outcome, Delivered), probe
+        own = int(flows.opened.ids[row]) + 1
+        other = int(flows.opened.reply_sequences[row]) + 1
+        back = (outcome.wire, outcome.endpoint, outcome.source)
+        there = (client.host.wire, probe.client, probe.target)
+        for way, flags, sequence, acknowledgement in (
+            (there, "FA", own, other),
+            (back, "FA", other, own + 1),
+            (there, "A", own + 1, other + 1),
+        ):
+            send_segment(lab, *way, flags, sequence, acknowledgement)
+            lab.settle()
+
+
+def send_segment(
+    lab: Lab,
+    wire: str,
+    source: SocketAddress,
+    target: SocketAddress,
+    flags: str,
+    sequence: int,
+    acknowledgement: int,
+) -> None:
+    """Send a TCP segment without data from a lab host."""
+    ends, network = lab.node.wires[wire], IP if source.address.version == 4 else IPv6
+    frame = (
+        Ether(src=ends.lab_mac.hex(":"), dst=ends.node_mac.hex(":"))
+        / network(src=str(source.address), dst=str(target.address))
+        / TCP(sport=source.port, dport=target.port, flags=flags, seq=sequence, ack=acknowledgement)
+    )
+    lab.send_raw(wire, bytes(frame))
+
+
+def connections(world: World, client: Client) -> list[Connection]:
+    """What IPVS knows of a client: its connections, and templates."""
+    every = world.node.host.ipvs.connections
+    return [each for each in every if each.client[0] == str(client.address)]
+
+
+def closed(world: World, client: Client, web: Service, count: int) -> Flows:
+    """Connections that are closed, but known to IPVS still."""
+    flows = client.open(*web.frontend, count)
+    assert flows.opened.is_answered.all(), flows.opened
+    close(world.lab, client, flows)
+    states = [each.state for each in connections(world, client) if not each.is_template]
+    if states != ["TIME_WAIT"] * count:
+        raise RuntimeError(f"{count} connections are to be in TIME-WAIT, these are in {states}")
+    return flows
+
+
+@requirement(
+    "ipvs-conn-reuse",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="https://github.com/kubernetes/kubernetes/issues/81775",
+)
+def test_reused_port_leaves_a_removed_endpoint(
+    service: Services, client: Client, world: World
+) -> None:
+    """A client whose connection to an endpoint has ended, and that connects from the same port
+    after that endpoint was removed, is served by one that remains, by its first packet.
+    """
+    web = service(endpoints=2)
+    flows = closed(world, client, web, 4)
+    removed = flows.endpoints[0]
+    web.set_endpoints(listed(web, web.endpoints - {removed}))
+    again = client.connect_many(*web.frontend, 4, source_ports=flows.opened.client_ports)
+    assert set(again.counts) == web.endpoints, f"{removed} is removed; {again.counts}, {again}"
+    assert again.words == {"answered": 4}, again
+
+
+@requirement(
+    "ipvs-first-packet-delay",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="https://github.com/kubernetes/kubernetes/issues/93297; kernel:"
+    " Documentation/networking/ipvs-sysctl.rst, conn_reuse_mode",
+)
+def test_first_packet_from_a_reused_port_is_not_dropped(
+    service: Services, client: Client, world: World
+) -> None:
+    """A client that connects from the port of a connection that has just ended is served by its
+    first packet: none is dropped so that the client has to repeat it a second later.
+    """
+    web = service.shared(endpoints=3)
+    flows = closed(world, client, web, 4)
+    for _ in range(2):  # also where the entry that it finds was made by a reused port itself
+        again = client.connect_many(*web.frontend, 4, source_ports=flows.opened.client_ports)
+        assert again.words == {"answered": 4}, again
+        assert (again.arrivals == 1).all(), again
+        flows = Flows(world.lab, client.host.wire, again)
+        close(world.lab, client, flows)
+
+
+# --- templates that keep clients where they are ---------------------------------------------------
+
+
+@requirement(
+    "aff-cross-frontends",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="kubernetes: pkg/proxy/ipvs/README.md; man ipvsadm, --persistent",
+)
+def test_frontends_remember_clients_on_their_own(
+    service: Services, crowd: Crowds, world: World
+) -> None:
+    """With ClientIP affinity, each virtual server has a template of its own for a client: the
+    client's endpoint at the cluster IP does not determine the one at an external IP.
+    """
+    web = service(affinity=HOUR, externalIPs=[str(network[91]) for network in EXTERNAL_IPS])
+    clients = crowd(CLIENTS)
+    other = SocketAddress(EXTERNAL_IPS[index(clients.family)][91], web.port)
+    chosen = choices(clients, web.frontend)
+    hosts = [
+        host for host, endpoint in zip(clients.hosts, chosen, strict=True) if endpoint == chosen[0]
+    ]
+    alike = Crowd(world.lab, hosts, clients.family, clients.protocol)
+    elsewhere = choices(alike, other)
+    kept: dict[str, set[tuple[str, int]]] = {}
+    for each in world.node.host.ipvs.connections:
+        if each.is_template:
+            kept.setdefault(each.client[0], set()).add(each.virtual)
+    both = {(str(at.address), at.port) for at in (web.frontend, other)}
+    for host in hosts:
+        assert kept.get(str(host.address(clients.family))) == both
+    assert len(set(elsewhere)) > 1, f"all {len(hosts)} with {chosen[0]} also have {elsewhere[0]}"
+
+
+@requirement(
+    "aff-ipvs-timewait",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="https://github.com/kubernetes/kubernetes/issues/89358",
+)
+def test_template_outlives_its_timeout_while_connections_are_known(
+    service: Services, client: Client, world: World
+) -> None:
+    """With ClientIP affinity, a client keeps its endpoint beyond the timeout for as long as IPVS
+    knows a connection of it, even one that is closed and in TIME-WAIT.
+    """
+    timeout = 2
+    web = service(affinity=timeout)
+    flows = closed(world, client, web, 1)
+    deadline = time.monotonic() + _RENEWED
+    while time.monotonic() < deadline:
+        templates = [each for each in connections(world, client) if each.is_template]
+        assert templates, f"the template of {client} is gone"
+        if templates[0].expires > timeout:
+            break
+        time.sleep(0.2)
+    else:
+        raise RuntimeError(f"neither gone nor renewed after {_RENEWED} s: {templates}")
+    sample = client.connect_many(*web.frontend, 16)
+    assert set(sample.counts) == {flows.endpoints[0]}, sample.counts

@@ -1,0 +1,219 @@
+"""IPVS mode from its start to its end: what it needs, sets, says, repairs and leaves behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from clusters.embedded.cluster import NodeUnderTest
+from clusters.inspection.ipvs import Timeouts
+from conformance.kube_proxy.iptables.chains import Chains
+from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
+from conformance.kube_proxy.starts import assert_refuses, pretend
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Services
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+_SOURCE = "kubernetes: pkg/proxy/ipvs"
+_CONFIGURATION = "docs: kube-proxy Configuration (v1alpha1), KubeProxyIPVSConfiguration"
+_PATIENCE = 60.0  # seconds: what happens within one or two must have happened by then
+_DEPRECATION = "KEP-5495; docs: Virtual IPs and service proxies, IPVS proxy mode"
+_HELPER = "/proc/sys/kernel/modprobe"
+_SYSCTLS = {
+    "vs/conntrack": 1,
+    "vs/expire_nodest_conn": 1,
+    "vs/expire_quiescent_template": 1,
+    "ip_forward": 1,
+}
+
+
+def await_that(holds: Callable[[], bool], what: str, seconds: float = _PATIENCE) -> None:
+    """Return when something holds; fails where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def ipvs_modules(node: NodeUnderTest) -> list[str]:
+    """The loaded modules of IPVS; those that use others come before them."""
+    loaded = [line.split()[0] for line in node.read("/proc/modules").splitlines()]
+    return [name for name in loaded if name.startswith(("ip_vs", "xt_ipvs"))]
+
+
+@contextmanager
+def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
+    """While the block runs, the node's kernel has no IPVS, and cannot load it by itself; nor can
+    the proxy.
+    """
+    helper = node.read(_HELPER)
+    script, known = node.proxy.directory / "modprobe", node.proxy.implementation
+    node.write(script, "#!/bin/sh\nexit 1\n", 0o755)
+    search = node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
+    pretend(node, PATH=f"{script.parent}:{search}")
+    node.write(_HELPER, "/bin/false")
+    try:
+        node.run(["rmmod", *ipvs_modules(node)])
+        if left := ipvs_modules(node):
+            raise RuntimeError(f"modules that cannot be unloaded: {left}")
+        yield
+    finally:
+        node.write(_HELPER, helper)
+        node.proxy.implementation = known
+
+
+@requirement(
+    "ipvs-kernel-modules",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_SOURCE}/supported.go, CanUseIPVSProxier",
+)
+def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
+    """Where the kernel has no IPVS and cannot load it, kube-proxy refuses to start in IPVS mode and
+    says so; where it has, the virtual server that kube-proxy tries that with is gone afterwards.
+    """
+    with without_ipvs(bare_node):
+        assert_refuses(bare_node, "ipvs", "not supported")
+    bare_node.proxy.start()
+    await_that(lambda: DUMMY in links(bare_node), "the first sync")
+    assert not [key for key in servers(bare_node) if key[1:] == ("198.51.100.0", 20000)]
+
+
+@requirement(
+    "ipvs-sysctls",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_SOURCE}/proxier.go, NewProxier",
+)
+def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> None:
+    """At its start kube-proxy sets net.ipv4.vs.conntrack, expire_nodest_conn and
+    expire_quiescent_template and net.ipv4.ip_forward to 1; on a kernel since 5.9 it leaves
+    conn_reuse_mode as it is.
+    """
+
+    def path(name: str) -> str:
+        return f"/proc/sys/net/ipv4/{name}"
+
+    def read(name: str) -> int:
+        return int(bare_node.read(path(name)))
+
+    for name in _SYSCTLS:
+        bare_node.write(path(name), "0")
+    before = read("vs/conn_reuse_mode")
+    bare_node.proxy.start()
+    assert {name: read(name) for name in _SYSCTLS} == _SYSCTLS
+    assert read("vs/conn_reuse_mode") == before
+
+
+@requirement(
+    "life-ipvs-timeouts",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_CONFIGURATION}.tcpTimeout, tcpFinTimeout, udpTimeout",
+)
+def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) -> None:
+    """tcpTimeout, tcpFinTimeout and udpTimeout are set at the start; 0, which is the default, keeps
+    what the kernel has.
+    """
+    original = bare_node.host.ipvs.timeouts
+
+    def set_timeouts(timeouts: Timeouts) -> None:
+        bare_node.run(["ipvsadm", "--set", *map(str, timeouts)])
+
+    set_timeouts(Timeouts(901, 121, 301))
+    try:
+        bare_node.proxy.start()
+        assert bare_node.host.ipvs.timeouts == Timeouts(901, 121, 301)
+        bare_node.proxy.restart(
+            {"ipvs": {"tcpTimeout": "1000s", "tcpFinTimeout": "0s", "udpTimeout": "77s"}}
+        )
+        assert bare_node.host.ipvs.timeouts == Timeouts(1000, 121, 77)
+        bare_node.proxy.restart({"ipvs": {"tcpFinTimeout": "2m"}})
+        assert bare_node.host.ipvs.timeouts == Timeouts(1000, 120, 77)
+    finally:
+        set_timeouts(original)
+
+
+@requirement("life-ipvs-deprecated", level=MODE, feature="ipvs-rules", reference=_DEPRECATION)
+def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
+    """kube-proxy works in IPVS mode, and says in its log that the mode is deprecated."""
+    log = world.node.proxy.log_since(0).splitlines()
+    assert [line for line in log if "ipvs" in line and "deprecated" in line], log[:20]
+
+
+@requirement(
+    "sync-ipvs-resync",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_CONFIGURATION}.syncPeriod",
+)
+@pytest.mark.parametrize(
+    "configuration", [{"ipvs": {"syncPeriod": "2s"}}], ids=["every-two-seconds"]
+)
+def test_what_others_remove_is_put_back(service: Services, world: World, family: Family) -> None:
+    """A virtual server, a real server, an address of kube-ipvs0 and an entry of a set that somebody
+    has removed are there again after the next periodic sync (syncPeriod), though nothing has
+    changed in the API.
+    """
+    web = service(1)
+    node, vip = world.node, web.cluster_ip
+    name = {"IPv4": "KUBE-CLUSTER-IP", "IPv6": "KUBE-6-CLUSTER-IP"}[family]
+    key, entry = ("TCP", str(vip), web.port), f"{vip},tcp:{web.port}"
+
+    def real_servers() -> int:
+        server = servers(node).get(key)
+        return len(server.real_servers) if server else 0
+
+    losses: list[tuple[list[str], Callable[[], bool]]] = [
+        (["ipvsadm", "-D", "-t", str(web.frontend)], lambda: real_servers() == 1),
+        (
+            ["ipvsadm", "-d", "-t", str(web.frontend), "-r", str(web.socket(0))],
+            lambda: real_servers() == 1,
+        ),
+        (
+            ["ip", "address", "delete", f"{vip}/{vip.max_prefixlen}", "dev", DUMMY],
+            lambda: vip in bound(node),
+        ),
+        (
+            ["ipset", "del", name, entry],
+            lambda: entry in node.host.ipset.named(name).entries,
+        ),
+    ]
+    for command, restored in losses:
+        assert restored(), f"before {' '.join(command)}"
+        node.run(command)
+        await_that(restored, f"repair after {' '.join(command)}")
+
+
+@requirement(
+    "life-cleanup-ipvs",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"docs: kube-proxy --cleanup; {_SOURCE}/cleanup.go",
+)
+def test_cleanup_removes_everything(
+    service: Services, world: World, chains: Chains, family: Family
+) -> None:
+    """With --cleanup, kube-proxy removes the virtual servers, the device kube-ipvs0, its chains and
+    its sets, of both families.
+    """
+    service(2, type="NodePort")
+    proxy = world.node.proxy
+    proxy.stop()
+
+    def own_chains() -> list[str]:
+        return [name for table in ("nat", "filter") for name in chains(table) if "KUBE-" in name]
+
+    if not (servers(world.node) and bound(world.node) and own_chains()):
+        raise RuntimeError("there is nothing to clean up")
+    proxy.cleanup()
+    assert servers(world.node) == {}
+    assert DUMMY not in links(world.node)
+    assert own_chains() == []
+    prefix = {"IPv4": "KUBE-", "IPv6": "KUBE-6-"}[family]
+    sets = [name for name in world.node.host.ipset.sets if name.startswith(prefix)]
+    assert [name for name in sets if name.startswith("KUBE-6-") == (family == "IPv6")] == []

@@ -1,0 +1,101 @@
+"""How IPVS finds the virtual server of a packet: by one lookup in a hash table."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_network
+
+import pytest
+
+from clusters.embedded.cluster import NodeUnderTest
+from fixtures.clients.client import Client
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from fixtures.world.latency import Interval, measurement, quantile
+from specification.addresses import Family, index
+
+_EXCLUDED = (ip_network("100.64.0.0/16"), ip_network("2001:db8:0:100::/64"))
+_LEAVING_THEM_ALONE = {"ipvs": {"excludeCIDRs": [str(network) for network in _EXCLUDED]}}
+_MORE = 4000
+_BATCH = 512  # packets that the lab sends in one go
+_BATCHES = 10
+_FLAT = 2.0
+"""How many times longer first packets may take: with one rule more to pass for each of so many
+Services it is seven times and more.
+"""
+
+
+@contextlib.contextmanager
+def virtual_servers(node: NodeUnderTest, family: Family, count: int) -> Iterator[None]:
+    """Have so many virtual servers more, of UDP, for the time of the block."""
+    known = len(node.host.ipvs.virtual_servers)
+    network = _EXCLUDED[index(family)]
+    text = "{}:80" if family == "IPv4" else "[{}]:80"
+    names = [text.format(network[number + 1]) for number in range(count)]
+    restore = ["ipvsadm", "--restore"]
+    node.run(restore, input="".join(f"-A -u {name} -s rr\n" for name in names))
+    try:
+        if (found := len(node.host.ipvs.virtual_servers)) != known + count:
+            raise RuntimeError(f"{count} virtual servers besides {known} make {found}")
+        yield
+    finally:
+        node.run(restore, input="".join(f"-D -u {name}\n" for name in names))
+
+
+def first_packets(client: Client, web: Service) -> list[Interval]:
+    """Seconds that the node takes for the first packet of a connection: an average for each of some
+    batches that come to it at once.
+    """
+    samples = []
+    for _ in range(_BATCHES):
+        sample = client.connect_many(*web.frontend, _BATCH)
+        assert sample.is_delivered.all(), sample
+        times = sample.arrival_times
+        seconds = float(times.max() - times.min()) / 1e9 / (_BATCH - 1)
+        samples.append(Interval(seconds, seconds))
+    return samples
+
+
+@requirement(
+    "ipvs-hash-lookup",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="kubernetes: pkg/proxy/ipvs/README.md; docs: Virtual IPs and service proxies, IPVS"
+    " proxy mode",
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+@pytest.mark.parametrize(
+    "configuration",
+    [{"ipvs": {"excludeCIDRs": [str(each) for each in _EXCLUDED]}}],
+    ids=["exclude"],
+)
+def test_first_packet_takes_as_long_with_many_virtual_servers(
+    service: Services, client: Client, world: World, measure: Callable[..., None]
+) -> None:
+    """However many virtual servers there are, the first packet of a connection takes as long: its
+    virtual server is looked up in a hash table.
+    """
+    web = service.shared(endpoints=1)
+    world.lab.silent |= {each.address for each in web.endpoints}
+    first_packets(client, web)  # what is slower at first does not count
+    before = first_packets(client, web)
+    # made past kube-proxy, which would take hours for so many Services, and leaves these alone
+    with virtual_servers(world.node, client.family, _MORE):
+        among_many = first_packets(client, web)
+    after = first_packets(client, web)
+    name = f"first packet of a connection in IPVS mode, {client.family}"
+    note = f"Each sample is the average of {_BATCH} connections that come at once."
+    measure(**measurement(f"{name}, a few virtual servers", before + after, note))
+    measure(**measurement(f"{name}, {_MORE} more", among_many, note))
+    usual = typical(before + after)
+    ratio = typical(among_many) / usual
+    if ratio >= _FLAT and not usual / 1.5 < typical(after) < usual * 1.5:
+        raise RuntimeError(f"the machine is too unsteady to tell: {before}, {after}")
+    assert ratio < _FLAT, f"with {_MORE} virtual servers more it takes {ratio:.2f} times as long"
+
+
+def typical(samples: Sequence[Interval]) -> float:
+    """Seconds: the first quartile, as whatever else the machine does makes some samples longer."""
+    return quantile(samples, 0.25).low

@@ -1,0 +1,237 @@
+"""IPVS's schedulers: which endpoint a new connection is given, for each that can be configured."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from clusters.embedded.cluster import NodeUnderTest
+from clusters.process import StartError
+from conformance.affinity.pool import CLIENTS, choices, sticky_choices
+from fixtures.clients.client import Client, Crowd
+from fixtures.clients.traffic import clients_of
+from fixtures.judge.judgement import Judge
+from fixtures.judge.statistics import consistent, round_robin, spread, tally
+from fixtures.lab.sample import SocketAddress
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Port, Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import FAMILIES, Family
+
+_DOCS = "docs: Virtual IPs and service proxies, IPVS proxy mode"
+_FORGOTTEN = 30  # seconds after which connections that time out after one should be gone
+_PORTS = 256
+_FEWEST = ("lc", "wlc", "sed", "nq")
+
+BOTH_FAMILIES = pytest.mark.parametrize(
+    ("family", "families"), [pytest.param("IPv4", FAMILIES, id="dual-stack")]
+)
+"""A single case in which the test itself sees to both: each scheduler costs a restart."""
+
+
+def scheduled_by(*names: str) -> pytest.MarkDecorator:
+    """A case for each scheduler, with a proxy that is told to use it."""
+    cases = [pytest.param({"ipvs": {"scheduler": name}}, name, id=name) for name in names]
+    return pytest.mark.parametrize(("configuration", "scheduler"), cases)
+
+
+def frontend(web: Service, family: Family) -> SocketAddress:
+    """The cluster IP of that family, and the first port."""
+    return SocketAddress(web.cluster_ip_of(family), web.port)
+
+
+def endpoints(web: Service, family: Family) -> list[SocketAddress]:
+    """The endpoints of that family, as the first port's slice lists them."""
+    listed, port = web.wanted.slices[0].endpoints, web.wanted.ports[0].target
+    return [SocketAddress(each.host.address(family), port) for each in listed]
+
+
+def answered(client: Client, web: Service, count: int) -> list[SocketAddress | None]:
+    """The endpoints of so many new connections; all of them must be answered."""
+    sample = client.connect_many(*frontend(web, client.family), count)
+    assert sample.words == {"answered": count}, sample
+    return sample.chosen
+
+
+@requirement(
+    "lb-rr-exact",
+    level=MODE,
+    feature="round-robin",
+    reference=f"{_DOCS}; kernel: net/netfilter/ipvs/ip_vs_rr.c",
+)
+@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
+def test_endpoints_take_turns(service: Services, client: Client, judge: Judge) -> None:
+    """Unless another scheduler is configured, a frontend gives its endpoints new connections in
+    turn: after any number of them, no endpoint has been given more than one more than another.
+    """
+    web = service.shared(endpoints=3)
+    judge(round_robin, answered(client, web, 300), endpoints(web, client.family))
+
+
+# --- what each scheduler promises -----------------------------------------------------------------
+
+
+def give_turns(service: Services, world: World, judge: Judge) -> None:
+    """rr, wrr: endpoints of equal weight take turns."""
+    web = service.shared(endpoints=3)
+    for client in clients_of(world, "TCP"):
+        judge(round_robin, answered(client, web, 300), endpoints(web, client.family))
+
+
+def prefer_the_idle(service: Services, world: World, judge: Judge) -> None:
+    """lc, wlc, sed, nq: the endpoint with the fewest open connections is next."""
+    web, clients = service(endpoints=1), clients_of(world, "TCP")
+    for client in clients:
+        client.open(*frontend(web, client.family), 4)
+        busy = world.node.host.ipvs.virtual_server("TCP", *_names(frontend(web, client.family)))
+        if [each.active for each in busy.real_servers] != [4]:
+            raise RuntimeError(f"four connections are open, IPVS counts {busy.real_servers}")
+    web.set_endpoints([web.endpoint(0), *service.endpoints(3)])
+    for client in clients:
+        # one after another: half-open ones do not count for all of these schedulers
+        opened = [client.open(*frontend(web, client.family)) for _ in range(9)]
+        assert all(flow.opened.is_answered.all() for flow in opened), opened
+        chosen = tally([flow.endpoints[0] for flow in opened], endpoints(web, client.family))
+        assert list(chosen.values()) == [0, 3, 3, 3], chosen
+
+
+def keep_clients(service: Services, world: World, judge: Judge) -> None:
+    """sh: a client's address always gets the same endpoint, different ones get different."""
+    web = service.shared(endpoints=3)
+    for family in FAMILIES:
+        crowd = Crowd(world.lab, world.hosts("pod", CLIENTS), family, "TCP")
+        sticky_choices(judge, crowd, frontend(web, family), endpoints(web, family))
+
+
+def keep_destinations(service: Services, world: World, judge: Judge) -> None:
+    """dh: all connections to a cluster IP get the same endpoint."""
+    web = service.shared(endpoints=3)
+    for family in FAMILIES:
+        crowd = Crowd(world.lab, world.hosts("pod", CLIENTS), family, "TCP")
+        at = frontend(web, family)
+        judge(consistent, [(at, endpoint) for endpoint in choices(crowd, at)], 3)
+
+
+def keep_sockets(service: Services, world: World, judge: Judge) -> None:
+    """mh: a client's address and port always get the same endpoint."""
+    web = service(endpoints=4, ports=[Port(protocol="UDP")])
+    with short_memory(world.node, web) as forget:
+        clients = clients_of(world, "UDP")
+        first = [client.connect_many(*frontend(web, client.family), _PORTS) for client in clients]
+        assert all(sample.is_answered.all() for sample in first), first
+
+        forget()
+        second = [
+            client.connect_many(
+                *frontend(web, client.family), _PORTS, source_ports=sample.client_ports
+            )
+            for client, sample in zip(clients, first, strict=True)
+        ]
+        for before, sample in zip(first, second, strict=True):
+            judge(spread, tally(before.chosen, endpoints(web, before.family)))
+            met = [*enumerate(before.chosen), *enumerate(sample.chosen)]
+            judge(consistent, met, 4, name=f"{_PORTS} sockets keep their endpoint")
+
+
+@contextlib.contextmanager
+def short_memory(node: NodeUnderTest, web: Service) -> Iterator[Callable[[], None]]:
+    """Have IPVS forget idle UDP flows after a second; what is given waits until it has forgotten
+    those of a Service. (Older ones keep the time that they were given.)
+    """
+    ipvs = node.host.ipvs
+    seconds = ipvs.timeouts.udp
+    own = {(str(web.cluster_ip_of(family)), web.port) for family in FAMILIES}
+
+    def forget() -> None:
+        deadline = time.monotonic() + _FORGOTTEN
+        while left := [each for each in ipvs.connections if each.virtual in own]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"IPVS still knows {len(left)} flows, {left[0]} say")
+            time.sleep(0.5)
+
+    node.run(["ipvsadm", "--set", "0", "0", "1"])  # 0 leaves those of TCP as they are
+    try:
+        yield forget
+    finally:
+        node.run(["ipvsadm", "--set", "0", "0", str(seconds)])
+
+
+_PROMISES = {
+    "rr": give_turns,
+    "wrr": give_turns,
+    "lc": prefer_the_idle,
+    "wlc": prefer_the_idle,
+    "sed": prefer_the_idle,
+    "nq": prefer_the_idle,
+    "sh": keep_clients,
+    "dh": keep_destinations,
+    "mh": keep_sockets,
+}
+
+
+@requirement(
+    "lb-ipvs-scheduler",
+    level=MODE,
+    feature="ipvs-schedulers",
+    reference=f"{_DOCS}; KubeProxyIPVSConfiguration v1alpha1, scheduler; man ipvsadm",
+)
+@scheduled_by(*_PROMISES)
+@BOTH_FAMILIES
+def test_configured_scheduler_chooses(
+    service: Services, world: World, judge: Judge, scheduler: str
+) -> None:
+    """Every virtual server has the scheduler that is configured, which chooses as it is known to:
+    rr and wrr in turn; lc, wlc, sed and nq what has the fewest open connections; sh by the client's
+    address; dh by the destination; mh by the client's address and port.
+    """
+    _PROMISES[scheduler](service, world, judge)
+    servers = world.node.host.ipvs.virtual_servers
+    assert {each.scheduler for each in servers} == {scheduler}, servers
+
+
+@requirement(
+    "lb-ipvs-mh-flags",
+    level=MODE,
+    feature="ipvs-schedulers",
+    reference="kubernetes: pkg/proxy/ipvs/proxier.go; man ipvsadm, mh-port",
+)
+@scheduled_by("mh")
+@BOTH_FAMILIES
+def test_maglev_hashing_regards_the_port(
+    service: Services, world: World, judge: Judge, scheduler: str
+) -> None:
+    """With the scheduler mh, every virtual server has the flag mh-port: connections of one client
+    from different ports are spread over the endpoints.
+    """
+    web = service.shared(endpoints=3)
+    servers = world.node.host.ipvs.virtual_servers
+    assert {each.flags for each in servers} == {frozenset({"mh-port"})}, servers
+    for client in clients_of(world, "TCP"):
+        chosen = answered(client, web, _PORTS)
+        judge(spread, tally(chosen, endpoints(web, client.family)))
+
+
+@requirement(
+    "lb-ipvs-sched-invalid",
+    level=MODE,
+    feature="ipvs-schedulers",
+    reference="kubernetes: pkg/proxy/ipvs/supported.go, CanUseIPVSProxier",
+)
+def test_refuses_an_unknown_scheduler(bare_node: NodeUnderTest) -> None:
+    """Where the kernel does not have the scheduler that is configured, kube-proxy refuses to start,
+    with an error that names it, and leaves no virtual server.
+    """
+    position = bare_node.proxy.log_position()
+    with pytest.raises(StartError, match=r"ended with exit code [1-9]"):
+        bare_node.proxy.start({"ipvs": {"scheduler": "fairest"}})
+    log = bare_node.proxy.log_since(position)
+    assert [line for line in log.splitlines() if "scheduler" in line and "fairest" in line], log
+    assert bare_node.host.ipvs.virtual_servers == []
+
+
+def _names(at: SocketAddress) -> tuple[str, int]:
+    """Address and port as ``host.ipvs`` takes them."""
+    return str(at.address), at.port

@@ -1,0 +1,233 @@
+"""IPVS mode from inside: the sets that stand for Services in rules of iptables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from clusters.inspection.ipset import Set
+from conformance.kube_proxy.iptables.chains import Chains, jumps
+from conformance.kube_proxy.ipvs.frontends import (
+    PORTS,
+    bound,
+    exposure,
+    external_ip,
+    load_balancer_ip,
+    own_addresses,
+    virtual_addresses,
+)
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import NODE_NETWORKS, OUTSIDE, Family, IPAddress, family_of, index
+
+_README = "kubernetes: pkg/proxy/ipvs/README.md"
+_LOCAL, _CLUSTER = 81, 82  # the numbers of the external addresses of the Services below
+_RANGES = [str(network) for network in (*OUTSIDE, *NODE_NETWORKS)]
+_LONGEST = 31  # characters in the name of a set
+_TYPES = {
+    "CLUSTER-IP": "hash:ip,port",
+    "LOOP-BACK": "hash:ip,port,ip",
+    "EXTERNAL-IP": "hash:ip,port",
+    "EXTERNAL-IP-LOCAL": "hash:ip,port",
+    "LOAD-BALANCER": "hash:ip,port",
+    "LOAD-BALANCER-LOCAL": "hash:ip,port",
+    "LOAD-BALANCER-FW": "hash:ip,port",
+    "LOAD-BALANCER-SOURCE-IP": "hash:ip,port,ip",
+    "LOAD-BALANCER-SOURCE-CIDR": "hash:ip,port,net",
+    "NODE-PORT-TCP": "bitmap:port",
+    "NODE-PORT-LOCAL-TCP": "bitmap:port",
+    "NODE-PORT-UDP": "bitmap:port",
+    "NODE-PORT-LOCAL-UDP": "bitmap:port",
+    "NODE-PORT-SCTP-HASH": "hash:ip,port",
+    "NODE-PORT-LOCAL-SCTP-HASH": "hash:ip,port",
+    "HEALTH-CHECK-NODE-PORT": "bitmap:port",
+    "IPVS-IPS": "hash:ip",
+}
+
+
+def two_of_every_kind(service: Services) -> tuple[Service, Service]:
+    """A Service with every kind of frontend, a port of each protocol, externalTrafficPolicy Local
+    and source ranges that hold the node, and one with policy Cluster and without ranges; both with
+    three endpoints of which one is on the node; shared.
+    """
+    local = service.shared(
+        3,
+        ports=PORTS,
+        externalTrafficPolicy="Local",
+        loadBalancerSourceRanges=_RANGES,
+        **exposure(_LOCAL),
+    )
+    return local, service.shared(3, ports=PORTS, **exposure(_CLUSTER))
+
+
+def kube_sets(world: World, family: Family) -> dict[str, Set]:
+    """kube-proxy's sets of a family, by name without the prefix."""
+    prefix = "KUBE-6-" if family == "IPv6" else "KUBE-"
+    return {
+        name.removeprefix(prefix): each
+        for name, each in world.node.host.ipset.sets.items()
+        if name.startswith("KUBE-") and name.startswith("KUBE-6-") == (family == "IPv6")
+    }
+
+
+def shortened(name: str, family: Family) -> str:
+    """What is left of the name of a set: those of IPv6 have a longer prefix."""
+    return name[: _LONGEST - len("KUBE-6-")] if family == "IPv6" else name
+
+
+@requirement("ipvs-ipsets", level=MODE, feature="ipvs-rules", reference=_README)
+def test_sets_hold_every_frontend(service: Services, world: World, family: Family) -> None:
+    """There is a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that rules
+    ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP, a
+    nodePort or a health check's nodePort, by protocol and port and apart for externalTrafficPolicy
+    Local, or for any address of kube-ipvs0, whether its source is within the ranges of the load
+    balancer, and whether an endpoint of the node talks to itself; the sets hold exactly that.
+    """
+    local, cluster = two_of_every_kind(service)
+    found = kube_sets(world, family)
+    assert {name: each.type for name, each in found.items()} == {
+        shortened(name, family): kind for name, kind in _TYPES.items()
+    }
+    words = words_about(local, _LOCAL, family) | words_about(cluster, _CLUSTER, family)
+    for name, expected in entries(local, cluster, world, family).items():
+        entry = found[shortened(name, family)]
+        assert {each for each in entry.entries if words & split(each)} == expected, entry
+        if entry.type.startswith("hash"):
+            assert entry.family == {"IPv4": "inet", "IPv6": "inet6"}[family], entry
+    assert found["IPVS-IPS"].entries == {
+        str(address) for address in bound(world.node) if family_of(address) == family
+    }
+
+
+def split(entry: str) -> set[str]:
+    """Address and port of an entry, or its port where it has no address."""
+    address, _, port = entry.partition(",")
+    return {address, port.split(",")[0].partition(":")[2]}
+
+
+def words_about(web: Service, number: int, family: Family) -> set[str]:
+    """What tells the entries of a Service from those of others: virtual addresses, addresses of
+    endpoints, nodePorts.
+    """
+    ends = {end.address for port in PORTS for end in web.endpoints_of(port.name)}
+    health = web.object["spec"].get("healthCheckNodePort")
+    node_ports = {web.node_port(port.name) for port in PORTS}
+    return set(map(str, virtual_addresses(web, number, family) | ends | node_ports | {health}))
+
+
+def entries(local: Service, cluster: Service, world: World, family: Family) -> dict[str, set[str]]:
+    """What the sets should hold of the two Services."""
+    both = (local, cluster)
+    eips = [external_ip(number, family) for number in (_LOCAL, _CLUSTER)]
+    lbips = [load_balancer_ip(number, family) for number in (_LOCAL, _CLUSTER)]
+    ranges = [network[index(family)] for network in (OUTSIDE, NODE_NETWORKS)]
+    here = [web.endpoint(0).host.address(family) for web in both]
+
+    def at(*addresses: IPAddress) -> set[str]:
+        return {
+            f"{address},{port.protocol.lower()}:{port.number}"
+            for port in PORTS
+            for address in addresses
+        }
+
+    def node_ports(port: str, *services: Service) -> set[str]:
+        return {str(web.node_port(port)) for web in services}
+
+    def of_sctp(*services: Service) -> set[str]:
+        return {
+            f"{address},sctp:{number}"
+            for number in node_ports("signals", *services)
+            for address in own_addresses(world.node, family)
+        }
+
+    return {
+        "CLUSTER-IP": at(*(web.cluster_ip_of(family) for web in both)),
+        "LOOP-BACK": {
+            f"{address},{port.protocol.lower()}:{port.target},{address}"
+            for address in here
+            for port in PORTS
+        },
+        "EXTERNAL-IP": at(eips[1]),
+        "EXTERNAL-IP-LOCAL": at(eips[0]),
+        "LOAD-BALANCER": at(*lbips),
+        "LOAD-BALANCER-LOCAL": at(lbips[0]),
+        "LOAD-BALANCER-FW": at(lbips[0]),
+        "LOAD-BALANCER-SOURCE-IP": {f"{each},{lbips[0]}" for each in at(lbips[0])},
+        "LOAD-BALANCER-SOURCE-CIDR": {f"{each},{net}" for each in at(lbips[0]) for net in ranges},
+        "NODE-PORT-TCP": node_ports("web", *both),
+        "NODE-PORT-LOCAL-TCP": node_ports("web", local),
+        "NODE-PORT-UDP": node_ports("names", *both),
+        "NODE-PORT-LOCAL-UDP": node_ports("names", local),
+        "NODE-PORT-SCTP-HASH": of_sctp(*both),
+        "NODE-PORT-LOCAL-SCTP-HASH": of_sctp(local),
+        "HEALTH-CHECK-NODE-PORT": {str(local.object["spec"]["healthCheckNodePort"])},
+    }
+
+
+@requirement("ipvs-iptables-sets", level=MODE, feature="ipvs-rules", reference=_README)
+def test_iptables_masquerades_and_filters_by_sets(
+    service: Services, world: World, chains: Chains, family: Family
+) -> None:
+    """In IPVS mode iptables masquerades, accepts and refuses, but translates no destination: in
+    table nat PREROUTING and OUTPUT lead to KUBE-SERVICES and POSTROUTING to KUBE-POSTROUTING, in
+    table filter INPUT, FORWARD and OUTPUT to chains that refuse and allow, and their rules know
+    Services by the sets alone.
+    """
+    number = 83
+    web = service([service.endpoint("pod")], **exposure(number))
+    nat, filtering = chains("nat"), chains("filter")
+    assert jumps(nat) == Counter(
+        [
+            ("PREROUTING", "KUBE-SERVICES", False),
+            ("OUTPUT", "KUBE-SERVICES", False),
+            ("POSTROUTING", "KUBE-POSTROUTING", False),
+        ]
+    )
+    assert jumps(filtering) == Counter(
+        [
+            ("INPUT", "KUBE-IPVS-FILTER", False),
+            ("INPUT", "KUBE-PROXY-FIREWALL", False),
+            ("INPUT", "KUBE-NODE-PORT", False),
+            ("FORWARD", "KUBE-PROXY-FIREWALL", False),
+            ("FORWARD", "KUBE-FORWARD", False),
+            ("OUTPUT", "KUBE-IPVS-OUT-FILTER", False),
+        ]
+    )
+    rules = [rule for each in (nat, filtering) for chain in each.values() for rule in chain.rules]
+    assert not [rule for rule in rules if rule.jump in ("DNAT", "REDIRECT")]
+    addresses = virtual_addresses(web, number, family) | {end.address for end in web.endpoints}
+    texts = {*map(str, addresses), str(web.node_port())}
+    assert not [rule for rule in rules for text in texts if text in rule.replace("/", " ").split()]
+    names = {value.split()[0] for rule in rules if (value := rule.option("--match-set"))}
+    prefix = {"IPv4": "KUBE-", "IPv6": "KUBE-6-"}[family]
+    assert names
+    assert names <= {prefix + name for name in kube_sets(world, family)}, names
+
+
+@requirement("ipvs-const-iptables", level=MODE, feature="ipvs-rules", reference=_README)
+@pytest.mark.parametrize("ranges", [False, True], ids=["plain", "source-ranges"])
+def test_rules_do_not_depend_on_the_number_of_services(
+    service: Services, chains: Chains, *, ranges: bool
+) -> None:
+    """The rules of iptables are the same however many Services there are of each kind, those with
+    loadBalancerSourceRanges among them.
+    """
+    spec: dict[str, Any] = (
+        {"loadBalancerSourceRanges": [str(network) for network in OUTSIDE]} if ranges else {}
+    )
+
+    def rules() -> list[str]:
+        return [
+            str(rule)
+            for table in ("nat", "filter")
+            for chain in chains(table).values()
+            for rule in chain.rules
+        ]
+
+    service.create([service.wanted(1, **exposure(84), **spec)])
+    few = rules()
+    service.create([service.wanted(1, **exposure(85 + number), **spec) for number in range(7)])
+    assert rules() == few

@@ -1,0 +1,185 @@
+"""IPVS mode from inside: virtual addresses, virtual servers and real servers."""
+
+from __future__ import annotations
+
+from conformance.kube_proxy.ipvs.frontends import (
+    DUMMY,
+    PORTS,
+    behind,
+    bound,
+    exposure,
+    links,
+    own_addresses,
+    servers,
+    servers_at,
+    virtual_addresses,
+)
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family
+
+_README = "kubernetes: pkg/proxy/ipvs/README.md"
+_EXPOSED = 71  # the number of the external addresses of exposed()
+
+
+def exposed(service: Services) -> Service:
+    """A Service with every kind of frontend, a port of each protocol, and three endpoints of which
+    one is on the node; shared.
+    """
+    return service.shared(3, ports=PORTS, **exposure(_EXPOSED))
+
+
+@requirement("ipvs-dummy", level=MODE, feature="ipvs-rules", reference=_README)
+def test_virtual_addresses_are_on_a_dummy_device(
+    service: Services, world: World, family: Family
+) -> None:
+    """The dummy device kube-ipvs0, which is down, carries every cluster IP, external IP and load
+    balancer's IP, each as a single address, and gives up those that no Service has any more.
+    """
+    number = 72
+    web, other = service.create(
+        [service.wanted(1, **exposure(number)), service.wanted(1, externalIPs=[])]
+    )
+    addresses = virtual_addresses(web, number, family)
+    device = links(world.node)[DUMMY]
+    assert device["linkinfo"]["info_kind"] == "dummy", device
+    assert "UP" not in device["flags"], device
+    assert addresses | {other.cluster_ip} <= bound(world.node)
+    of_family = [each for each in device["addr_info"] if each["family"] == _IP[family]]
+    whole = other.cluster_ip.max_prefixlen
+    assert {each["prefixlen"] for each in of_family} == {whole}, device
+    web.delete()
+    left = bound(world.node)
+    assert not addresses & left, left
+    assert other.cluster_ip in left
+
+
+_IP = dict(zip(FAMILIES, ("inet", "inet6"), strict=True))
+
+
+@requirement(
+    "ipm-proxy-ipvs-noaddr",
+    level=MODE,
+    feature="ipvs-rules",
+    reference="KEP-1860; API: core/v1 LoadBalancerIngress.ipMode",
+)
+def test_address_of_a_proxying_load_balancer_is_left_alone(
+    service: Services, world: World, family: Family
+) -> None:
+    """A load balancer's IP whose ipMode is Proxy is not on kube-ipvs0 and has no virtual server,
+    while one whose ipMode is VIP is there and has one.
+    """
+    network = LOAD_BALANCER_IPS[FAMILIES.index(family)]
+    proxied, virtual = network[73], network[74]
+    web = service(1, settle=False, load_balancer_ips=[virtual])
+    ingress = [{"ip": str(proxied), "ipMode": "Proxy"}, {"ip": str(virtual), "ipMode": "VIP"}]
+    status = {"status": {"loadBalancer": {"ingress": ingress}}}
+    service.api.patch("services", web.name, status, web.namespace, subresource="status")
+    service.settle()
+    assert {proxied, virtual} & bound(world.node) == {virtual}
+    found = servers_at(world.node, {proxied, virtual})
+    assert {address for _, address, _ in found} == {str(virtual)}, found
+
+
+@requirement("ipvs-vs-per-frontend", level=MODE, feature="ipvs-rules", reference=_README)
+def test_each_virtual_address_and_port_has_a_virtual_server(
+    service: Services, world: World, family: Family
+) -> None:
+    """For each port of a Service there is one virtual server at the cluster IP, at each external IP
+    and at each load balancer's IP, of the port's protocol, and no other at these addresses; each
+    takes real servers in turn (rr), unless another scheduler is configured.
+    """
+    addresses = virtual_addresses(exposed(service), _EXPOSED, family)
+    found = servers_at(world.node, addresses)
+    assert found.keys() == {
+        (port.protocol, str(address), port.number) for port in PORTS for address in addresses
+    }
+    assert {each.scheduler for each in found.values()} == {"rr"}, found
+
+
+@requirement(
+    "ipvs-nodeport-addrs",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_README}; kubernetes: pkg/proxy/ipvs/proxier_test.go, TestNodePortIPv4",
+)
+def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
+    service: Services, world: World, family: Family
+) -> None:
+    """A nodePort has one virtual server at each of the node's addresses, but none at those of
+    kube-ipvs0 and of the loopback interface, nor at link-local ones.
+    """
+    web = exposed(service)
+    addresses = own_addresses(world.node, family)
+    assert world.node.address(family) in addresses
+    ports = {(port.protocol, web.node_port(port.name)) for port in PORTS}
+    found = {
+        (protocol, address, port)
+        for (protocol, address, port), server in servers(world.node).items()
+        if (protocol, port) in ports and (":" in str(server.address)) == (family == "IPv6")
+    }
+    assert found == {
+        (protocol, str(address), port) for protocol, port in ports for address in addresses
+    }
+
+
+@requirement("ipvs-rs-masq", level=MODE, feature="ipvs-rules", reference=_README)
+def test_ready_endpoints_are_the_real_servers(
+    service: Services, world: World, family: Family
+) -> None:
+    """The real servers of a virtual server are exactly the Service's ready endpoints, each with its
+    target port, forwarding by NAT and the weight 1.
+    """
+    ready = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
+    web = service([*ready, service.endpoint("pod", ready=False)], type="NodePort")
+    ports = {("TCP", web.port), ("TCP", web.node_port())}
+    addresses = {web.cluster_ip, *own_addresses(world.node, family)}
+
+    def assert_behind(positions: set[int]) -> None:
+        found = {
+            key: each
+            for key, each in servers_at(world.node, addresses).items()
+            if (each.protocol, each.port) in ports
+        }
+        assert len(found) == len(addresses), found
+        for server in found.values():
+            assert behind(server) == {str(web.socket(each)) for each in positions}, server
+            how = {(each.forwarding, each.weight) for each in server.real_servers}
+            assert how == {("masquerade", 1)}, server.real_servers
+
+    assert_behind({0, 1})
+    web.set_endpoints([ready[1], service.endpoint("pod"), service.endpoint("pod", ready=False)])
+    assert_behind({0, 1})
+
+
+@requirement(
+    "ipvs-persist",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=f"{_README}; kubernetes: pkg/proxy/ipvs/proxier_test.go, TestSessionAffinity",
+)
+def test_affinity_makes_virtual_servers_persistent(
+    service: Services, world: World, family: Family
+) -> None:
+    """With ClientIP affinity every virtual server of a Service is persistent for the timeout, and
+    tells clients apart by their whole address (mask 255.255.255.255, in IPv6 128); with affinity
+    None none is.
+    """
+    number = 75
+    web = service(2, affinity=1234, **exposure(number))
+    addresses = virtual_addresses(web, number, family) | own_addresses(world.node, family)
+
+    def persistence() -> set[tuple[int | None, str | None]]:
+        found = {
+            key: each
+            for key, each in servers_at(world.node, addresses).items()
+            if each.port in (web.port, web.node_port())
+        }
+        assert len(found) == len(addresses), found
+        return {(each.persistence, each.netmask) for each in found.values()}
+
+    mask = {"IPv4": "255.255.255.255", "IPv6": "128"}[family]
+    assert persistence() == {(1234, mask)}
+    web.update(sessionAffinity="None", sessionAffinityConfig=None)
+    assert persistence() == {(None, None)}

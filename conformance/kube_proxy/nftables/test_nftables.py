@@ -1,0 +1,277 @@
+"""nftables mode from inside: one table for each family, with its chains, maps and sets."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.kube_proxy.nftables.chains import (
+    IP,
+    Ruleset,
+    base_name,
+    chain_of,
+    chains_of,
+    chosen_by,
+    translated,
+)
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+_ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
+_KINDS = ("service", "local", "external", "endpoint", "firewall")
+
+
+@requirement(
+    "nft-base-priorities",
+    level=MODE,
+    feature="nftables-rules",
+    reference="docs: Virtual IPs and service proxies, nftables proxy mode; kubernetes:"
+    " pkg/proxy/nftables/README.md",
+)
+def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
+    """kube-proxy filters before it translates at dstnat - 10 (prerouting, output), translates at
+    dstnat (prerouting, output), filters what it has translated at filter (input, forward, output)
+    and masquerades at srcnat (postrouting); all its base chains accept what they do not decide.
+    """
+    found = ruleset().base_chains.values()
+    dstnat, filtering, srcnat = -100, 0, 100  # linux/netfilter_ipv4.h, linux/netfilter_ipv6.h
+    assert sorted((str(chain.type), str(chain.hook), chain.priority) for chain in found) == sorted(
+        [
+            ("filter", "prerouting", dstnat - 10),
+            ("filter", "output", dstnat - 10),
+            ("filter", "input", filtering),
+            ("filter", "forward", filtering),
+            ("filter", "output", filtering),
+            ("nat", "prerouting", dstnat),
+            ("nat", "output", dstnat),
+            ("nat", "postrouting", srcnat),
+        ]
+    )
+    assert {chain.policy for chain in found} == {"accept"}
+
+
+@requirement(
+    "nft-maps",
+    level=MODE,
+    feature="nftables-rules",
+    reference="docs: Virtual IPs and service proxies, nftables proxy mode; kubernetes:"
+    " pkg/proxy/nftables/proxier_test.go, TestOverallNFTablesRules",
+)
+def test_maps_lead_from_frontends_to_chains(
+    exposed: Service, ruleset: Ruleset, family: Family, external_ip: str, load_balancer_ip: str
+) -> None:
+    """The map service-ips leads from each address, protocol and port of a Service with endpoints to
+    the Service's chain, service-nodeports from protocol and nodePort, and firewall-ips from a load
+    balancer's IP with source ranges to the chain that checks them; packets are looked up in each
+    map by one rule.
+    """
+    table = ruleset()
+    base, port = base_name(exposed), exposed.port
+    internal = f"goto {chain_of(table, 'service', base).name}"
+    external = f"goto {chain_of(table, 'external', base).name}"
+    firewall = f"goto {chain_of(table, 'firewall', base).name}"
+    cluster_ip = str(exposed.cluster_ip)
+    expected = {
+        "service-ips": {
+            (cluster_ip, "tcp", port): internal,
+            (external_ip, "tcp", port): external,
+            (load_balancer_ip, "tcp", port): external,
+        },
+        "service-nodeports": {("tcp", exposed.node_port()): external},
+        "firewall-ips": {(load_balancer_ip, "tcp", port): firewall},
+        "no-endpoint-services": {},
+        "no-endpoint-nodeports": {},
+    }
+    mine = {cluster_ip, external_ip, load_balancer_ip, exposed.node_port()}
+    for name, elements in expected.items():
+        found = table.maps[name].elements
+        assert {
+            key: verdict
+            for key, verdict in found.items()
+            if isinstance(key, tuple) and mine.intersection(key)
+        } == elements, name
+        by_port = ("inet_proto", "inet_service")
+        keys = by_port if name.endswith("nodeports") else (_ADDRESS[family], *by_port)
+        assert (table.maps[name].type, table.maps[name].value_type) == (keys, ("verdict",))
+        users = [
+            rule
+            for chain in table.chains.values()
+            for rule in chain.rules
+            if f"@{name}" in [each["data"] for each in rule.find("vmap")]
+        ]
+        assert len(users) == 1, (name, users)
+        if not name.endswith("nodeports"):
+            start = f"{IP[family]} daddr . meta l4proto . th dport vmap"
+            assert users[0].text.startswith(start), users
+
+
+@requirement(
+    "nft-no-endpoint-maps",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier_test.go, TestOverallNFTablesRules",
+)
+def test_service_without_endpoints_is_in_the_maps_that_refuse(
+    service: Services, ruleset: Ruleset
+) -> None:
+    """A Service without endpoints is in none of the maps that lead to endpoints and has no chain;
+    no-endpoint-services and no-endpoint-nodeports lead from its frontends to a chain that rejects.
+    """
+    empty = service(endpoints=0, type="NodePort")
+    table = ruleset()
+    address, port = (str(empty.cluster_ip), "tcp", empty.port), ("tcp", empty.node_port())
+    assert address not in table.maps["service-ips"].elements
+    assert port not in table.maps["service-nodeports"].elements
+    assert not [name for name in table.chains if base_name(empty) in name]
+    refused = {
+        table.maps["no-endpoint-services"].elements.get(address),
+        table.maps["no-endpoint-nodeports"].elements.get(port),
+    }
+    assert refused == {"goto reject-chain"}
+    assert [rule.verdict for rule in table.chains["reject-chain"].rules] == ["reject"]
+
+
+@requirement(
+    "nft-sets",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/README.md, proxier.go",
+)
+def test_sets_hold_what_the_rules_ask_for(
+    service: Services, ruleset: Ruleset, world: World, family: Family
+) -> None:
+    """The set cluster-ips holds the cluster IPs, nodeport-ips the node's primary address, and a
+    Service with ClientIP affinity has a set for each endpoint whose elements end with the
+    affinity's timeout; a deleted Service leaves nothing in them.
+    """
+    web = service(endpoints=2, affinity=1234)
+    table = ruleset()
+    assert str(web.cluster_ip) in table.sets["cluster-ips"].elements
+    assert set(table.sets["nodeport-ips"].elements) == {str(world.node.address(family))}
+    mine = [each for name, each in table.sets.items() if base_name(web) in name]
+    assert [(each.type, each.timeout) for each in mine] == [((_ADDRESS[family],), 1234)] * 2, mine
+    web.delete()
+    table = ruleset()
+    assert str(web.cluster_ip) not in table.sets["cluster-ips"].elements
+    assert not [name for name in table.sets if base_name(web) in name]
+
+
+@requirement(
+    "nft-hairpin-set",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier.go, hairpinConnectionsSet",
+)
+def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Ruleset) -> None:
+    """The set hairpin-connections holds each endpoint on this node, as a connection from and to
+    itself, and no endpoint elsewhere.
+    """
+    web = service(
+        [service.endpoint("pod"), service.endpoint("remote-pod", 1), service.endpoint("outside")]
+    )
+    here, elsewhere, outside = (web.socket(position) for position in range(3))
+    sets = ruleset().sets
+    assert "hairpin-connections" in sets, sorted(sets)
+    connections = {
+        element[1:]
+        for element in sets["hairpin-connections"].elements
+        if isinstance(element, tuple) and element[0] == element[1]
+    }
+    assert (str(here.address), "tcp", here.port) in connections
+    assert not {
+        (str(endpoint.address), "tcp", endpoint.port) for endpoint in (elsewhere, outside)
+    }.intersection(connections)
+
+
+@requirement(
+    "nft-chain-names",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier_test.go, Test_servicePortChainNameBase and"
+    " Test_servicePortEndpointChainNameBase",
+)
+def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, ruleset: Ruleset) -> None:
+    """A Service port's chains are called service-, local-, external- and firewall-, an endpoint's
+    endpoint-, followed by a hash of 8 characters and namespace, name, protocol and port name, and
+    for an endpoint its address and port.
+    """
+    exposed.update(sessionAffinity="ClientIP")  # only then has every endpoint a chain of its own
+    base = base_name(exposed)
+    names = [name for name in ruleset().chains if base in name]
+    hashed = rf"({'|'.join(_KINDS)})-([A-Z2-7]{{8}})-{base}(?:__(.+)/(\d+))?"
+    found = [match.groups() for name in names if (match := re.fullmatch(hashed, name))]
+    assert len(found) == len(names), names
+    of_port = [(kind, digest) for kind, digest, address, _ in found if address is None]
+    assert sorted(kind for kind, _ in of_port) == ["external", "firewall", "local", "service"]
+    assert len({digest for _, digest in of_port}) == 1, names
+    endpoints = {(kind, address, int(port)) for kind, _, address, port in found if address}
+    assert endpoints == {
+        ("endpoint", str(endpoint.address).replace(":", "."), endpoint.port)
+        for endpoint in exposed.endpoints
+    }
+
+
+@requirement(
+    "nft-vmap-lb",
+    level=MODE,
+    feature="nftables-rules",
+    reference="KEP-3866; kubernetes: pkg/proxy/nftables/proxier.go",
+)
+def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> None:
+    """The chain of a Service with n endpoints chooses by one rule, with ClientIP affinity and
+    without: a random number modulo n, looked up in a map with one element for each endpoint, which
+    holds the endpoint's address and port, or the verdict to go to its chain, which translates.
+    """
+    web = service(endpoints=5)
+    for _ in range(2):
+        table = ruleset()
+        chosen = chosen_by(chain_of(table, "service", base_name(web))).values()
+        assert sorted(translated(table, each) for each in chosen) == sorted(
+            (str(each.address), each.port) for each in web.endpoints
+        )
+        web.update(sessionAffinity="ClientIP")
+
+
+@requirement(
+    "nft-affinity-sets",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier.go, writeServiceToEndpointJumps",
+)
+def test_affinity_looks_for_the_client_in_each_set_before_choosing(
+    service: Services, ruleset: Ruleset, family: Family
+) -> None:
+    """With ClientIP affinity, a Service's chain first has a rule for each endpoint that sends the
+    clients in the endpoint's set to the endpoint's chain, then the one that chooses; the endpoint's
+    chain puts the client into the set again as it translates.
+    """
+    web = service(endpoints=3, affinity=1234)
+    table = ruleset()
+    base, source = base_name(web), f"{IP[family]} saddr"
+    rules = chain_of(table, "service", base).rules
+    assert [bool(rule.find("numgen")) for rule in rules] == [False, False, False, True], rules
+    assert {rule.text for rule in rules[:3]} == {
+        f"{source} @{chain.name.replace('endpoint', 'affinity', 1)} goto {chain.name}"
+        for chain in chains_of(table, "endpoint", base)
+    }
+    for chain in chains_of(table, "endpoint", base):
+        updated = chain.name.replace("endpoint", "affinity", 1)
+        assert chain.rules[0].text == f"update @{updated} {{ {source} }}", chain.rules
+        assert chain.rules[-1].find("dnat"), chain.rules
+
+
+@requirement(
+    "nft-cluster-ips-reject",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier.go, cluster-ips-check",
+)
+def test_active_cluster_ips_are_rejected_before_others_are_dropped(ruleset: Ruleset) -> None:
+    """The chain cluster-ips-check rejects packets to active cluster IPs by its first rule, and only
+    then drops those to the rest of the Service range.
+    """
+    first, *rest = ruleset().chains["cluster-ips-check"].rules
+    assert first.verdict == "reject", first
+    assert "@cluster-ips" in first.text, first
+    assert {rule.verdict for rule in rest} <= {"drop"}, rest

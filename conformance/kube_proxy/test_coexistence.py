@@ -1,0 +1,146 @@
+"""The proxy shares the node with others: what they have programmed stays, and stays in force."""
+
+from __future__ import annotations
+
+from conformance.kube_proxy.iptables.chains import Chains
+from conformance.kube_proxy.nftables.chains import IP, Ruleset
+from fixtures.clients.client import Client
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+
+@requirement(
+    "ipt-noflush",
+    level=MODE,
+    feature="iptables-rules",
+    reference="kubernetes: pkg/proxy/iptables/proxier.go, NoFlushTables and RestoreCounters",
+)
+def test_chains_of_others_survive_in_the_same_tables(
+    service: Services, chains: Chains, client: Client, world: World, version: int
+) -> None:
+    """As kube-proxy writes its rules, it leaves the chains and rules of others in tables nat and
+    filter, and their counters, as they are.
+    """
+    tool = {4: "iptables", 6: "ip6tables"}[version]
+    hooks = {"nat": "PREROUTING", "filter": "FORWARD"}
+    web = service(endpoints=1)
+
+    def foreign() -> list[tuple[str, int]]:
+        return [
+            (rule, rule.packets)
+            for table in hooks
+            for chain in chains(table).values()
+            for rule in chain.rules
+            if "SOMEBODY-ELSE" in rule
+        ]
+
+    def change(*commands: str) -> None:
+        for table, hook in hooks.items():
+            for command in commands:
+                words = command.format(hook=hook, client=client.address).split()
+                world.node.run([tool, "-w", "-t", table, *words])
+
+    change(
+        "-N SOMEBODY-ELSE",
+        "-A SOMEBODY-ELSE -s {client} -j RETURN",
+        "-I {hook} -s {client} -j SOMEBODY-ELSE",
+    )
+    try:
+        sample = client.connect_many(web.cluster_ip, web.port, 5)
+        assert sample.is_answered.all(), sample
+        before = foreign()
+        assert {packets for _, packets in before} == {5}, before
+        web.set_endpoints([service.endpoint(), service.endpoint()])
+        service(type="NodePort")
+        assert foreign() == before
+    finally:
+        change("-D {hook} -s {client} -j SOMEBODY-ELSE", "-F SOMEBODY-ELSE", "-X SOMEBODY-ELSE")
+
+
+@requirement(
+    "nft-tables",
+    level=MODE,
+    feature="nftables-rules",
+    reference="KEP-3866; kubernetes: pkg/proxy/nftables/README.md",
+)
+def test_everything_is_in_one_table_for_each_family(
+    service: Services, client: Client, world: World, family: Family
+) -> None:
+    """All that kube-proxy programs is in one table kube-proxy in family ip and one in ip6; what
+    others have programmed, in a table of their own, it leaves as it is, counters included, though
+    it be named as its own.
+    """
+    ip, name = IP[family], "somebody-else"
+    address = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}[ip]
+    web = service(endpoints=1)
+    table = f"""
+        table {ip} {name} {{
+            set cluster-ips {{
+                type {address}; elements = {{ {web.cluster_ip} }}
+            }}
+            chain services {{
+                {ip} saddr {client.address} counter return
+            }}
+            chain nat-prerouting {{
+                type nat hook prerouting priority dstnat - 1; jump services;
+            }}
+        }}"""
+
+    def foreign() -> str:
+        return world.node.run(["nft", "-a", "list", "table", ip, name]).stdout
+
+    world.node.run(["nft", "-f", "-"], input=table)
+    try:
+        assert client.connect(web.cluster_ip, web.port).answered
+        before = foreign()
+        assert "counter packets 1 " in before, before
+        web.set_endpoints([service.endpoint(), service.endpoint()])
+        service(type="NodePort")
+        assert foreign() == before
+        own = {("ip", "kube-proxy"), ("ip6", "kube-proxy")}
+        nftables, known = world.node.host.nftables, world.node.system.foreign_chains
+        others = {
+            each
+            for each in nftables.tables - own
+            if known and known.issuperset(nftables.table(*each).chains)
+        }
+        assert nftables.tables - others == own | {(ip, name)}
+    finally:
+        world.node.run(["nft", "delete", "table", ip, name])
+
+
+@requirement(
+    "nft-no-accept",
+    level=MODE,
+    feature="nftables-rules",
+    reference="KEP-3866; docs: Virtual IPs and service proxies, nftables proxy mode",
+)
+def test_other_firewalls_have_the_last_word(
+    exposed: Service, ruleset: Ruleset, world: World, client: Client, family: Family
+) -> None:
+    """kube-proxy accepts nothing on behalf of other firewalls: none of its rules has the verdict
+    accept, and what a chain of another table drops stays dropped.
+    """
+    accepting = [
+        rule
+        for chain in ruleset().chains.values()
+        for rule in chain.rules
+        if rule.find("accept") or rule.verdict == "accept"
+    ]
+    assert not accepting
+    assert client.connect(exposed.cluster_ip, exposed.port).answered
+    firewall = f"""
+        table {IP[family]} a-firewall {{
+            chain forward {{
+                type filter hook forward priority filter + 10;
+                {IP[family]} saddr {client.address} drop
+            }}
+        }}"""
+    world.node.run(["nft", "-f", "-"], input=firewall)
+    try:
+        probe = client.connect(exposed.cluster_ip, exposed.port)
+        assert probe.endpoint is None, probe
+    finally:
+        world.node.run(["nft", "delete", "table", IP[family], "a-firewall"])

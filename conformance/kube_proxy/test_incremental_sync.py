@@ -1,0 +1,129 @@
+"""What a change rewrites, what it leaves alone, and what it clears away."""
+
+from __future__ import annotations
+
+import time
+
+from conformance.kube_proxy.iptables.chains import Chains, service_chain, targets
+from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
+from fixtures.clients.client import Client
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Service, Services
+
+_GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
+
+
+@requirement(
+    "sync-partial-only-changed",
+    level=MODE,
+    feature="iptables-rules",
+    reference="KEP-3453; kubernetes: pkg/proxy/iptables/proxier_test.go,"
+    " TestSyncProxyRulesRepeated",
+)
+def test_change_rewrites_the_chains_of_the_changed_service_alone(
+    service: Services, chains: Chains, client: Client
+) -> None:
+    """A change to one Service leaves the chains of all other Services and their endpoints as they
+    are, counters included; only those of the changed Service are written again.
+    """
+    changed, other = service.create([service.wanted(endpoints=2) for _ in range(2)])
+
+    def counted(web: Service) -> dict[str, int]:
+        nat = chains("nat")
+        chain = service_chain(nat, web)
+        names = [chain.name, *targets(chain)]
+        return {rule: rule.packets for name in names for rule in nat[name].rules}
+
+    for web in (changed, other):
+        sample = client.connect_many(web.cluster_ip, web.port, 50)
+        assert sample.is_answered.all(), sample
+    before = counted(other)
+    assert sum(before.values()) == 100, before  # at the Service's and at the endpoint's chain
+    changed.set_endpoints([changed.endpoint(0), service.endpoint()])
+    if any(counted(changed).values()):
+        raise RuntimeError("chains that were written again have kept their counters")
+    assert counted(other) == before
+
+
+@requirement(
+    "nft-partial-ops",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier_test.go, TestSyncProxyRulesRepeated",
+)
+def test_change_leaves_rules_and_elements_of_other_services_alone(
+    service: Services, ruleset: Ruleset
+) -> None:
+    """A change to one Service adds, replaces and removes rules of that Service alone: those of all
+    other Services keep their handles, and so do the rules of the base chains.
+    """
+    changed, other = service.create([service.wanted(endpoints=2) for _ in range(2)])
+
+    def handles(web: Service | None) -> set[int]:
+        """Of a Service's rules, or of those that belong to none."""
+        return {
+            rule.handle
+            for name, chain in ruleset().chains.items()
+            for rule in chain.rules
+            if (base_name(web) in name if web else "/" not in name)
+        }
+
+    before, common, replaced = handles(other), handles(None), handles(changed)
+    assert before
+    changed.set_endpoints([changed.endpoint(0), service.endpoint()])
+    if handles(changed) & replaced:
+        raise RuntimeError("rules that were written again have kept their handles")
+    assert handles(other) == before
+    assert handles(None) == common
+
+
+@requirement(
+    "ipt-stale-gc",
+    level=MODE,
+    feature="iptables-rules",
+    reference="kubernetes: pkg/proxy/iptables/proxier.go, 'Delete chains no longer in use'",
+)
+def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) -> None:
+    """In a cluster of at most 1000 endpoints, the chain of a removed endpoint, and all chains of a
+    deleted Service, are deleted with the change that leaves them without use.
+    """
+    web = service(endpoints=2)
+    nat = chains("nat")
+    chain = service_chain(nat, web)
+    endpoint_chains = set(targets(chain))
+    web.set_endpoints([web.endpoint(0)])
+    nat = chains("nat")
+    left = endpoint_chains & nat.keys()
+    assert len(left) == 1, (endpoint_chains, left)
+    assert set(targets(service_chain(nat, web))) == left
+    web.delete()
+    assert not chains("nat").keys() & {chain.name, *endpoint_chains}
+
+
+@requirement(
+    "nft-stale-chains",
+    level=MODE,
+    feature="nftables-rules",
+    reference="kubernetes: pkg/proxy/nftables/proxier.go, staleChains",
+)
+def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: Ruleset) -> None:
+    """The chains of a deleted Service are emptied at once, together with the removal of the
+    elements that lead to them, and deleted at the first change that is at least a second later.
+    """
+    web = service(endpoints=2)
+    name = chain_of(ruleset(), "service", base_name(web)).name
+    key = (str(web.cluster_ip), "tcp", web.port)
+    start = time.monotonic()
+    web.delete()
+    table = ruleset()
+    seconds = time.monotonic() - start
+    assert key not in table.maps["service-ips"].elements
+    if name in table.chains:
+        assert not table.chains[name].rules
+    else:
+        assert seconds > _GRACE, f"deleted after {seconds:.2f} s at most"
+    time.sleep(
+        _GRACE + 0.01
+    )  # it is the age of the chain that counts: there is nothing to wait for
+    service.settle()
+    assert name not in ruleset().chains

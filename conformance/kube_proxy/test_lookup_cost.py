@@ -1,0 +1,187 @@
+"""How a packet finds its Service: through one rule after another, or by one lookup in a map."""
+
+from __future__ import annotations
+
+import json
+
+from clusters.inspection.iptables import Rule
+from clusters.inspection.nftables import Table
+from conformance.kube_proxy.iptables.chains import Chains, only, service_chain, targets, towards
+from conformance.kube_proxy.nftables.chains import Ruleset
+from fixtures.clients.client import Client
+from fixtures.plugin.requirement import MODE, requirement
+from fixtures.services.services import Port, Service, Services, Slice
+from fixtures.world.fixtures import World
+from specification.addresses import Family
+
+_FEW, _MORE = 5, 30
+
+
+def single_stack(service: Services, family: Family, count: int) -> list[Service]:
+    """Many small Services at once, in the test's family alone."""
+    wanted = [
+        service.wanted(
+            slices=[Slice((service.endpoint(),), (Port(),), (family,))],
+            ipFamilyPolicy="SingleStack",
+            ipFamilies=[family],
+        )
+        for _ in range(count)
+    ]
+    return service.create(wanted)
+
+
+@requirement(
+    "cip-local-route",
+    level=MODE,
+    feature="unbound-cluster-ips",
+    reference="docs: Virtual IPs and service proxies",
+)
+def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world: World) -> None:
+    """A cluster IP belongs to no interface of the node, and is no local address of it; packets to
+    it reach an endpoint all the same.
+    """
+    web = service(endpoints=1)
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint in web.endpoints, probe
+    interfaces = json.loads(world.node.run(["ip", "-json", "address"]).stdout)
+    carried = {info["local"] for each in interfaces for info in each["addr_info"]}
+    if str(world.node.address(client.family)) not in carried:
+        raise RuntimeError(
+            f"the node's own address is not among those of its interfaces: {carried}"
+        )
+    assert str(web.cluster_ip) not in carried
+    route = world.node.run(["ip", "-json", "route", "get", str(web.cluster_ip)]).stdout
+    assert [each.get("type", "unicast") for each in json.loads(route)] == ["unicast"], route
+
+
+@requirement(
+    "ipt-linear-search",
+    level=MODE,
+    feature="iptables-rules",
+    reference="KEP-3866: motivation; docs: Virtual IPs, optimizing iptables mode performance",
+)
+def test_a_first_packet_is_compared_with_one_rule_per_service(
+    service: Services, chains: Chains, client: Client, world: World, family: Family, version: int
+) -> None:
+    """KUBE-SERVICES has one rule more for every Service more, and the first packet of a connection
+    passes those of all Services before its own, but none after.
+    """
+    single_stack(service, family, _FEW)
+    few = len(chains("nat")["KUBE-SERVICES"].rules)
+    crowd = single_stack(service, family, _MORE)
+    rules = chains("nat")["KUBE-SERVICES"].rules
+    assert len(rules) == few + _MORE
+    places = {rule.destination: place for place, rule in enumerate(rules)}
+    ordered = sorted(crowd, key=lambda web: places.get(str(web.cluster_ip), -1))
+    middle = ordered[_MORE // 2]
+    place = places[str(middle.cluster_ip)]
+    # rules that do nothing but count this client's packets, set from behind: places stay right
+    for name, position in (("after", place + 1), ("before", place), ("first", 0)):
+        command = f"{'ip6tables' if version == 6 else 'iptables'} -w -t nat -I KUBE-SERVICES"
+        match = f"{position + 1} -s {client.address} -m comment --comment counting:{name}"
+        world.node.run([*command.split(), *match.split()])
+
+    def counted() -> dict[str, int]:
+        found: dict[str, Rule] = {
+            str(rule.comment).removeprefix("counting:"): rule
+            for rule in chains("nat")["KUBE-SERVICES"].rules
+            if str(rule.comment).startswith("counting:")
+        }
+        if len(found) < 3:
+            raise RuntimeError(f"rules that were to count are gone; left are {found}")
+        return {name: rule.packets for name, rule in found.items()}
+
+    def passed(web: Service) -> dict[str, int]:
+        before = counted()
+        probe = client.connect(web.cluster_ip, web.port)
+        assert probe.endpoint in web.endpoints, probe
+        return {name: packets - before[name] for name, packets in counted().items()}
+
+    assert passed(middle) == {"first": 1, "before": 1, "after": 0}
+    assert passed(ordered[-1]) == {"first": 1, "before": 1, "after": 1}
+    assert passed(ordered[0]) == {"first": 1, "before": 0, "after": 0}
+
+
+@requirement(
+    "ipt-first-packet-only",
+    level=MODE,
+    feature="iptables-rules",
+    reference="man iptables: table nat 'is consulted when a packet that creates a new connection is"
+    " encountered'",
+)
+def test_later_packets_do_not_walk_the_rules(
+    service: Services, chains: Chains, client: Client
+) -> None:
+    """The first packet of a connection alone is matched by the rules of its Service: conntrack
+    translates all later packets and the replies.
+    """
+    web = service(endpoints=2)
+    exchange(client, web, connections=10)
+    nat = chains("nat")
+    rule = only(towards(nat["KUBE-SERVICES"], web.cluster_ip, web.port), f"for {web}")
+    assert rule.packets == 10, rule
+    endpoint_rules = [each for name in targets(service_chain(nat, web)) for each in nat[name].rules]
+    assert sum(each.packets for each in endpoint_rules) == 10, endpoint_rules
+
+
+@requirement(
+    "nft-first-packet-only",
+    level=MODE,
+    feature="nftables-rules",
+    reference="man nft: chains of type nat see 'only the first packet of a given connection'",
+)
+def test_later_packets_do_not_look_anything_up(
+    service: Services, ruleset: Ruleset, client: Client, world: World
+) -> None:
+    """The first packet of a connection alone is sent through the chain of its Service: conntrack
+    translates all later packets and the replies.
+    """
+    web = service(endpoints=2)
+    table = ruleset()
+    verdict = table.maps["service-ips"].elements.get((str(web.cluster_ip), "tcp", web.port))
+    chain = str(verdict).removeprefix("goto ")
+    assert chain in table.chains, verdict
+    world.node.run(["nft", "insert", "rule", table.family, table.name, chain, "counter"])
+    exchange(client, web, connections=10)
+    counting = ruleset().chains[chain].rules[0]
+    assert counting.packets == 10, counting
+
+
+def exchange(client: Client, web: Service, connections: int) -> None:
+    """Open connections and send five messages there and back over each."""
+    flows = client.open(web.cluster_ip, web.port, connections)
+    for _ in range(5):
+        sample = flows.exchange()
+        assert not flows.broken(sample), sample
+
+
+@requirement(
+    "nft-constant-rules",
+    level=MODE,
+    feature="nftables-rules",
+    reference="KEP-3866; docs: Virtual IPs and service proxies, nftables proxy mode",
+)
+def test_more_services_are_no_more_rules_to_pass(
+    service: Services, ruleset: Ruleset, family: Family
+) -> None:
+    """However many Services there are, the chains that every packet passes have the same rules: a
+    Service adds elements to maps and a chain that only its own packets are sent to.
+    """
+
+    def common(table: Table) -> dict[str, list[str]]:
+        reached, ahead = set[str](), list(table.base_chains)
+        while ahead:
+            reached.add(name := ahead.pop())
+            verdicts = [str(rule.verdict).split() for rule in table.chains[name].rules]
+            ahead += [words[1] for words in verdicts if words[0] in ("jump", "goto")]
+        return {name: [rule.text for rule in table.chains[name].rules] for name in reached}
+
+    single_stack(service, family, _FEW)
+    few = ruleset()
+    crowd = single_stack(service, family, _MORE)
+    many = ruleset()
+    assert common(many) == common(few)
+    keys = {(str(web.cluster_ip), "tcp", web.port) for web in crowd}
+    added = many.maps["service-ips"].elements.keys() - few.maps["service-ips"].elements.keys()
+    assert added >= keys, keys - added
+    assert len(many.chains) - len(few.chains) == _MORE

@@ -1,0 +1,98 @@
+"""Which mode runs, and where it refuses to run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from clusters.embedded.cluster import NodeUnderTest
+from conformance.kube_proxy.starts import assert_refuses, pretend
+from fixtures.plugin.requirement import MODE, requirement
+
+_RELEASE = Path("/proc/sys/kernel/osrelease")
+_PROGRAMMED = 60  # seconds after which a proxy that is ready should have programmed something
+
+
+@requirement(
+    "life-default-mode-warn",
+    level=MODE,
+    feature="default-mode",
+    reference="docs: kube-proxy, --proxy-mode; KubeProxyConfiguration v1alpha1, mode; KEP-5343",
+)
+def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> None:
+    """Where no mode is configured, kube-proxy runs in its default mode."""
+    bare_node.proxy.start({"mode": None})
+    deadline = time.monotonic() + _PROGRAMMED
+    while not (found := bare_node.proxy.modes_in_kernel()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found == {mode}, f"{mode} mode claims to be the default"
+
+
+@requirement(
+    "cfg-mode-enum",
+    level=MODE,
+    feature="kube-proxy-modes",
+    reference="kubernetes: pkg/proxy/apis/config/validation/validation.go, validateProxyMode",
+)
+def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
+    """kube-proxy refuses to start in a mode that it does not have, and names that mode and those
+    that it has.
+    """
+    assert_refuses(bare_node, "userspace", *bare_node.proxy.implementation.modes, mode="userspace")
+
+
+@requirement(
+    "nft-kernel-check",
+    level=MODE,
+    feature="nftables-rules",
+    reference="docs: Virtual IPs and service proxies, nftables proxy mode; kubernetes:"
+    " pkg/proxy/nftables/supported.go",
+)
+def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
+    """On a kernel before 5.13, kube-proxy refuses to start in nftables mode and says which it
+    needs, unless KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK is set.
+    """
+    release = bare_node.proxy.directory / "osrelease"
+    # the proxy, and nobody else, reads another release: in a mount namespace of its own
+    cover = f'mount --bind {release} {_RELEASE} && exec "$@"'
+    wrapper = ("unshare", "--mount", "--", "sh", "-c", cover, "sh")
+    bare_node.write(release, "5.13.0\n")
+    told = bare_node.run([*wrapper, "cat", str(_RELEASE)]).stdout
+    if told != "5.13.0\n":
+        raise RuntimeError(f"a program that is to see another kernel release sees {told!r}")
+    pretend(bare_node, *wrapper)
+
+    bare_node.write(release, "5.12.19-generic\n")
+    assert_refuses(bare_node, "kernel", "5.13")
+    bare_node.write(release, "5.13.0\n")
+    bare_node.proxy.start()
+    bare_node.proxy.stop()
+    bare_node.write(release, "5.12.19-generic\n")
+    pretend(bare_node, KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK="yes")
+    bare_node.proxy.start()
+
+
+@requirement(
+    "nft-version-check",
+    level=MODE,
+    feature="nftables-rules",
+    reference="KEP-3866; kubernetes: pkg/proxy/nftables/supported.go",
+)
+def test_refuses_nft_before_1_0_1(bare_node: NodeUnderTest) -> None:
+    """Where the program nft is older than 1.0.1, kube-proxy refuses to start in nftables mode and
+    says which version it needs.
+    """
+    script = bare_node.proxy.directory / "nft"
+    real = bare_node.run(["sh", "-c", "command -v nft; echo $PATH"]).stdout.splitlines()
+    text = """#!/bin/sh
+        case "$1" in
+            --version) echo "nftables vVERSION (Faked)" ;;
+            *) exec NFT "$@" ;;
+        esac
+    """.replace("NFT", real[0])
+    pretend(bare_node, PATH=f"{script.parent}:{real[1]}")
+    for version in ("0.9.8", "1.0.0"):
+        bare_node.write(script, text.replace("VERSION", version), 0o755)
+        assert_refuses(bare_node, "nft", "v1.0.1", version)
+    bare_node.write(script, text.replace("VERSION", "1.0.1"), 0o755)
+    bare_node.proxy.start()

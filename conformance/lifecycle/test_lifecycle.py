@@ -1,0 +1,167 @@
+"""Lifecycle: what happens to traffic while the proxy restarts, is down, or was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.clients.traffic import client_of_each_kind, down, during
+from fixtures.lab.sample import SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port
+
+if TYPE_CHECKING:
+    from fixtures.clients.client import Client
+    from fixtures.clients.flows import Flows
+    from fixtures.lab.sample import Sample
+    from fixtures.services.services import Service, Services
+    from fixtures.world.fixtures import World
+
+ALL_AT_ONCE = pytest.mark.parametrize(
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+)
+"""A single case in which the test itself sees to both families and protocols."""
+
+BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
+
+
+def failures(samples: list[Sample]) -> list[str]:
+    """The connections that were not answered, for the message of an assertion."""
+    return [
+        str(sample[row])
+        for sample in samples
+        for row, answered in enumerate(sample.is_answered)
+        if not answered
+    ]
+
+
+def connect_each(clients: list[Client], web: Service) -> list[Sample]:
+    """Eight new connections of each client."""
+    return [each.connect_many(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
+
+
+def open_each(service: Services, world: World) -> list[Flows]:
+    """Eight flows of each kind to a new Service with three endpoints."""
+    web = service(endpoints=3, ports=BOTH)
+    flows = [
+        client.open(web.cluster_ip_of(client.family), web.port, 8)
+        for client in client_of_each_kind(world)
+    ]
+    for flow in flows:
+        assert flow.opened.is_answered.all(), flow.opened
+    return flows
+
+
+@requirement(
+    "life-restart-existing",
+    level=CORE,
+    reference="e2e: Services, should work after restarting kube-proxy",
+)
+@ALL_AT_ONCE
+def test_restart_breaks_no_connection(service: Services, world: World) -> None:
+    """Connections that exist when the proxy is restarted go on without loss where they were."""
+    flows = open_each(service, world)
+    rounds = during(world.node.proxy.restart, lambda: [flow.exchange() for flow in flows])
+    service.settle(syncs=2)
+    rounds.append([flow.exchange() for flow in flows])
+    for number, samples in enumerate(rounds):
+        for flow, sample in zip(flows, samples, strict=True):
+            assert not flow.broken(sample), f"message {number} of {len(rounds)}: {sample}"
+
+
+@requirement(
+    "life-restart-new",
+    level=CORE,
+    reference="e2e: Services, should work after restarting kube-proxy",
+)
+@ALL_AT_ONCE
+def test_restart_fails_no_new_connection(service: Services, world: World) -> None:
+    """While the proxy is restarted every new connection to a Service is answered."""
+    web = service(endpoints=3, ports=BOTH)
+    clients = client_of_each_kind(world)
+    rounds = during(world.node.proxy.restart, lambda: connect_each(clients, web))
+    service.settle()
+    rounds.append(connect_each(clients, web))
+    samples = [sample for each in rounds for sample in each]
+    failed = failures(samples)
+    assert not failed, f"{len(failed)} of {8 * len(samples)} connections failed: {failed[:5]}"
+
+
+@requirement(
+    "life-stop-keeps-rules",
+    level=EXTENDED,
+    feature="rules-outlive-proxy",
+    reference="pkg/proxy: nothing is removed at exit",
+)
+@ALL_AT_ONCE
+def test_killed_proxy_leaves_services_as_they_are(service: Services, world: World) -> None:
+    """When the proxy is killed, existing connections go on and new ones are answered for as long
+    as it is down.
+    """
+    flows = open_each(service, world)
+    web = service(endpoints=3, ports=BOTH)
+    clients = client_of_each_kind(world)
+    with down(world.node.proxy, kill=True):
+        assert not world.node.proxy.running
+        for flow in flows:
+            sample = flow.exchange()
+            assert not flow.broken(sample), sample
+        failed = failures(connect_each(clients, web))
+        assert not failed, f"{len(failed)} connections failed: {failed[:5]}"
+
+
+@requirement(
+    "life-restart-missed-changes",
+    level=CORE,
+    reference="pkg/proxy: the first sync after a start is a full one",
+)
+@ALL_AT_ONCE
+def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
+    service: Services, world: World
+) -> None:
+    """A Service that was created, and an endpoint that was replaced, while the proxy was down are
+    served once it is back.
+    """
+    changed = service(endpoints=1, ports=BOTH)
+    clients = client_of_each_kind(world)
+    with down(world.node.proxy):
+        changed.set_endpoints([service.endpoint("remote-pod", 1)], settle=False)
+        created = service(endpoints=1, ports=BOTH, settle=False)
+    service.settle()
+    for client in clients:
+        for web in (changed, created):
+            sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 8)
+            expected = SocketAddress(web.endpoint(0).host.address(client.family), 8080)
+            assert sample.counts == {expected: 8}, f"{sample.counts}, {sample}"
+            assert sample.is_answered.all(), sample
+
+
+@requirement(
+    "sync-relist-delete", level=CORE, reference="client-go: an informer lists before it watches"
+)
+@ALL_AT_ONCE
+def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
+    service: Services, world: World
+) -> None:
+    """A Service that was deleted while the proxy was down is served no longer once it is back, and
+    of another one whose EndpointSlices were deleted, connections are refused.
+    """
+    deleted, emptied = service.create(
+        [service.wanted(1, ports=BOTH), service.wanted(1, ports=BOTH)]
+    )
+    clients = client_of_each_kind(world)
+    for web in (deleted, emptied):
+        assert not failures(connect_each(clients, web))
+    with down(world.node.proxy):
+        deleted.delete(settle=False)
+        service.api.delete_all(
+            ("endpointslices", name, emptied.namespace) for name in emptied.slice_names
+        )
+        emptied.slice_names.clear()
+    service.settle()
+    for sample in connect_each(client_of_each_kind(world), deleted):
+        assert not sample.counts, f"the Service is deleted: {sample.counts}, {sample}"
+    for sample in connect_each(client_of_each_kind(world), emptied):
+        assert sample.is_refused.all(), f"no endpoint is left: {sample.counts}, {sample}"

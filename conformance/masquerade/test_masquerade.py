@@ -1,0 +1,329 @@
+"""Masquerading: whose connections keep their source, and whose seem to come from the node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from fixtures.clients.client import Client
+from fixtures.clients.node_client import NodeClient
+from fixtures.judge.statistics import sample_size, uniform
+from fixtures.lab.sample import PassedThrough, SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Endpoint, Service, Services
+from specification.addresses import EXTERNAL_IPS, FAMILIES, LOAD_BALANCER_IPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fixtures.judge.judgement import Budget, Statistic
+    from fixtures.lab.sample import Probe
+    from fixtures.world.fixtures import World
+    from specification.addresses import IPAddress
+
+_UNIT_TEST = "kubernetes pkg/proxy TestInternalExternalMasquerade"
+_EXTERNAL_IP = dict(zip(FAMILIES, (network[77] for network in EXTERNAL_IPS), strict=True))
+_BALANCER_IP = dict(zip(FAMILIES, (network[77] for network in LOAD_BALANCER_IPS), strict=True))
+
+
+def exposed(service: Services, endpoint: Endpoint, **spec: Any) -> Service:
+    """A Service with one endpoint and every kind of frontend."""
+    return service(
+        [endpoint],
+        load_balancer_ips=list(_BALANCER_IP.values()),
+        externalIPs=[str(address) for address in _EXTERNAL_IP.values()],
+        **spec,
+    )
+
+
+def here_and_there(service: Services) -> list[Service]:
+    """A Service with its endpoint on the node, and one with its endpoint on another node."""
+    return service.create(
+        [
+            service.wanted([service.endpoint("pod")]),
+            service.wanted([service.endpoint("remote-pod", 1)]),
+        ]
+    )
+
+
+def external_frontends(web: Service, world: World, client: Client) -> list[SocketAddress]:
+    """Node address and nodePort, load balancer IP, external IP."""
+    return [
+        SocketAddress(world.node.address(client.family), web.node_port()),
+        SocketAddress(_BALANCER_IP[client.family], web.port),
+        SocketAddress(_EXTERNAL_IP[client.family], web.port),
+    ]
+
+
+def assert_seen_from(address: IPAddress, probe: Probe, web: Service) -> None:
+    """The connection was answered by an endpoint, which saw it come from ``address``."""
+    assert probe.endpoint in web.endpoints, probe
+    assert probe.source is not None
+    assert probe.source.address == address, probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "masq-pod-cip",
+    level=CORE,
+    reference="docs: Using Source IP, Services with type ClusterIP; e2e: service 'should preserve"
+    " source pod IP for traffic thru service cluster IP'",
+)
+def test_pods_keep_their_address(service: Services, client: Client) -> None:
+    """An endpoint sees a connection from a pod of the node to the cluster IP come from the pod's
+    own address, whether it is on the node itself or elsewhere.
+    """
+    for web in here_and_there(service):
+        assert_seen_from(client.address, client.connect(*web.frontend), web)
+
+
+@requirement(
+    "masq-ext-cip",
+    level=EXTENDED,
+    feature="cluster-ip-masquerade",
+    reference=f"docs: kube-proxy --cluster-cidr; {_UNIT_TEST} 'external to ClusterIP'",
+)
+@pytest.mark.parametrize("vantage", ["outside"])
+def test_strangers_to_cluster_ip_are_masqueraded(
+    service: Services, client: Client, world: World
+) -> None:
+    """An endpoint sees a connection that a client which is no pod makes to the cluster IP, through
+    the node, come from the node's address.
+    """
+    for web in here_and_there(service):
+        probe = client.connect(*web.frontend)
+        assert_seen_from(world.node.address(client.family), probe, web)
+
+
+@pytest.fixture
+def second_address(world: World, family: str) -> Iterator[IPAddress]:
+    """Another address of the node, on an interface that leads nowhere, while a test runs."""
+    address = world.hosts("outside")[0].address("IPv4" if family == "IPv4" else "IPv6")
+    prefix = f"{address}/{address.max_prefixlen}"
+    world.node.run(["ip", "address", "add", prefix, "dev", "lo"])
+    yield address
+    world.node.run(["ip", "address", "delete", prefix, "dev", "lo"])
+
+
+@requirement(
+    "masq-node-cip",
+    level=EXTENDED,
+    feature="cluster-ip-masquerade",
+    reference=f"{_UNIT_TEST} 'node to ClusterIP'",
+)
+def test_processes_on_the_node_are_masqueraded(
+    service: Services, client: Client, world: World, second_address: IPAddress
+) -> None:
+    """An endpoint sees a connection of a process on the node to the cluster IP come from the
+    address of the interface that leads to it, whichever of the node's addresses the process uses.
+    """
+    web = service([service.endpoint("remote-pod", 1)])
+    node = world.node.address(client.family)
+    identity = client.family, client.protocol
+    with NodeClient(world.lab, world.node, *identity, second_address) as process:
+        probe = process.connect(*web.frontend)
+    assert probe.client.address == second_address
+    assert_seen_from(node, probe, web)
+
+
+@requirement(
+    "masq-ext-cluster",
+    level=CORE,
+    reference="docs: Using Source IP; kubernetes pkg/proxy TestExternalTrafficPolicyCluster",
+)
+@pytest.mark.parametrize("vantage", ["outside"])
+def test_external_clients_are_masqueraded(service: Services, client: Client, world: World) -> None:
+    """Under externalTrafficPolicy Cluster, an endpoint sees a connection from outside to a
+    nodePort, a load balancer IP or an external IP come from the node's address, so that its replies
+    return through the node.
+    """
+    web = exposed(service, service.endpoint("remote-pod", 1))
+    for frontend in external_frontends(web, world, client):
+        assert_seen_from(world.node.address(client.family), client.connect(*frontend), web)
+
+
+@requirement(
+    "masq-ext-local",
+    level=CORE,
+    reference="docs: Virtual IPs, External traffic policy; kubernetes pkg/proxy"
+    " TestExternalTrafficPolicyLocal",
+)
+@pytest.mark.parametrize("vantage", ["outside"])
+def test_local_policy_keeps_the_external_client(
+    service: Services, client: Client, world: World
+) -> None:
+    """Under externalTrafficPolicy Local, an endpoint sees a connection from outside to a nodePort,
+    a load balancer IP or an external IP come from the client's own address.
+    """
+    web = exposed(service, service.endpoint("pod"), externalTrafficPolicy="Local")
+    for frontend in external_frontends(web, world, client):
+        assert_seen_from(client.address, client.connect(*frontend), web)
+
+
+@requirement(
+    "masq-hairpin",
+    level=CORE,
+    reference="e2e: service 'should allow pods to hairpin back to themselves through services'",
+)
+def test_pod_reaches_itself_through_its_service(
+    service: Services, client: Client, world: World
+) -> None:
+    """A pod that connects to a Service of which it is itself the endpoint, by cluster IP, nodePort,
+    load balancer IP or external IP, reaches itself and sees the connection come from the node's
+    address, so that its answer returns through the node.
+    """
+    assert isinstance(client, Client)
+    web = exposed(service, Endpoint(client.host))
+    for frontend in (web.frontend, *external_frontends(web, world, client)):
+        assert_seen_from(world.node.address(client.family), client.connect(*frontend), web)
+
+
+@requirement(
+    "masq-hairpin-not-direct",
+    level=CORE,
+    reference="kubernetes pkg/proxy: masquerade of hairpin connections after DNAT only",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_endpoints_talk_to_each_other_directly(
+    service: Services, client: Client, world: World
+) -> None:
+    """A connection from a pod to its own address or to that of another pod on the node, past any
+    Service, is not masqueraded, although both are endpoints of one.
+    """
+    assert isinstance(client, Client)
+    web = service([Endpoint(client.host), service.endpoint("pod")])
+    for endpoint in web.endpoints:
+        _assert_untouched(client, endpoint)
+
+
+@requirement(
+    "masq-only-marked",
+    level=CORE,
+    reference="docs: Virtual IPs and Service Proxies; kubernetes pkg/proxy TestMasqueradeRule",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+@pytest.mark.parametrize("vantage", ["pod", "outside"])
+def test_other_traffic_keeps_its_source(service: Services, client: Client, world: World) -> None:
+    """A connection that is not to a Service passes the node with source and destination, addresses
+    and ports, unchanged.
+    """
+    web = service.shared(2, type="NodePort")
+    others = [
+        SocketAddress(host.address(client.family), web.port)
+        for place in ("pod", "remote-pod", "remote-node", "outside")
+        for host in world.hosts(place)
+    ]
+    for target in (*others, *web.endpoints):
+        _assert_untouched(client, target)
+
+
+def _assert_untouched(client: Client, target: SocketAddress) -> None:
+    probe = client.connect(*target)
+    assert isinstance(probe.outcome, PassedThrough), probe
+    assert probe.source == probe.client, probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "masq-all",
+    level=EXTENDED,
+    feature="masquerade-all",
+    reference="docs: kube-proxy --masquerade-all; kubernetes pkg/proxy 'masqueradeAll'",
+)
+@pytest.mark.parametrize(
+    "configuration",
+    [{"iptables": {"masqueradeAll": True}, "nftables": {"masqueradeAll": True}}],
+    ids=["masqueradeAll"],
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+@pytest.mark.parametrize("vantage", ["pod", "outside"])
+def test_everybody_can_be_masqueraded(service: Services, client: Client, world: World) -> None:
+    """With masqueradeAll, an endpoint sees every connection to the cluster IP, also those of pods,
+    come from the node's address.
+    """
+    for web in here_and_there(service):
+        probe = client.connect(*web.frontend)
+        assert_seen_from(world.node.address(client.family), probe, web)
+
+
+@requirement(
+    "masq-udp-sctp",
+    level=EXTENDED,
+    feature="sctp",
+    reference="KEP-614; e2e: networking 'should function for endpoint-Service: sctp'",
+)
+@pytest.mark.parametrize("protocol", ["SCTP"])
+def test_sctp_is_masqueraded_like_tcp(service: Services, client: Client, world: World) -> None:
+    """SCTP associations are masqueraded as TCP connections are: those of pods to the cluster IP are
+    not, those of pods to themselves and those from outside to the nodePort are.
+    """
+    assert isinstance(client, Client)
+    node = world.node.address(client.family)
+    web, mirror = service.create(
+        [
+            service.wanted([service.endpoint("remote-pod", 1)], type="NodePort"),
+            service.wanted([Endpoint(client.host)]),
+        ]
+    )
+    stranger = Client(world.lab, world.hosts("outside")[0], client.family, client.protocol)
+    assert_seen_from(client.address, client.connect(*web.frontend), web)
+    assert_seen_from(node, client.connect(*mirror.frontend), mirror)
+    assert_seen_from(node, stranger.connect(node, web.node_port()), web)
+
+
+_RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo their count, which
+# favours the lowest 1024 so that all ranges are equally probable, the incomplete first one too
+
+
+@requirement(
+    "masq-random-port",
+    level=EXTENDED,
+    feature="masquerade-random-port",
+    reference="kubernetes pkg/proxy TestMasqueradeRule (--random-fully)",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+@pytest.mark.parametrize("vantage", ["outside"])
+def test_masqueraded_ports_are_random(
+    service: Services,
+    client: Client,
+    world: World,
+    budget: Budget,
+    judge: Callable[..., Statistic],
+) -> None:
+    """The source ports of masqueraded connections are drawn at random from all unprivileged ports,
+    so that connections set up at the same time do not race for one port.
+    """
+    web = service([service.endpoint("remote-pod", 1)], type="NodePort")
+    ranges = 65_536 // _RANGE
+    count = sample_size(ranges, 1.0, budget.alpha)
+    sample = client.connect_many(world.node.address(client.family), web.node_port(), count)
+    assert sample.is_answered.all(), sample
+    counts = np.bincount(sample.source_ports // _RANGE, minlength=ranges)
+    judge(uniform, counts.tolist(), name=f"uniform over {ranges} ranges of ports")
+
+
+@requirement(
+    "lb-masq-port-clash",
+    level=CORE,
+    reference="RFC 3022, 2.2; kubernetes pkg/proxy: masquerade --random-fully",
+)
+def test_clients_may_use_the_same_source_port(
+    service: Services, client: Client, world: World
+) -> None:
+    """Connections of several clients from the same source port, masqueraded on their way to the
+    same endpoint, all succeed: the endpoint sees each come from another port.
+    """
+    web = service([service.endpoint("remote-pod", 1)], type="NodePort")
+    hosts = world.hosts("outside", 16)
+    node = world.node.address(client.family)
+    probes = [
+        Client(world.lab, host, client.family, client.protocol).connect(
+            node, web.node_port(), source_port=34_568
+        )
+        for host in hosts
+    ]
+    for probe in probes:
+        assert_seen_from(node, probe, web)
+    assert len({probe.source for probe in probes}) == len(probes), probes

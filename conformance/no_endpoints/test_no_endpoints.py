@@ -1,0 +1,261 @@
+"""Services without a usable endpoint: new connections are refused at once, and nothing lingers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.clients.client import Client
+from fixtures.lab.sample import Probe, Rejected
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port, Services, Slice
+
+if TYPE_CHECKING:
+    from fixtures.clients.client import Vantage
+    from fixtures.world.fixtures import World
+
+REFUSALS = {"TCP": {"port-unreachable", "reset"}, "UDP": {"port-unreachable"}}
+"""What a client's kernel reports as "connection refused", without waiting for a timeout."""
+
+_DOCS = "docs: Virtual IPs and Service Proxies"
+
+
+def assert_refused(probe: Probe) -> None:
+    """The client has been told at once, and the packet has reached nobody."""
+    assert isinstance(probe.outcome, Rejected), probe
+    assert probe.outcome.kind in REFUSALS[probe.protocol], probe
+
+
+@requirement(
+    "noep-cip-tcp",
+    level=CORE,
+    reference=f"{_DOCS}; e2e: service 'be rejected when no endpoints exist'",
+)
+@pytest.mark.parametrize("vantage", ["pod", "remote-pod"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> None:
+    """A TCP connection to the cluster IP and port of a Service without a usable endpoint is refused
+    at once, by an ICMP error or a reset, and not left to a timeout.
+    """
+    web = service.shared(0)
+    assert_refused(client.connect(web.cluster_ip, web.port))
+
+
+@requirement(
+    "noep-cip-udp", level=CORE, reference=f"{_DOCS}; kubernetes pkg/proxy TestNoEndpointsReject"
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> None:
+    """A datagram to the cluster IP and port of a Service without a usable endpoint is refused at
+    once with ICMP port unreachable.
+    """
+    web = service.shared(0)
+    assert_refused(client.connect(web.cluster_ip, web.port))
+
+
+@requirement(
+    "noep-icmpv6",
+    level=CORE,
+    reference="RFC 4443, 3.1; linux: default type of a reject rule",
+)
+@pytest.mark.parametrize("family", ["IPv6"])
+@pytest.mark.parametrize("protocol", ["UDP"])
+@pytest.mark.parametrize("vantage", ["pod", "node"])
+def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> None:
+    """Over IPv6, the error that refuses a datagram to a Service without a usable endpoint is ICMPv6
+    destination unreachable with the code port unreachable.
+    """
+    web = service.shared(0)
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.refused, probe
+
+
+@requirement(
+    "noep-icmp-source",
+    level=EXTENDED,
+    feature="icmp-refusals",
+    reference="kubernetes pkg/proxy TestNoEndpointsReject; linux: nf_send_unreach",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+@pytest.mark.parametrize("vantage", ["pod", "outside"])
+def test_the_node_refuses_with_icmp(service: Services, client: Client, world: World) -> None:
+    """A TCP connection to a Service without a usable endpoint is refused, as datagrams are, with
+    ICMP port unreachable, and the error comes from the node's own address.
+    """
+    web = service.shared(0)
+    probe = client.connect(web.cluster_ip, web.port)
+    node = world.node.address(client.family)
+    assert probe.outcome == Rejected("port-unreachable", node), probe
+
+
+@requirement(
+    "noep-from-host",
+    level=CORE,
+    reference=f"{_DOCS}; e2e: service 'be rejected when no endpoints exist'",
+)
+@pytest.mark.parametrize("vantage", ["node"])
+def test_processes_on_the_node_are_refused(service: Services, client: Client) -> None:
+    """The connection of a process on the node to the cluster IP and port of a Service without a
+    usable endpoint is refused at once.
+    """
+    web = service.shared(0)
+    assert_refused(client.connect(web.cluster_ip, web.port))
+
+
+@requirement(
+    "noep-nodeport",
+    level=CORE,
+    reference="kubernetes pkg/proxy TestNoEndpointsReject 'external to NodePort with no endpoints'",
+)
+@pytest.mark.parametrize("vantage", ["outside"])
+def test_node_port_without_endpoints_is_refused(
+    service: Services, client: Client, world: World
+) -> None:
+    """A connection to the nodePort of a Service without a usable endpoint is refused at once."""
+    web = service.shared(0, type="NodePort")
+    assert_refused(client.connect(world.node.address(client.family), web.node_port()))
+
+
+@requirement(
+    "noep-per-port", level=CORE, reference="docs: EndpointSlices (each slice has its own ports)"
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_each_port_is_refused_by_itself(service: Services, client: Client) -> None:
+    """Where only one port of a Service has endpoints, connections to it are sent to them, and those
+    to the other port are refused.
+    """
+    served, bare = Port(80, 8080, "TCP", "served"), Port(81, 8081, "TCP", "bare")
+    web = service(ports=[served, bare], slices=[Slice(tuple(service.endpoints(2)), (served,))])
+    probe = client.connect(web.cluster_ip, served.number)
+    assert probe.endpoint in web.endpoints_of("served"), probe
+    assert probe.answered, probe
+    assert_refused(client.connect(web.cluster_ip, bare.number))
+
+
+@requirement(
+    "noep-proto-indep",
+    level=CORE,
+    reference="docs: Service, multi-port Services; kubernetes pkg/proxy ServicePortName",
+)
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+def test_each_protocol_is_refused_by_itself(service: Services, client: Client) -> None:
+    """Where a Service has TCP and UDP at the same port number and only one of them has endpoints,
+    connections of that protocol are sent to them, and those of the other are refused.
+    """
+    ports = {
+        "TCP": Port(53, 8053, "TCP", "stream"),
+        "UDP": Port(53, 8053, "UDP", "datagram"),
+    }
+    served = ports.pop(client.protocol)
+    (bare,) = ports.values()
+    slices = [Slice(tuple(service.endpoints(2)), (served,))]
+    web = service(ports=[served, bare], slices=slices)
+    probe = client.connect(web.cluster_ip, 53)
+    assert probe.endpoint in web.endpoints_of(served.name), probe
+    assert_refused(client.connect(web.cluster_ip, 53, protocol=bare.protocol))
+
+
+@requirement(
+    "noep-0-to-n", level=CORE, reference="e2e: service 'be rejected when no endpoints exist'"
+)
+def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> None:
+    """Once the first endpoint of a Service is ready, new connections reach it and are no longer
+    refused.
+    """
+    (endpoint,) = service.endpoints(1)
+    web = service([service.endpoint(ready=False)])
+    assert_refused(client.connect(web.cluster_ip, web.port))
+    web.set_endpoints([endpoint])
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint in web.endpoints, probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "noep-n-to-0",
+    level=CORE,
+    reference="kubernetes pkg/proxy TestClusterIPGeneral"
+    " 'pod to clusterIP after endpoints deleted'",
+)
+def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> None:
+    """Once the last endpoint of a Service has gone, new connections are refused."""
+    web = service(2)
+    probe = client.connect(web.cluster_ip, web.port)
+    assert probe.endpoint in web.endpoints, probe
+    web.set_endpoints([])
+    assert_refused(client.connect(web.cluster_ip, web.port))
+
+
+@requirement(
+    "noep-evicted",
+    level=CORE,
+    reference="e2e: service 'be rejected for evicted pods (no endpoints exist)'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
+    """A Service whose EndpointSlices list only endpoints that are not ready, as those of evicted
+    pods, has no usable endpoint: connections are refused.
+    """
+    web = service(
+        [service.endpoint("pod", ready=False), service.endpoint("remote-pod", ready=False)]
+    )
+    assert_refused(client.connect(web.cluster_ip, web.port))
+
+
+@requirement(
+    "noep-no-slice",
+    level=CORE,
+    reference="e2e: endpointslice 'create and delete Endpoints and EndpointSlices for a Service"
+    " with a selector specified'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
+    """A Service without any EndpointSlice has no usable endpoint: connections are refused."""
+    web = service(slices=[])
+    assert_refused(client.connect(web.cluster_ip, web.port))
+
+
+@requirement(
+    "noep-established",
+    level=CORE,
+    reference="kubernetes pkg/proxy: rules for Services without endpoints match new flows only",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_established_connections_are_not_refused(service: Services, client: Client) -> None:
+    """When the last endpoint leaves the EndpointSlices but still runs, established TCP connections
+    to it go on: only new connections are refused.
+    """
+    web = service(2)
+    flows = client.open(web.cluster_ip, web.port, count=8)
+    assert flows.opened.is_answered.all(), flows.opened
+    web.set_endpoints([])
+    assert_refused(client.connect(web.cluster_ip, web.port))
+    sample = flows.exchange()
+    assert not flows.broken(sample), sample
+
+
+@requirement(
+    "noep-no-conntrack-poison",
+    level=CORE,
+    reference="e2e: conntrack 'should be able to preserve UDP traffic when initial unready"
+    " endpoints get ready'",
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+@pytest.mark.parametrize("vantage", ["pod", "outside"])
+def test_refused_datagrams_leave_no_trace(
+    service: Services, client: Client, world: World, vantage: Vantage
+) -> None:
+    """After datagrams to a Service without a usable endpoint were refused, datagrams from the same
+    address and port reach an endpoint as soon as there is one.
+    """
+    web = service([], type="NodePort")
+    outside = vantage == "outside"
+    address = world.node.address(client.family) if outside else web.cluster_ip
+    number = web.node_port() if outside else web.port
+    for _ in range(2):
+        assert_refused(client.connect(address, number, source_port=34_567))
+    web.set_endpoints(service.endpoints(2), syncs=2)
+    probe = client.connect(address, number, source_port=34_567)
+    assert probe.endpoint in web.endpoints, probe
+    assert probe.answered, probe

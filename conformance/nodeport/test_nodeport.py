@@ -1,0 +1,273 @@
+"""NodePorts: every node serves a NodePort Service at its own address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.clients.client import Client
+from fixtures.lab.sample import PassedThrough
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port, Service, Services
+
+if TYPE_CHECKING:
+    from fixtures.lab.sample import Probe
+    from fixtures.world.fixtures import World
+
+# The lower end of the range, which the API server hands out last of all by itself.
+CHOSEN, OTHER = 30_010, 30_011
+
+
+@pytest.fixture
+def vantage() -> str:
+    """A client outside the cluster, unless a test parametrises ``vantage``."""
+    return "outside"
+
+
+def at_node(world: World, client: Client, number: int) -> Probe:
+    """One new connection to the node's own address, at the port ``number``."""
+    return client.connect(world.node.address(client.family), number)
+
+
+def assert_delivered(probe: Probe, to: Service) -> None:
+    """The connection has reached an endpoint of the Service, and its client an answer."""
+    assert probe.endpoint in to.endpoints, probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "np-tcp",
+    level=CORE,
+    reference="docs: Service, type NodePort; e2e: service 'create a functioning NodePort service'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_node_port_delivers_tcp(service: Services, client: Client, world: World) -> None:
+    """A TCP connection from outside the cluster to the address of a node and the nodePort of a
+    Service is sent to the address and target port of one ready endpoint.
+    """
+    web = service.shared(type="NodePort")
+    probe = at_node(world, client, web.node_port())
+    assert probe.endpoint in web.endpoints, probe
+
+
+@requirement(
+    "np-udp",
+    level=CORE,
+    reference="docs: Service, type NodePort; e2e: networking 'basic nodePort: udp'",
+)
+@pytest.mark.parametrize("protocol", ["UDP"])
+def test_node_port_delivers_udp(service: Services, client: Client, world: World) -> None:
+    """A datagram from outside the cluster to the address of a node and the nodePort of a Service is
+    sent to the address and target port of one ready endpoint.
+    """
+    web = service.shared(type="NodePort")
+    probe = at_node(world, client, web.node_port())
+    assert probe.endpoint in web.endpoints, probe
+
+
+@requirement(
+    "np-sctp",
+    level=EXTENDED,
+    feature="sctp",
+    reference="KEP-614; e2e: networking 'function for node-Service: sctp'",
+)
+@pytest.mark.parametrize("protocol", ["SCTP"])
+def test_node_port_delivers_sctp(service: Services, client: Client, world: World) -> None:
+    """An SCTP association from outside the cluster to the address of a node and the nodePort of a
+    Service is set up with one ready endpoint, at its target port.
+    """
+    web = service.shared(type="NodePort")
+    assert_delivered(at_node(world, client, web.node_port()), web)
+
+
+@requirement("np-any-node", level=CORE, reference="docs: Service, type NodePort")
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_node_without_endpoints_serves_the_node_port(
+    service: Services, client: Client, world: World
+) -> None:
+    """Every node serves the nodePort of a Service with externalTrafficPolicy Cluster, also a node
+    on which none of its endpoints is.
+    """
+    elsewhere = [service.endpoint("remote-pod", node) for node in (1, 2)]
+    web = service(elsewhere, type="NodePort", externalTrafficPolicy="Cluster")
+    assert_delivered(at_node(world, client, web.node_port()), web)
+
+
+@requirement("np-reply-source", level=CORE, reference="docs: Service, type NodePort")
+def test_replies_come_from_the_node_port(service: Services, client: Client, world: World) -> None:
+    """All that a client of a nodePort gets back, the first answer and what follows on the
+    connection, comes from the very node address and nodePort that it has addressed, wherever the
+    endpoint is.
+    """
+    places = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
+    for web in service.create([service.wanted([each], type="NodePort") for each in places]):
+        flows = client.open(world.node.address(client.family), web.node_port())
+        assert_delivered(flows.opened[0], web)
+        sample = flows.exchange()
+        assert not flows.broken(sample), sample[0]
+
+
+@requirement(
+    "np-remote-dst-untouched",
+    level=CORE,
+    reference="docs: Service, type NodePort (a nodePort belongs to the addresses of the node)",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+@pytest.mark.parametrize("vantage", ["pod", "outside"])
+def test_other_hosts_keep_their_ports(service: Services, client: Client, world: World) -> None:
+    """A packet that the node only forwards is not captured although its destination port is the
+    number of a nodePort: it reaches the host that it is addressed to.
+    """
+    web = service.shared(type="NodePort")
+    assert_delivered(at_node(world, client, web.node_port()), web)
+    for place in ("remote-node", "remote-pod", "outside"):
+        (host,) = world.hosts(place)
+        probe = client.connect(host.address(client.family), web.node_port())
+        assert isinstance(probe.outcome, PassedThrough), probe
+        assert probe.answered, probe
+
+
+@requirement(
+    "np-vip-nodeport",
+    level=CORE,
+    reference="docs: Virtual IPs and Service Proxies; k8s.io/kubernetes pkg/proxy TestNodePorts",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+@pytest.mark.parametrize("vantage", ["pod"])
+def test_node_port_is_no_port_of_the_cluster_ip(
+    service: Services, client: Client, world: World
+) -> None:
+    """A connection to a Service's cluster IP at the number of its nodePort reaches none of its
+    endpoints.
+    """
+    web = service.shared(type="NodePort")
+    assert_delivered(at_node(world, client, web.node_port()), web)
+    probe = client.connect(web.cluster_ip, web.node_port())
+    assert probe.endpoint is None, probe
+
+
+@requirement(
+    "np-masq-cluster",
+    level=CORE,
+    reference="docs: Using Source IP, Services with type NodePort; kubernetes pkg/proxy"
+    " TestExternalTrafficPolicyCluster",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_replies_return_through_the_node(service: Services, client: Client, world: World) -> None:
+    """Under externalTrafficPolicy Cluster, an endpoint on another node sees a connection from
+    outside to a nodePort come from an address of the node, so that its replies return through it.
+    """
+    web = service([service.endpoint("remote-pod", 1)], type="NodePort")
+    probe = at_node(world, client, web.node_port())
+    assert probe.endpoint in web.endpoints, probe
+    assert probe.source is not None
+    assert probe.source.address == world.node.address(client.family), probe
+
+
+@requirement(
+    "np-from-pod",
+    level=CORE,
+    reference="e2e: networking 'function for endpoint-Service', nodePort",
+)
+@pytest.mark.parametrize("vantage", ["pod"])
+def test_pods_can_use_node_ports(service: Services, client: Client, world: World) -> None:
+    """A pod's connection to the nodePort of its own node is sent to an endpoint; to the nodePort of
+    another node it reaches that node.
+    """
+    _assert_node_ports_usable(service, client, world)
+
+
+@requirement(
+    "np-from-host",
+    level=CORE,
+    reference="e2e: networking 'function for node-Service', nodePort",
+)
+@pytest.mark.parametrize("vantage", ["node"])
+def test_processes_on_nodes_can_use_node_ports(
+    service: Services, client: Client, world: World
+) -> None:
+    """The connection of a process on a node to the nodePort at the node's own address is sent to an
+    endpoint; to the nodePort of another node it reaches that node.
+    """
+    _assert_node_ports_usable(service, client, world)
+
+
+def _assert_node_ports_usable(service: Services, client: Client, world: World) -> None:
+    web = service(type="NodePort")
+    assert_delivered(at_node(world, client, web.node_port()), web)
+    (other,) = world.hosts("remote-node", node=2)
+    probe = client.connect(other.address(client.family), web.node_port())
+    assert isinstance(probe.outcome, PassedThrough), probe
+    assert probe.answered, probe
+
+
+@requirement(
+    "np-change",
+    level=CORE,
+    reference="e2e: networking 'should update nodePort: http', 'should update nodePort: udp'",
+)
+def test_node_port_can_be_changed(service: Services, client: Client, world: World) -> None:
+    """When the nodePort of a Service is changed, new connections are served at the new number and
+    no longer at the old one.
+    """
+    port = Port(protocol=service.protocol, node_port=CHOSEN)
+    web = service(ports=[port], type="NodePort")
+    assert_delivered(at_node(world, client, CHOSEN), web)
+    web.update(ports=[{**port.in_service(), "nodePort": OTHER}])
+    assert_delivered(at_node(world, client, OTHER), web)
+    probe = at_node(world, client, CHOSEN)
+    assert probe.endpoint is None, probe
+
+
+@requirement(
+    "np-remove",
+    level=CORE,
+    reference="docs: Service, type NodePort; e2e: service, changes of type",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, world: World) -> None:
+    """When the type of a Service is changed from NodePort to ClusterIP, its nodePort is no longer
+    served, and its cluster IP still is.
+    """
+    web = service(type="NodePort")
+    number = web.node_port()
+    assert_delivered(at_node(world, client, number), web)
+    web.update(type="ClusterIP")
+    probe = at_node(world, client, number)
+    assert probe.endpoint is None, probe
+    assert_delivered(client.connect(web.cluster_ip, web.port), web)
+
+
+@requirement("np-add", level=CORE, reference="e2e: service 'update service type to NodePort'")
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_type_can_be_changed_to_node_port(service: Services, client: Client, world: World) -> None:
+    """When the type of a Service is changed from ClusterIP to NodePort, its nodePort is served."""
+    port = Port(protocol=service.protocol)
+    web = service(ports=[port], type="ClusterIP")
+    probe = at_node(world, client, CHOSEN)
+    assert probe.endpoint is None, probe
+    web.update(type="NodePort", ports=[{**port.in_service(), "nodePort": CHOSEN}])
+    assert_delivered(at_node(world, client, CHOSEN), web)
+
+
+@requirement(
+    "np-same-number-tcp-udp",
+    level=CORE,
+    reference="e2e: service 'listening on same port number but different protocols'",
+)
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_one_number_serves_tcp_and_udp(service: Services, client: Client, world: World) -> None:
+    """One nodePort number can serve a TCP port and a UDP port: a connection of either protocol
+    reaches an endpoint at the target port that belongs to its protocol.
+    """
+    ports = [
+        Port(80, 8000, "TCP", "stream", node_port=CHOSEN),
+        Port(80, 9000, "UDP", "datagram", node_port=CHOSEN),
+    ]
+    web = service.shared(ports=ports, type="NodePort")
+    for port in ports:
+        address = world.node.address(client.family)
+        probe = client.connect(address, CHOSEN, protocol=port.protocol)
+        assert probe.endpoint in web.endpoints_of(port.name), probe
+        assert probe.answered, probe

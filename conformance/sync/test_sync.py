@@ -1,0 +1,353 @@
+"""Sync: how soon, how smoothly and how faithfully changes reach the data plane."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from fixtures.clients.client import Client
+from fixtures.clients.traffic import between_looks, client_of_each_kind, clients_of, during
+from fixtures.lab.sample import SocketAddress
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Port
+from fixtures.world.latency import LIMIT, Change, OwnWord, measurement, time_changes, trigger_time
+from specification.addresses import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fixtures.lab.sample import Sample
+    from fixtures.services.services import Endpoint, Service, Services
+    from fixtures.world.fixtures import World
+    from fixtures.world.latency import Interval
+    from specification.addresses import Family
+
+UDP = pytest.mark.parametrize("protocol", ["UDP"])
+TCP = pytest.mark.parametrize("protocol", ["TCP"])
+FAMILIES_AT_ONCE = pytest.mark.parametrize(
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP")],
+)
+"""A single case in which the test itself sees to both families."""
+
+ALL_AT_ONCE = pytest.mark.parametrize(
+    ("family", "protocol", "families"),
+    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+)
+BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
+REPETITIONS = 15
+FLIPS = 40
+
+
+def often(world: World, times: int) -> int:
+    """So many times, or a tenth of it where an emulated processor needs a second for a change."""
+    return times // 10 if world.node.system.emulated else times
+
+
+def write_endpoints(
+    services: Services, web: Service, family: Family, endpoints: Sequence[Endpoint], node: str
+) -> None:
+    """Have the Service's slice of one family list ``endpoints``."""
+    change = {
+        "metadata": {"annotations": trigger_time()},
+        "endpoints": [endpoint.entry(family, node) for endpoint in endpoints],
+    }
+    services.api.patch("endpointslices", f"{web.name}-0-{family.lower()}", change)
+
+
+@contextlib.contextmanager
+def stopwatch(world: World, measure: Callable[..., None]) -> Iterator[Callable[..., None]]:
+    """Gives ``note(what, clients, intervals)``, which fails on what took too long; all that was
+    noted is recorded at the end, beside what the proxy itself says of that time.
+    """
+    own = OwnWord(world.node.proxy)
+    took: dict[str, list[Interval]] = {}
+
+    def note(what: str, clients: list[Client], intervals: list[Interval]) -> None:
+        for client, interval in zip(clients, intervals, strict=True):
+            took.setdefault(f"{what}, {client.family}", []).append(interval)
+            assert interval.high <= LIMIT, f"{what}: not in force in {client.family}: {interval}"
+
+    try:
+        yield note
+    finally:
+        word = str(own)
+        for name, samples in took.items():
+            measure(**measurement(f"sync latency: {name}", samples, word))
+
+
+@requirement(
+    "sync-latency-ep", level=CORE, reference="e2e: Service endpoints latency; e2e EndpointLag 30 s"
+)
+@FAMILIES_AT_ONCE
+def test_endpoint_change_takes_effect_soon(
+    service: Services, world: World, measure: Callable[..., None]
+) -> None:
+    """An endpoint that is added, removed or replaced is chosen, or chosen no longer, by new
+    connections within 30 s of the API server's acknowledgement.
+    """
+    web = service([service.endpoint("remote-pod", 1)])
+    old = web.endpoint(0)
+
+    def change(
+        client: Client, endpoints: Sequence[Endpoint], gone: Endpoint | None, come: Endpoint
+    ) -> Change:
+        def in_force() -> bool:
+            sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 16)
+            seen = {chosen.address for chosen in sample.chosen if chosen}
+            left = gone is None or gone.host.address(client.family) not in seen
+            return left and come.host.address(client.family) in seen
+
+        def write() -> None:
+            write_endpoints(service, web, client.family, endpoints, world.node.name)
+
+        return Change(write, [in_force])
+
+    with stopwatch(world, measure) as note:
+        for _ in range(often(world, REPETITIONS)):
+            added, new = service.endpoint("remote-pod", 1), service.endpoint("remote-pod", 2)
+            clients = clients_of(world, "TCP")  # their ports are used up soon
+            for what, endpoints, gone, come in (
+                ("endpoint added", [old, added], None, added),
+                ("endpoint removed", [added], old, added),
+                ("endpoint replaced", [new], added, new),
+            ):
+                changes = [change(client, endpoints, gone, come) for client in clients]
+                note(what, clients, time_changes(*changes))
+            old = new
+
+
+@requirement(
+    "sync-latency-add", level=CORE, reference="e2e: KubeProxyLagTimeout; docs: minSyncPeriod"
+)
+@FAMILIES_AT_ONCE
+def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
+    service: Services, world: World, measure: Callable[..., None]
+) -> None:
+    """A Service that is created, or created again after its deletion, is served within 30 s of the
+    API server's acknowledgement, and one that is deleted is served no longer.
+    """
+    web = service([service.endpoint("remote-pod", 1)])
+    kept = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports")
+    body = {
+        "metadata": {"name": web.name},
+        "spec": {key: web.object["spec"][key] for key in kept},
+    }
+    clients = clients_of(world, "TCP")
+
+    def is_served(client: Client) -> bool:
+        probe = client.connect(web.cluster_ip_of(client.family), web.port)
+        return probe.endpoint is not None and probe.answered
+
+    def seen(*, served: bool) -> list[Callable[[], bool]]:
+        return [partial(lambda client: is_served(client) is served, client) for client in clients]
+
+    def delete() -> None:
+        service.api.delete("services", web.name)
+
+    def create() -> None:
+        service.api.create("services", body)
+
+    with stopwatch(world, measure) as note:
+        for _ in range(often(world, REPETITIONS)):
+            for name, write, served in (("deleted", delete, False), ("created", create, True)):
+                note(f"Service {name}", clients, time_changes(Change(write, seen(served=served))))
+                if world.node.proxy.stepwise:  # what was seen may be undone before it is done
+                    service.settle(removed=True)
+
+
+@requirement("sync-coalesce-final", level=CORE, reference="pkg/proxy: change trackers")
+@ALL_AT_ONCE
+def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> None:
+    """After a burst of changes to a Service's endpoints, new connections go to exactly the
+    endpoints of its last state.
+    """
+    web = service(endpoints=4, ports=BOTH)
+    endpoints = web.wanted.slices[0].endpoints
+    choose = random.Random(1)
+    for _ in range(often(world, FLIPS)):
+        last = choose.sample(endpoints, choose.randint(1, 3))
+        for family in FAMILIES:
+            write_endpoints(service, web, family, last, world.node.name)
+    service.settle()
+    for client in client_of_each_kind(world):
+        expected = {SocketAddress(each.host.address(client.family), 8080) for each in last}
+        sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 128)
+        assert set(sample.counts) == expected, f"{sample.counts}, {sample}"
+        assert sample.is_answered.all(), sample
+
+
+def connect_during(
+    client: Client, services: Sequence[Service], action: Callable[[], object]
+) -> list[Sample]:
+    """New connections to each of the Services again and again while ``action`` runs."""
+    targets = [web.frontend for web in services for _ in range(8)]
+    return during(action, lambda: client.connect_to_each(targets))
+
+
+def failures(samples: Sequence[Sample]) -> list[str]:
+    """The connections that were not answered, for the message of an assertion."""
+    return [
+        str(sample[row])
+        for sample in samples
+        for row, answered in enumerate(sample.is_answered)
+        if not answered
+    ]
+
+
+@requirement("sync-atomic", level=CORE, reference="KEP-3866; pkg/proxy: one transaction a sync")
+@TCP
+def test_no_connection_fails_while_endpoints_change(
+    service: Services, client: Client, world: World
+) -> None:
+    """While endpoints of a Service are replaced again and again, every new connection to it, and
+    to another Service, is answered by an endpoint.
+    """
+    changing, other = service.create([service.wanted(3), service.wanted(2)])
+    first, second, third = changing.wanted.slices[0].endpoints
+
+    def flip() -> None:
+        for number in range(often(world, FLIPS)):
+            endpoints = [[first, second], [second, third], [third, first]][number % 3]
+            write_endpoints(service, changing, client.family, endpoints, world.node.name)
+
+    samples = connect_during(client, [changing, other], flip)
+    service.settle()
+    failed = failures(samples)
+    assert not failed, f"{len(failed)} of {16 * len(samples)} connections failed: {failed[:5]}"
+    strangers = {each for sample in samples for each in sample.counts} - (
+        changing.endpoints | other.endpoints
+    )
+    assert not strangers, f"connections reached {strangers}"
+
+
+@requirement("sync-flap-ready", level=CORE, reference="docs: EndpointSlices, conditions")
+@TCP
+def test_flapping_endpoint_does_no_harm(service: Services, client: Client, world: World) -> None:
+    """While one endpoint of a Service is ready and unready in turn, every new connection is
+    answered, and the other endpoints go on being chosen.
+    """
+    web = service(endpoints=3)
+    flapping, *steady = web.wanted.slices[0].endpoints
+
+    def flap() -> None:
+        for number in range(often(world, FLIPS)):
+            endpoints = [replace(flapping, ready=bool(number % 2)), *steady]
+            write_endpoints(service, web, client.family, endpoints, world.node.name)
+
+    samples = connect_during(client, [web, web], flap)
+    service.settle()
+    failed = failures(samples)
+    assert not failed, f"{len(failed)} of {16 * len(samples)} connections failed: {failed[:5]}"
+    seen = {each for sample in samples for each in sample.counts}
+    assert seen >= {web.socket(1), web.socket(2)}, f"connections reached {seen}"
+
+
+@requirement(
+    "sync-order-latency", level=CORE, reference="pkg/proxy: conntrack is cleaned after the rules"
+)
+@UDP
+def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
+    service: Services, client: Client, world: World
+) -> None:
+    """A UDP client that sends all the time from the same port is served by the new endpoint when
+    the old one is replaced, and never by the old one again.
+    """
+    web = service(endpoints=1)
+    old = web.socket(0)
+    flows = client.open(web.cluster_ip, web.port, 8)
+    assert flows.opened.counts == {old: 8}, flows.opened
+    with between_looks(world.canary, flows.exchange) as samples:
+        web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
+    samples.append(flows.exchange())
+    for number in range(len(flows)):
+        chosen = [sample.chosen[number] for sample in samples]
+        assert chosen[-1] == web.socket(0), f"flow {number} ends at {chosen[-1]}: {samples[-1]}"
+        revived = old in chosen[chosen.index(web.socket(0)) :]
+        assert not revived, f"flow {number} came back to {old}: {chosen}"
+
+
+PERIOD = 1.0
+"""minSyncPeriod for these requirements, in seconds: kube-proxy's default."""
+
+
+class Pace(NamedTuple):
+    """How two changes, one right after the other, came into force with it, in seconds."""
+
+    first: float
+    """At most so much later did the first come into force than with a proxy that never waits."""
+    second: float
+    """At most so long after the first was written did the second come into force."""
+
+
+@pytest.fixture(scope="session")
+def paces() -> dict[str, Pace]:
+    """What was found out, by mode: two requirements are judged by it."""
+    return {}
+
+
+@pytest.fixture
+def pace(paces: dict[str, Pace], mode: str, world: World, service: Services) -> Pace:
+    """Make a change as ever, and two with a proxy that gathers changes and was left in peace."""
+    if mode not in paces:
+        web = service(endpoints=1)
+        usual = time_changes(replacement(service, world, web))
+        period = {"minSyncPeriod": f"{PERIOD:g}s"}
+        world.configure({"iptables": period, "ipvs": period, "nftables": period})
+        time.sleep(1.2 * PERIOD)  # the quiet time
+        began = time.monotonic()
+        first = time_changes(replacement(service, world, web))
+        between = time.monotonic() - began
+        second = time_changes(replacement(service, world, web))
+        paces[mode] = Pace(
+            max(a.high - b.low for a, b in zip(first, usual, strict=True)),
+            between + min(each.high for each in second),
+        )
+    return paces[mode]
+
+
+def replacement(services: Services, world: World, web: Service) -> Change:
+    """Replace the endpoint of a Service, which is in force once clients reach the new one."""
+    endpoint = services.endpoint("remote-pod")
+
+    def write() -> None:
+        for family in FAMILIES:
+            write_endpoints(services, web, family, [endpoint], world.node.name)
+
+    def is_served(client: Client) -> bool:
+        probe = client.connect(web.cluster_ip_of(client.family), web.port)
+        expected = SocketAddress(endpoint.host.address(client.family), 8080)
+        return probe.endpoint == expected
+
+    return Change(write, [partial(is_served, client) for client in clients_of(world, "TCP")])
+
+
+@requirement(
+    "sync-first-immediate",
+    level=EXTENDED,
+    feature="minimal-sync-period",
+    reference="docs: Virtual IPs and service proxies, minSyncPeriod",
+)
+@FAMILIES_AT_ONCE
+def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
+    """The first change after a quiet time is applied at once, not after minSyncPeriod."""
+    waited = 0.75 * PERIOD  # one that waits does so for all of it, but for the time since the sync
+    assert pace.first < waited, f"applied {pace.first:.3f} s later than by a proxy that never waits"
+
+
+@requirement(
+    "sync-min-period",
+    level=EXTENDED,
+    feature="minimal-sync-period",
+    reference="docs: Virtual IPs and service proxies, minSyncPeriod",
+)
+@FAMILIES_AT_ONCE
+def test_further_change_waits(pace: Pace) -> None:
+    """A change that follows another one is applied no sooner than minSyncPeriod after it."""
+    assert pace.second >= PERIOD, f"applied at most {pace.second:.3f} s after the first was written"

@@ -1,0 +1,98 @@
+"""Topology: hints of EndpointSlices keep connections in the zone where that leaves an endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from fixtures.plugin.requirement import CORE, requirement
+from fixtures.services.services import Endpoint, Service, Services
+
+if TYPE_CHECKING:
+    from conformance.conftest import Pool
+
+_DOCS: Final = "docs: Topology Aware Routing"
+_SAFEGUARDS: Final = f"{_DOCS}, Safeguards; KEP-2433"
+_HERE, _THERE, _ELSEWHERE = "zone-a", "zone-b", "zone-c"
+"""The zone of the node under test, that of another node, and one without any node."""
+
+pytestmark = pytest.mark.parametrize("protocol", ["TCP"])
+
+
+def _hinted(service: Services, *zones: str | None) -> list[Endpoint]:
+    """For each zone an endpoint whose hint names it, or that has no hint (``None``). All run in
+    another zone than the node under test: what counts is the hint.
+    """
+    return [
+        replace(service.endpoint("remote-pod", 2), for_zones=(zone,) if zone else ())
+        for zone in zones
+    ]
+
+
+def _assert_chosen(assert_pool: Pool, web: Service, *positions: int) -> None:
+    """Connections are answered by the endpoints at these positions, by each and by no other."""
+    assert_pool(*web.frontend, [web.socket(position) for position in positions])
+
+
+def _service(service: Services, endpoints: list[Endpoint]) -> Service:
+    return service(endpoints, trafficDistribution="PreferClose")
+
+
+@requirement("topo-zone-hints", level=CORE, reference=f"{_DOCS}; KEP-2433; KEP-4444")
+@pytest.mark.parametrize("vantage", ["pod", "node"])
+def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool) -> None:
+    """Where every ready endpoint of a Service has a hint for zones, new connections are sent to
+    those endpoints whose hint names the zone of the node, to all of them and to no other.
+    """
+    web = _service(service, _hinted(service, _HERE, _THERE, _HERE, _ELSEWHERE))
+    _assert_chosen(assert_pool, web, 0, 2)
+
+
+@requirement("topo-multi-hints", level=CORE, reference="API: discovery/v1 EndpointHints.forZones")
+def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> None:
+    """An endpoint whose hint names several zones is used in each of them."""
+    several, *others = _hinted(service, _THERE, _HERE, _ELSEWHERE)
+    web = _service(service, [replace(several, for_zones=(_THERE, _HERE)), *others])
+    _assert_chosen(assert_pool, web, 0, 1)
+
+
+@requirement("topo-missing-hint", level=CORE, reference=_SAFEGUARDS)
+def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_pool: Pool) -> None:
+    """Where any ready endpoint of a Service has no hint, hints are ignored: new connections are
+    sent to all of its ready endpoints.
+    """
+    web = _service(service, _hinted(service, _HERE, _THERE, None))
+    _assert_chosen(assert_pool, web, 0, 1, 2)
+
+
+@requirement("topo-no-match", level=CORE, reference=_SAFEGUARDS)
+def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: Pool) -> None:
+    """Where no hint names the zone of the node, hints are ignored: new connections are sent to all
+    ready endpoints.
+    """
+    web = _service(service, _hinted(service, _THERE, _ELSEWHERE))
+    _assert_chosen(assert_pool, web, 0, 1)
+
+
+@requirement("topo-only-unready-in-zone", level=CORE, reference=_SAFEGUARDS)
+def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_pool: Pool) -> None:
+    """Where no ready endpoint's hint names the zone of the node, although that of an unready one
+    does, new connections are sent to all ready endpoints, and to no unready one.
+    """
+    unready, *others = _hinted(service, _HERE, _THERE, _ELSEWHERE)
+    web = _service(service, [replace(unready, ready=False), *others])
+    _assert_chosen(assert_pool, web, 1, 2)
+
+
+@requirement("topo-hint-change", level=CORE, reference="KEP-2433")
+def test_new_hints_hold_for_new_connections(service: Services, assert_pool: Pool) -> None:
+    """When hints change, or are removed, the next connections are sent as the new ones say."""
+    web = _service(service, _hinted(service, _HERE, _THERE))
+    _assert_chosen(assert_pool, web, 0)
+    first, second = web.wanted.slices[0].endpoints
+    web.set_endpoints([replace(first, for_zones=(_THERE,)), replace(second, for_zones=(_HERE,))])
+    _assert_chosen(assert_pool, web, 1)
+    web.set_endpoints([replace(first, for_zones=()), replace(second, for_zones=())])
+    _assert_chosen(assert_pool, web, 0, 1)

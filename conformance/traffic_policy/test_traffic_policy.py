@@ -1,0 +1,95 @@
+"""Traffic policies: which endpoints the clients inside and outside the cluster may reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fixtures.clients.client import Client
+from fixtures.lab.sample import Dropped, Rejected
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.services.services import Services
+
+if TYPE_CHECKING:
+    from conformance.conftest import Pool
+    from fixtures.world.fixtures import World
+
+_DOCS = "docs: Virtual IPs and Service Proxies, Traffic policies"
+
+
+@requirement(
+    "itp-local-only",
+    level=CORE,
+    reference="KEP-2086; e2e: service 'should respect internalTrafficPolicy=Local Pod to Pod'",
+)
+@pytest.mark.parametrize("vantage", ["pod", "node"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool) -> None:
+    """Under internalTrafficPolicy Local, connections of pods and processes of the node to the
+    cluster IP are sent to ready endpoints on that node only, and to all of them.
+    """
+    here = [service.endpoint("pod") for _ in range(2)]
+    there = [service.endpoint("remote-pod", node) for node in (1, 2)]
+    web = service([*here, *there], internalTrafficPolicy="Local")
+    local = [web.socket(position) for position in range(len(here))]
+    assert_pool(web.cluster_ip, web.port, local)
+
+
+@requirement("itp-local-none-drop", level=CORE, reference=f"{_DOCS}; KEP-2086")
+@pytest.mark.parametrize("vantage", ["pod", "node"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_local_policy_never_leaves_the_node(service: Services, client: Client) -> None:
+    """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service whose ready
+    endpoints are all on other nodes is delivered to nobody.
+    """
+    web = service([service.endpoint("remote-pod", node) for node in (1, 2)])
+    probe = client.connect(*web.frontend)
+    assert probe.endpoint in web.endpoints, probe
+    web.update(internalTrafficPolicy="Local")
+    probe = client.connect(*web.frontend)
+    assert isinstance(probe.outcome, Dropped | Rejected), probe
+
+
+@requirement("itp-local-no-eps-reject", level=CORE, reference=_DOCS)
+@pytest.mark.parametrize("vantage", ["pod", "node"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_local_policy_without_endpoints_refuses(service: Services, client: Client) -> None:
+    """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service that has no
+    ready endpoint on any node is refused at once, as under Cluster.
+    """
+    web = service([], internalTrafficPolicy="Local")
+    probe = client.connect(*web.frontend)
+    assert isinstance(probe.outcome, Rejected), probe
+
+
+@requirement(
+    "noep-reject-vs-drop",
+    level=EXTENDED,
+    feature="policy-drops",
+    reference=f"{_DOCS}; kubernetes pkg/proxy CategorizeEndpoints",
+)
+@pytest.mark.parametrize("vantage", ["pod", "outside"])
+@pytest.mark.parametrize("protocol", ["TCP"])
+def test_policy_drops_what_elsewhere_would_be_served(
+    service: Services, client: Client, world: World
+) -> None:
+    """A new connection, from inside to the cluster IP or from outside to the nodePort, is refused
+    where a Service has no ready endpoint at all, and silently dropped where a traffic policy Local
+    alone keeps it from those on other nodes.
+    """
+    policies: dict[str, Any] = {"internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local"}
+    bare, elsewhere = service.create(
+        [
+            service.wanted(endpoints, type="NodePort", **policies)
+            for endpoints in ([], [service.endpoint("remote-pod", 1)])
+        ]
+    )
+    inside = client.host.place == "pod"
+    node = world.node.address(client.family)
+    refused, dropped = (
+        client.connect(*web.frontend) if inside else client.connect(node, web.node_port())
+        for web in (bare, elsewhere)
+    )
+    assert isinstance(refused.outcome, Rejected), refused
+    assert isinstance(dropped.outcome, Dropped), dropped

@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters import implementation
+from clusters.implementation import FOLDER, Deployment, ImplementationError, fill, merge
+from fixtures.plugin import expectations
+from fixtures.plugin.expectations import Expectation
+
+GOOD = """
+name = "other"
+binary = "other"
+version = ["{binary}", "--version"]
+argv = ["{binary}", "--node={node_name}"]
+ready = ""
+config = "config.json"
+features = ["sctp"]
+
+[environment]
+NODE = "{node_name}"
+
+[files."config.json"]
+mode = "{mode}"
+limits = { period = "10ms", count = 3 }
+
+[modes.fast]
+present = ["true"]
+rules = [["nft", "list", "ruleset"]]
+features = ["speed"]
+
+[modes.slow]
+present = ["false"]
+rules = []
+"""
+
+Written = Callable[[str], str]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Write the text to a TOML file and return its path."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "other.toml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+# --- implementations ------------------------------------------------------------------------------
+
+
+def test_every_committed_implementation_loads() -> None:
+    names = {path.stem for path in FOLDER.glob("*.toml") if "." not in path.stem}
+    assert "kube-proxy" in names
+    for name in names:
+        assert implementation.load(name).modes
+
+
+def test_file_is_read(written: Written) -> None:
+    path = written(GOOD)
+    read = implementation.load(path)
+    assert (read.name, read.binary, read.artifact) == ("other", "other", "")
+    assert read.path == Path(path)
+    assert set(read.modes) == {"fast", "slow"}
+    assert read.modes["fast"].rules == [["nft", "list", "ruleset"]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "feature", "claimed"),
+    [
+        ("fast", "sctp", True),
+        ("slow", "sctp", True),
+        ("fast", "speed", True),
+        ("slow", "speed", False),
+        ("fast", "other", False),
+    ],
+)
+def test_features_are_claimed_for_all_modes_or_for_one(
+    written: Written, mode: str, feature: str, claimed: bool
+) -> None:
+    assert implementation.load(written(GOOD)).claims(mode, feature) is claimed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "other"', "", "the key 'name' is missing"),
+        ('name = "other"', "name = 3", "name: str is needed, not 3"),
+        ('name = "other"', 'name = "other"\nnmae = "x"', "unknown key 'nmae'; known are "),
+        (
+            'argv = ["{binary}", "--node={node_name}"]',
+            'argv = "other"',
+            "argv: list[str] is needed",
+        ),
+        ('argv = ["{binary}", "--node={node_name}"]', "argv = [1]", "argv: list[str] is needed"),
+        ('features = ["sctp"]', 'features = "sctp"', "features: frozenset[str] is needed"),
+        ('NODE = "{node_name}"', "NODE = 1", "environment: dict[str, str] is needed"),
+        ('ready = ""', 'ready = ""\nready_timeout = true', "ready_timeout: int is needed"),
+        ("[environment]", "[files]\nplain = 3\n[environment]", "files: dict[str, dict[str"),
+        ('present = ["true"]', "", "[modes.fast]: the key 'present' is missing"),
+        ('present = ["true"]', 'presnet = ["true"]', "[modes.fast]: unknown key 'presnet'"),
+        ("rules = []", 'rules = ["nft"]', "[modes.slow]: rules: list[list[str]] is needed"),
+        ('ready = ""', 'ready = ""\nready_timeout = "1m"', "ready_timeout: int is needed"),
+    ],
+)
+def test_wrong_file_is_refused_in_one_line(
+    written: Written, old: str, new: str, message: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(ImplementationError) as refused:
+        implementation.load(written(GOOD.replace(old, new)))
+    assert message in str(refused.value)
+    assert "other.toml" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("modes", ["", "modes = {}", 'modes = "fast"', "modes = { fast = 1 }"])
+def test_modes_are_tables(written: Written, modes: str) -> None:
+    top = GOOD.partition("[environment]")[0]
+    with pytest.raises(ImplementationError, match="table"):
+        implementation.load(written(f"{top}{modes}\n"))
+
+
+KIND = """
+[kind]
+manifest = "manifest.yaml"
+daemonset = "network/other"
+binary = "/bin/other"
+"""
+
+
+def test_what_deploys_it_is_read(written: Written) -> None:
+    assert implementation.load(written(GOOD)).kind is None
+    kind = implementation.load(written(GOOD + KIND)).kind
+    assert kind == Deployment(
+        manifest="manifest.yaml", daemonset="network/other", binary="/bin/other"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('binary = "/bin/other"', "", "[kind]: the key 'binary' is missing"),
+        ('binary = "/bin/other"', 'binary = "x"\nimage = "y"', "[kind]: unknown key 'image'"),
+        ('"manifest.yaml"', '["manifest.yaml"]', "[kind]: manifest: str is needed"),
+        ('"network/other"', '"other"', "[kind]: daemonset: namespace/name is needed, not 'other'"),
+        (KIND, 'kind = "kubeadm"', "[kind]: a table is needed, not 'kubeadm'"),
+    ],
+)
+def test_wrong_deployment_is_refused_in_one_line(
+    written: Written, old: str, new: str, message: str
+) -> None:
+    text = KIND.replace(old, new)
+    with pytest.raises(ImplementationError) as refused:
+        implementation.load(written(text + GOOD if "[kind]" not in text else GOOD + text))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_bad_toml_is_refused(written: Written) -> None:
+    with pytest.raises(ImplementationError, match=r"other\.toml cannot be read: "):
+        implementation.load(written("name = "))
+
+
+def test_text_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_bytes(b'name = "\xff"')
+    with pytest.raises(ImplementationError, match="cannot be read"):
+        implementation.load(str(path))
+
+
+def test_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    for name in ("kube-porxy", str(tmp_path / "missing.toml")):
+        with pytest.raises(ImplementationError, match=r"there is no implementation .*kube-proxy"):
+            implementation.load(name)
+
+
+def test_expected_failures_name_requirements_that_there_are(
+    run_suite: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    listed = run_suite("conformance", "--list-requirements").stdout
+    there_are = set(re.findall(r"^([a-z0-9-]+) \(", listed, re.MULTILINE))
+    assert "cip-tcp-dnat" in there_are
+    for path in (
+        *FOLDER.glob("*.toml"),
+        *(Path(__file__).parents[1] / "implementations").glob("*.toml"),
+    ):
+        if "." not in path.stem:
+            known = expectations.of(implementation.load(str(path)))
+            assert {each.requirement for each in known} <= there_are
+
+
+# --- what is filled in and merged -----------------------------------------------------------------
+
+
+def test_words_in_braces_are_filled_in_everywhere() -> None:
+    template = {"a": ["{mode}", {"b": "x-{mode}-{other}"}], "c": 3, "d": True}
+    assert fill(template, {"mode": "fast"}) == {
+        "a": ["fast", {"b": "x-fast-{other}"}],
+        "c": 3,
+        "d": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "merged"),
+    [
+        ({"a": 1}, {}, {"a": 1}),
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}, {"a": {"b": 1, "c": 3}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": 1, "b": 2}, {"a": None}, {"b": 2}),
+        ({}, {"a": None}, {}),
+        ({}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+    ],
+)
+def test_changes_are_laid_over_a_table(
+    base: dict[str, Any], changes: dict[str, Any], merged: dict[str, Any]
+) -> None:
+    before = json.dumps(base)
+    assert merge(base, changes) == merged
+    assert json.dumps(base) == before
+
+
+def test_configuration_of_a_test_is_merged_into_the_config_file(written: Written) -> None:
+    read = implementation.load(written(GOOD))
+    files = read.files_for({"mode": "fast"}, {"limits": {"period": "1s"}, "more": True})
+    assert json.loads(files["config.json"]) == {
+        "mode": "fast",
+        "limits": {"period": "1s", "count": 3},
+        "more": True,
+    }
+    again = read.files_for({"mode": "slow"}, None)
+    assert json.loads(again["config.json"])["limits"] == {"period": "10ms", "count": 3}
+
+
+def test_file_of_text_is_written_as_it_is(written: Written) -> None:
+    text = 'config = ""\nfiles = { plain = "mode={mode}" }\n'
+    stripped = GOOD.replace('config = "config.json"\n', "").partition("[files")
+    modes = stripped[2].partition("[modes.fast]")
+    read = implementation.load(written(text + stripped[0] + "".join(modes[1:])))
+    assert read.files_for({"mode": "fast"}, None) == {"plain": "mode=fast"}
+
+
+def test_configuration_needs_a_file_that_takes_it(written: Written) -> None:
+    read = implementation.load(written(GOOD.replace('config = "config.json"\n', "")))
+    with pytest.raises(ImplementationError, match="no config file that a test could vary"):
+        read.files_for({}, {"mode": "slow"})
+
+
+# --- expected failures ----------------------------------------------------------------------------
+
+KNOWN = """
+[[expected]]
+requirement = "ct-udp-zero-eps"
+modes = ["fast"]
+cases = "IPv6-*"
+reason = "broken"
+reference = "https://example.invalid/1"
+"""
+
+
+def test_expected_failures_are_read(written: Written) -> None:
+    assert expectations.load(Path(written(KNOWN))) == [
+        Expectation("ct-udp-zero-eps", "broken", "https://example.invalid/1", ("fast",), "IPv6-*")
+    ]
+    assert expectations.load(Path(written("# nothing is known to be broken\n"))) == []
+
+
+@pytest.mark.parametrize(
+    ("requirement", "mode", "case", "covered"),
+    [
+        ("ct-udp-zero-eps", "fast", "IPv6-UDP", True),
+        ("ct-udp-zero-eps", "fast", "IPv4-UDP", False),
+        ("ct-udp-zero-eps", "slow", "IPv6-UDP", False),
+        ("ct-udp-zero", "fast", "IPv6-UDP", False),
+    ],
+)
+def test_expectation_covers_its_cases(
+    written: Written, requirement: str, mode: str, case: str, covered: bool
+) -> None:
+    (known,) = expectations.load(Path(written(KNOWN)))
+    assert known.covers(requirement, mode, case) is covered
+
+
+def test_expectation_without_modes_and_cases_covers_all() -> None:
+    known = Expectation("a", "why", "where")
+    assert known.covers("a", "any", "")
+    assert known.covers("a", "other", "IPv4-TCP-pod")
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "applies"),
+    [
+        ("", "v1.34.4", True),
+        ("", "main", True),
+        ("<1.36", "v1.34.4", True),
+        ("<1.36", "v1.36.0", False),
+        ("<1.36", "1.35.4+k3s1", True),
+        (">=1.32,<1.37", "v1.36.3", True),
+        (">=1.32,<1.37", "v1.37.0-rc.1", False),
+        ("<1.36", "main", False),
+    ],
+)
+def test_expectation_is_about_its_versions(versions: str, version: str, applies: bool) -> None:
+    assert Expectation("a", "why", "where", versions=versions).applies_to(version) is applies
+
+
+@pytest.mark.parametrize(
+    ("providers", "provider", "holds"),
+    [
+        ((), "embedded", False),
+        ((), "kind", False),
+        (("embedded",), "embedded", False),
+        (("embedded",), "kind", True),
+    ],
+)
+def test_expectation_is_about_its_providers(
+    providers: tuple[str, ...], provider: str, holds: bool
+) -> None:
+    assert Expectation("a", "why", "where", providers=providers).holds_on(provider) is holds
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('reason = "broken"', 'reason = "x"\nproviders = ["kind"]', "providers and elsewhere go"),
+        ('reason = "broken"', 'reason = "x"\nelsewhere = "y"', "providers and elsewhere go"),
+        ('cases = "IPv6-*"', 'versions = "before 2"', "versions: 'before 2' is none such as"),
+        ('reason = "broken"', "", "[[expected]] number 1: the key 'reason' is missing"),
+        ('reason = "broken"', 'raeson = "broken"', "number 1: unknown key 'raeson'"),
+        ('reason = "broken"', "reason = 3", "number 1: reason: a string is needed, not 3"),
+        ('modes = ["fast"]', 'modes = "fast"', "number 1: modes: a list is needed, not 'fast'"),
+        ("[[expected]]", "[expected]", "tables [[expected]] are needed"),
+        ("[[expected]]", "[[expects]]", "unknown key 'expects'"),
+        ("[[expected]]", "[[expected]", "cannot be read"),
+    ],
+)
+def test_wrong_expectations_are_refused_in_one_line(
+    written: Written, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ImplementationError) as refused:
+        expectations.load(Path(written(KNOWN.replace(old, new))))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_expectations_name_modes_of_their_implementation(tmp_path: Path, written: Written) -> None:
+    listed = 'expected_failures = "known.toml"\n[environment]'
+    read = implementation.load(written(GOOD.replace("[environment]", listed)))
+    (tmp_path / "known.toml").write_text(KNOWN)
+    assert [each.modes for each in expectations.of(read)] == [("fast",)]
+    (tmp_path / "known.toml").write_text(KNOWN.replace("fast", "fats"))
+    with pytest.raises(
+        ImplementationError, match="other has no mode 'fats': choose from fast, slow"
+    ):
+        expectations.of(read)
+
+
+def test_implementation_may_list_no_expectations(written: Written) -> None:
+    assert expectations.of(implementation.load(written(GOOD))) == []
+
+
+def test_missing_file_of_expectations_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImplementationError, match="cannot be read"):
+        expectations.load(tmp_path / "missing.toml")

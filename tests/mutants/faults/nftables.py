@@ -1,0 +1,213 @@
+"""Mutants of kube-proxy's nftables mode: what it hands to ``nft -f -``, altered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tests.mutants.faults.shape import fault
+from tests.mutants.mutant import Mutant, edited
+
+_CHOICE = re.compile(r"numgen random mod (\d+) (v?map) \{ (.*?) \}")
+
+
+def _chosen(text: str, generator: str, change: Callable[[list[str]], list[str]]) -> str:
+    """The text with each choice among several endpoints made by ``generator`` from a new list."""
+
+    def edit(line: str) -> str:
+        found = _CHOICE.search(line)
+        if not found or found[1] == "1":
+            return line
+        values = change([item.partition(" : ")[2] for item in found[3].split(" , ")])
+        items = " , ".join(f"{position} : {value}" for position, value in enumerate(values))
+        choice = f"{generator.format(len(values))} {found[2]} {{ {items} }}"
+        return line[: found.start()] + choice + line[found.end() :]
+
+    return edited(text, edit)
+
+
+def _skewed(text: str, before: str) -> str:
+    return _chosen(text, "numgen random mod {}", lambda values: [*values * 5, values[0]])
+
+
+def _modulus_too_small(text: str, before: str) -> str:
+    return _chosen(text, "numgen random mod {}", lambda values: values[:-1])
+
+
+def _modulus_too_large(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        return re.sub(r"random mod (\d+) ", lambda found: f"random mod {int(found[1]) + 1} ", line)
+
+    return edited(text, edit)
+
+
+def _first_always(text: str, before: str) -> str:
+    return _chosen(text, "numgen random mod {}", lambda values: values[:1])
+
+
+def _cyclic(text: str, before: str) -> str:
+    return _chosen(text, "numgen inc mod {}", lambda values: values)
+
+
+def _affinity_ignored(text: str, before: str) -> str:
+    return edited(
+        text, lambda line: None if re.search(r" saddr @affinity-\S+ goto ", line) else line
+    )
+
+
+def _affinity_endless(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        return re.sub(r"flags dynamic,timeout ; timeout \d+s ;", "flags dynamic ;", line)
+
+    return edited(text, edit)
+
+
+def _affinity_not_refreshed(text: str, before: str) -> str:
+    return edited(text, lambda line: line.replace(" update @affinity-", " add @affinity-"))
+
+
+def _external_not_masqueraded(text: str, before: str) -> str:
+    return edited(text, lambda line: None if line.endswith('comment "masquerade"') else line)
+
+
+def _pods_masqueraded(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        return re.sub(r"(daddr @cluster-ips) ip6? saddr != \S+ mark", r"\1 mark", line)
+
+    return edited(text, edit)
+
+
+def _hairpin_not_masqueraded(text: str, before: str) -> str:
+    return edited(
+        text,
+        lambda line: (
+            None
+            if " hairpin-connections { 1" in line or " hairpin-connections { f" in line
+            else line
+        ),
+    )
+
+
+def _reject_as_drop(text: str, before: str) -> str:
+    return edited(text, lambda line: re.sub(r" reject-chain reject$", " reject-chain drop", line))
+
+
+def _drop_as_reject(text: str, before: str) -> str:
+    return edited(text, lambda line: line.replace(" : drop }", " : goto reject-chain }"))
+
+
+def _unallocated_rejected(text: str, before: str) -> str:
+    return edited(
+        text,
+        lambda line: line.replace(' drop comment "Drop traffic', ' reject comment "Drop traffic'),
+    )
+
+
+def _unserved_port_passed(text: str, before: str) -> str:
+    return edited(text, lambda line: None if "Reject traffic to invalid ports" in line else line)
+
+
+def _wrong_target_port(text: str, before: str) -> str:
+    def one_more(found: re.Match[str]) -> str:
+        return found[1] + str(int(found[2]) + 1)
+
+    def edit(line: str) -> str:
+        line = re.sub(r"( : [0-9a-f.:]+ \. )(\d+)", one_more, line)
+        return re.sub(r"( dnat to \S+:)(\d+)$", one_more, line)
+
+    return edited(text, edit)
+
+
+def _udp_as_tcp(text: str, before: str) -> str:
+    return edited(text, lambda line: line.replace("meta l4proto udp dnat", "meta l4proto tcp dnat"))
+
+
+def _ipv6_missing(text: str, before: str) -> str:
+    def edit(line: str) -> str | None:
+        return None if re.match(r"(add|delete) element ip6 kube-proxy service-ips ", line) else line
+
+    return edited(text, edit)
+
+
+def _node_unserved(text: str, before: str) -> str:
+    return edited(text, lambda line: None if line.endswith(" nat-output jump services") else line)
+
+
+def _endpoints_frozen(text: str, before: str) -> str:
+    """A Service's chain is never emptied, so its first rule stands before all later ones."""
+    written = _written(text)
+
+    def edit(line: str) -> str | None:
+        found = re.match(r"flush chain ip6? kube-proxy (service-\S+)$", line)
+        return None if found and found[1] in written else line
+
+    return edited(text, edit)
+
+
+def _never_deleted(text: str, before: str) -> str:
+    """Chains of Services and endpoints stay as they are, and so does what leads to them."""
+    written = _written(text)
+
+    def edit(line: str) -> str | None:
+        if re.match(
+            r"delete (element \S+ kube-proxy (service-|cluster-)|set \S+ kube-proxy affin)", line
+        ):
+            return None
+        found = re.match(
+            r"(?:flush|delete) chain \S+ kube-proxy ((?:service|endpoint|external)-\S+/\S+)", line
+        )
+        return None if found and found[1] not in written else line
+
+    return edited(text, edit)
+
+
+def _written(text: str) -> set[str]:
+    """Chains that the transaction adds a rule to."""
+    return {line.split()[4] for line in text.splitlines() if line.startswith("add rule ")}
+
+
+MUTANTS = (
+    Mutant(
+        "skewed-choice", "the first endpoint is chosen a fifth too often", ("lb-uniform",), _skewed
+    ),
+    fault("last-never-chosen", _modulus_too_small),
+    Mutant(
+        "modulus-too-large",
+        "one number in n + 1 has no endpoint, and its connections are not translated",
+        ("lb-single-ep",),
+        _modulus_too_large,
+    ),
+    fault("only-first-chosen", _first_always),
+    fault("cyclic-choice", _cyclic),
+    fault("affinity-ignored", _affinity_ignored),
+    fault("affinity-endless", _affinity_endless),
+    Mutant(
+        "affinity-not-refreshed",
+        "a new connection does not restart the timeout",
+        ("aff-refresh-new-conn",),
+        _affinity_not_refreshed,
+    ),
+    fault("nodeport-not-masqueraded", _external_not_masqueraded),
+    fault("pods-masqueraded", _pods_masqueraded),
+    fault("hairpin-not-masqueraded", _hairpin_not_masqueraded),
+    fault("reject-as-drop", _reject_as_drop),
+    fault("drop-as-reject", _drop_as_reject),
+    Mutant(
+        "unallocated-rejected",
+        "connections to a cluster IP that no Service has are rejected instead of dropped",
+        ("cip-unallocated-ip",),
+        _unallocated_rejected,
+    ),
+    Mutant(
+        "unserved-port-passed",
+        "connections to a port that a Service does not have are passed on",
+        ("cip-unserved-port-rejected",),
+        _unserved_port_passed,
+    ),
+    fault("wrong-target-port", _wrong_target_port),
+    fault("udp-as-tcp", _udp_as_tcp),
+    fault("ipv6-missing", _ipv6_missing),
+    fault("node-unserved", _node_unserved),
+    fault("endpoints-frozen", _endpoints_frozen),
+    fault("never-deleted", _never_deleted),
+)

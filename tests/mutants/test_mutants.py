@@ -1,0 +1,161 @@
+"""The suite notices broken proxies: mutants die by the requirements that name their faults."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reports.model import read
+from tests.mutants import MUTANTS, UNMUTATED
+from tests.mutants.matrix import ERROR, FAILED, KILLED, PASSED, SURVIVED, Kill, as_text, write
+from tests.mutants.mutant import ALTERED, CANARY, UNALTERED, Mutant
+from tests.mutants.run import RESULTS, judge
+from tests.samples import run as sample_run
+
+CAPTURED = Path(__file__).with_name("captured")
+
+TEXTUAL = ("iptables", "nftables")
+"""Modes whose mutants alter text on its way; for the others see test_mutants_ipvs.py."""
+
+EACH = [
+    pytest.param(mode, mutant, id=f"{mode}-{mutant.name}")
+    for mode in TEXTUAL
+    for mutant in MUTANTS[mode]
+    if mutant.killed_by
+]
+
+
+def transactions(mode: str, family: str) -> list[str]:
+    """What kube-proxy programmed, by transaction, for some Services and changes of them."""
+    return (CAPTURED / f"{mode}-{family}.txt").read_text().split("---\n")
+
+
+# --- the suite against the mutants ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MUTANTS)
+def test_every_mutant_is_killed(mode: str, record_property: Callable[[str, object], None]) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=RESULTS))
+    kills = judge(mode, folder)
+    record_property("kills", [list(kill) for kill in kills])
+    wrong = [kill for kill in kills if not kill.right]
+    assert not wrong, "\n".join([*as_text(wrong), f"what they left is in {folder}"])
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode", MUTANTS)
+def test_there_are_a_dozen_mutants_told_apart_by_name(mode: str) -> None:
+    names = [f"{mode}-{mutant.name}" for mutant in MUTANTS[mode]]
+    assert len(set(names)) > 12
+    assert not [(a, b) for a in names for b in names if a != b and a in b], (
+        "-k takes parts of names"
+    )
+    assert all(mutant.killed_by and mutant.breaks for mutant in MUTANTS[mode][1:])
+
+
+# --- what each mutation does to text --------------------------------------------------------------
+
+
+def mutated(mutant: Mutant, mode: str, family: str) -> list[tuple[str, str]]:
+    """Each captured transaction and what the mutant makes of it, after all that came before."""
+    before, pairs = "", []
+    for text in transactions(mode, family):
+        pairs.append((text, mutant.mutate(text, before)))
+        before += text
+    return pairs
+
+
+@pytest.mark.parametrize(("mode", "mutant"), EACH)
+def test_mutation_alters_what_kube_proxy_programs(mode: str, mutant: Mutant) -> None:
+    pairs = mutated(mutant, mode, "ipv4") + mutated(mutant, mode, "ipv6")
+    assert any(text != altered for text, altered in pairs)
+
+
+@pytest.mark.parametrize(("mode", "mutant"), EACH)
+def test_mutation_spares_the_canary(mode: str, mutant: Mutant) -> None:
+    for family in ("ipv4", "ipv6"):
+        for text, altered in mutated(mutant, mode, family):
+            kept = [line for line in altered.splitlines() if CANARY in line]
+            assert kept == [line for line in text.splitlines() if CANARY in line]
+
+
+@pytest.mark.parametrize("mode", TEXTUAL)
+def test_unmutated_text_is_handed_on_as_it_is(mode: str) -> None:
+    assert all(text == altered for text, altered in mutated(UNMUTATED, mode, "ipv4"))
+
+
+# --- how a mutant is judged -----------------------------------------------------------------------
+
+MUTANT = UNMUTATED._replace(name="broken", killed_by=("cip-tcp-dnat",))
+SOME_ALTERED = [UNALTERED, ALTERED]
+
+
+def kill(
+    folder: Path, *outcomes: str, mutant: Mutant = MUTANT, record: list[str] = SOME_ALTERED
+) -> Kill:
+    """What is said of a mutant from results with such outcomes and what the wrappers recorded."""
+    path = sample_run.write(
+        folder,
+        sample_run.requirement(),
+        *(sample_run.result(outcome=outcome, reason="why") for outcome in outcomes),
+        exit=0 if set(outcomes) <= {"passed"} else 1,
+    )
+    return Kill.of("iptables", mutant, "cip-tcp-dnat", "iptables", read(path), record)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "record", "verdict", "reason"),
+    [
+        (["passed", "failed"], SOME_ALTERED, KILLED, "why"),
+        (["passed", "passed"], SOME_ALTERED, SURVIVED, ""),
+        (["failed"], [UNALTERED], ERROR, "nothing was altered"),
+        (["failed"], [], ERROR, "nothing was recorded"),
+        (["failed"], [*SOME_ALTERED, "refused: syntax error"], ERROR, "refused: syntax error"),
+        (["failed", "error"], SOME_ALTERED, ERROR, "error: why"),
+        (["failed", "unclaimed"], SOME_ALTERED, ERROR, "unclaimed: why"),
+        ([], SOME_ALTERED, ERROR, "the requirement was not tested"),
+    ],
+)
+def test_only_a_failure_after_an_alteration_kills(
+    tmp_path: Path, outcomes: list[str], record: list[str], verdict: str, reason: str
+) -> None:
+    found = kill(tmp_path, *outcomes, record=record)
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert found.right == (verdict == KILLED)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "record", "verdict"),
+    [
+        (["passed"], [UNALTERED], PASSED),
+        (["passed", "failed"], [UNALTERED], FAILED),
+        (["passed"], SOME_ALTERED, ERROR),
+        (["passed"], [], ERROR),
+    ],
+)
+def test_unmutated_proxy_must_pass_through_the_wrappers(
+    tmp_path: Path, outcomes: list[str], record: list[str], verdict: str
+) -> None:
+    found = kill(tmp_path, *outcomes, record=record, mutant=UNMUTATED)
+    assert found.verdict == verdict
+
+
+def test_matrix_tells_who_survived(tmp_path: Path) -> None:
+    kills = [
+        kill(tmp_path / "a", "failed"),
+        kill(tmp_path / "b", "passed"),
+        kill(tmp_path / "c", "passed", mutant=UNMUTATED, record=[UNALTERED]),
+    ]
+    text = "\n".join(as_text(kills))
+    assert "SURVIVED" in text
+    assert "iptables unmutated passes 1 of these 1 requirements" in text
+    write(kills, tmp_path)
+    page = (tmp_path / "kill-matrix.html").read_text()
+    assert "1 of 2" in page
+    assert json.loads((tmp_path / "kill-matrix.json").read_text())[1]["verdict"] == SURVIVED

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clusters.build.toolchain import cache_folder
+from fixtures.plugin import options
+from fixtures.record import recorder
+from reports.model import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CACHE = cache_folder()
+
+HEAD = """
+import pytest
+from fixtures.requirement import CORE, EXTENDED, requirement
+
+def core(id):
+    return requirement(id, level=CORE, reference="the test of the plugin")
+"""
+
+
+@pytest.fixture
+def judged(pytester: pytest.Pytester, pretender: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run test code as a conformance run of the pretender: pytest's result and the records."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE.parent))  # pytester has moved HOME
+
+    def run(
+        code: str, *options: str, alone: bool = False
+    ) -> tuple[pytest.RunResult, list[dict[str, Any]]]:
+        pytester.makepyfile(HEAD + code)
+        results = pytester.path / "results"
+        words = ["-p", "no:cacheprovider", f"--implementation={pretender}", f"--results={results}"]
+        run = pytester.runpytest_subprocess if alone else pytester.runpytest_inprocess
+        result = run(*words, *(options or ("--modes=first",)))
+        files = sorted(results.glob("*Z-*/results.jsonl"))
+        records = [json.loads(line) for line in files[-1].read_text().splitlines()] if files else []
+        return result, records
+
+    return run
+
+
+def outcomes(records: list[dict[str, Any]]) -> dict[str, str]:
+    return {
+        f"{record['requirement']} {record['mode']}": record["outcome"]
+        for record in records
+        if record["type"] == "result"
+    }
+
+
+def test_outcomes_tell_a_failure_from_a_run_that_could_not_judge(judged: Any) -> None:
+    result, records = judged(
+        """
+@core("passes")
+def test_passes(mode):
+    '''It passes.'''
+
+@core("fails")
+def test_fails(mode):
+    '''It fails.'''
+    assert mode == "neither"
+
+@core("cannot-judge")
+def test_cannot_judge(mode):
+    '''It cannot judge.'''
+    raise OSError("the machine is at fault")
+
+@core("no-setup")
+def test_no_setup(mode, missing):
+    '''It cannot be set up.'''
+
+@core("skipped")
+def test_skipped(mode):
+    '''It is skipped.'''
+    pytest.skip("no reason")
+"""
+    )
+    assert outcomes(records) == {
+        "passes first": "passed",
+        "fails first": "failed",
+        "cannot-judge first": "error",
+        "no-setup first": "error",
+        "skipped first": "skipped",
+    }
+    assert result.ret == 2
+    assert records[-1]["type"] == "end"
+    statements = {r["id"]: r["statement"] for r in records if r["type"] == "requirement"}
+    assert statements["passes"] == "It passes."
+
+
+def test_a_failure_alone_is_exit_code_1(judged: Any) -> None:
+    result, records = judged(
+        """
+@core("fails")
+def test_fails(mode):
+    '''It fails.'''
+    assert mode == "neither"
+"""
+    )
+    assert result.ret == 1
+    failed = next(record for record in records if record["type"] == "result")
+    assert "neither" in failed["reason"]
+
+
+def test_every_mode_is_judged_on_its_own(judged: Any) -> None:
+    result, records = judged(
+        """
+@core("first-only")
+def test_first_only(mode):
+    '''It holds in the first mode.'''
+    assert mode == "first"
+""",
+        "--modes=first,second",
+    )
+    assert outcomes(records) == {"first-only first": "passed", "first-only second": "failed"}
+    assert result.ret == 1
+
+
+def test_what_is_not_claimed_is_not_run(judged: Any) -> None:
+    _, records = judged(
+        """
+@requirement("extra", level=EXTENDED, feature="second-only", reference="none")
+def test_extra(mode):
+    '''It holds where it is claimed.'''
+    assert mode == "second"
+
+@core("plain")
+def test_plain(mode):
+    '''It holds.'''
+""",
+        "--modes=first,second",
+    )
+    assert outcomes(records)["extra first"] == "unclaimed"
+    assert outcomes(records)["extra second"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("holds", "outcome", "code"), [(False, "expected-failure", 0), (True, "unexpected-pass", 1)]
+)
+def test_expected_failures_are_strict(
+    judged: Any, pretender: Path, *, holds: bool, outcome: str, code: int
+) -> None:
+    (pretender.parent / "pretender.expected-failures.toml").write_text(
+        '[[expected]]\nrequirement = "known"\nmodes = ["first"]\nreason = "broken"\n'
+        'reference = "https://example.org/1"\n'
+    )
+    result, records = judged(
+        f"""
+@core("known")
+def test_known(mode):
+    '''It is known to be broken.'''
+    assert {holds}
+
+@core("plain")
+def test_plain(mode):
+    '''It holds.'''
+"""
+    )
+    assert outcomes(records)["known first"] == outcome
+    assert result.ret == code
+
+
+@pytest.mark.parametrize(
+    ("providers", "holds", "outcome", "reason"),
+    [
+        ('["kind"]', True, "passed", "there it is whole"),
+        ('["kind"]', False, "failed", "'there' == 'here'"),
+        ('["embedded"]', True, "unexpected-pass", "listed as an expected failure: broken (x)"),
+        ('["kind", "embedded"]', False, "expected-failure", "broken (x)"),
+    ],
+)
+def test_what_is_known_to_fail_on_other_clusters_is_judged_here(
+    judged: Any, pretender: Path, *, providers: str, holds: bool, outcome: str, reason: str
+) -> None:
+    (pretender.parent / "pretender.expected-failures.toml").write_text(
+        f'[[expected]]\nrequirement = "known"\nproviders = {providers}\nreason = "broken"\n'
+        'cases = "there"\nelsewhere = "there it is whole"\nreference = "x"\n'
+    )
+    _, records = judged(
+        f"""
+@core("known")
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_known(mode, place):
+    '''It is known to be broken there.'''
+    assert place == "here" or {holds}
+"""
+    )
+    here, there = (record for record in records if record["type"] == "result")
+    assert (here["outcome"], here["reason"]) == ("passed", "")
+    assert there["outcome"] == outcome
+    assert reason in there["reason"]
+
+
+def test_an_expected_failure_does_not_excuse_a_run_that_cannot_judge(
+    judged: Any, pretender: Path
+) -> None:
+    (pretender.parent / "pretender.expected-failures.toml").write_text(
+        '[[expected]]\nrequirement = "known"\nreason = "broken"\nreference = "x"\n'
+    )
+    result, records = judged(
+        """
+@core("known")
+def test_known(mode):
+    '''It is known to be broken.'''
+    raise OSError("the machine is at fault")
+"""
+    )
+    assert outcomes(records) == {"known first": "error"}
+    assert result.ret == 2
+
+
+def test_no_test_at_all_is_an_error(judged: Any) -> None:
+    result, records = judged("", "--modes=first")
+    assert result.ret == 2
+    assert records[-1]["type"] == "end"
+
+
+def test_statements_and_ids_are_checked(judged: Any) -> None:
+    result, _ = judged(
+        """
+@core("silent")
+def test_silent(mode):
+    pass
+"""
+    )
+    assert result.ret != 0
+    result.stderr.fnmatch_lines(["*its docstring must state the requirement silent*"])
+    result, _ = judged(
+        """
+@core("twice")
+def test_one(mode):
+    '''One.'''
+
+@core("twice")
+def test_two(mode):
+    '''Two.'''
+"""
+    )
+    assert result.ret != 0
+    result.stderr.fnmatch_lines(["*are both marked twice*"])
+
+
+def test_workers_report_to_one_file(judged: Any) -> None:
+    result, records = judged(
+        """
+@core("many")
+@pytest.mark.parametrize("number", range(20))
+def test_many(mode, number, judge, measure):
+    '''It holds many times.'''
+    from fixtures.statistics import uniform
+    judge(uniform, [500, 500])
+    measure(name="a time", unit="s", samples=[[0.1, 0.2]], p50=[0.1, 0.2], p95=[0.1, 0.2],
+            p99=[0.1, 0.2], note="")
+""",
+        "--modes=first,second",
+        "-n2",
+    )
+    assert result.ret == 0
+    found = [record for record in records if record["type"] == "result"]
+    assert len(found) == 40
+    assert {record["worker"] for record in found} == {"gw0", "gw1"}
+    assert records[-1]["statistical_tests"] == 40
+    assert all(record["measurements"][0]["p50"] == [0.1, 0.2] for record in found)
+    result.stdout.fnmatch_lines(["first*PASS*", "second*PASS*", "Report: *report.html"])
+
+
+def test_seed_is_recorded_and_repeated(judged: Any) -> None:
+    _, records = judged(
+        """
+@core("plain")
+def test_plain(mode):
+    '''It holds.'''
+""",
+        "--modes=first",
+        "--seed=42",
+    )
+    assert records[0]["seed"] == 42
+    assert "--seed 42" in records[0]["reproduce"]
+
+
+def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(pytester: pytest.Pytester) -> None:
+    asked = ["--modes=nftables", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
+    config = pytester.parseconfig(*asked, "-kslice or dnat")
+    kind: Any = SimpleNamespace(version="v1.35.2", image="kindest/node:v1.35.2", sha256="ab12")
+    chosen = dataclasses.replace(options.read(config.option, pytester.path), kind=kind)
+    found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
+    assert found["provider"] == "kind"
+    words = "--modes nftables --seed 3 --provider kind --kubernetes-version 1.35.2"
+    assert found["reproduce"] == f"./conform {words} -k 'slice or dnat'"
+
+
+def test_a_run_that_is_cut_off_is_partial_and_an_error(judged: Any, pytester: Any) -> None:
+    result, records = judged(
+        """
+@core("plain")
+def test_plain(mode):
+    '''It holds.'''
+
+@core("stopped")
+def test_stopped(mode):
+    '''It is stopped.'''
+    raise KeyboardInterrupt
+""",
+        alone=True,
+    )
+    assert result.ret == 2
+    assert records[-1]["interrupted"]
+    assert outcomes(records)["plain first"] == "passed"
+    run = read(next((pytester.path / "results").glob("*Z-*")))
+    assert run.verdict("first") == "error"
