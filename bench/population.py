@@ -17,8 +17,9 @@ from specification.addresses import pod_cidr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from clusters.api import Api, Object
+    from clusters.api import Api
     from specification.addresses import IPAddress
+    from specification.services import Object
 
 ENDPOINTS: Final = 2
 """Endpoints of each Service."""

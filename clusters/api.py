@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import urllib3
 from kubernetes import client as kubernetes
 
 from specification.addresses import FAMILIES, Family
+from specification.services import Object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-Object = dict[str, Any]
 
 _GROUPS = {
     "services": "/api/v1",

@@ -183,8 +183,8 @@ class Node:
         commands = [
             *(f"link set {name} mtu {MTU} up" for name in (POD_INTERFACE, EXTERNAL_INTERFACE)),
         ]
-        for position, family in enumerate(FAMILIES):
-            router, gateway = ROUTERS[position], POD_GATEWAYS[position]
+        for family in FAMILIES:
+            router, gateway = ROUTERS[family], POD_GATEWAYS[family]
             commands += [
                 f"addr add {self.address(family)}/{router.max_prefixlen} {external} nodad",
                 f"neigh add {router} lladdr {mac(_LAB_MACS['external'])} {external} nud permanent",

@@ -11,6 +11,7 @@ from clusters.node import Management, Node
 from clusters.proxy import Program, Proxy
 from clusters.system import Namespace, NodeError
 from specification.addresses import CLUSTER_CIDRS, FAMILIES, node_address, pod_cidr
+from specification.places import LAB_NODES, ZONES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,11 +31,6 @@ EMULATED_SYNC_PERIOD = "500ms"
 """The same where processors are emulated: there a sync takes longer than the short one."""
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
-ZONES = ("zone-a", "zone-a", "zone-b")
-"""Zone of each node of a cluster: the node under test, and the two that the lab plays."""
-
-LAB_NODES = ("lab-1", "lab-2")
-"""Names of the nodes that the lab plays; they are the cluster's nodes number 1 and 2."""
 
 
 class NodeUnderTest(Node):
@@ -149,7 +145,7 @@ def values_of(node: Node, server: str) -> dict[str, str]:
         "node_name": node.name,
         "server": server,
         "management_address": node.management_address,
-        "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
+        "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS.values())),
         "node_ipv4": str(node.address("IPv4")),
         "node_ipv6": str(node.address("IPv6")),
         "min_sync_period": EMULATED_SYNC_PERIOD if node.system.emulated else SYNC_PERIOD,

@@ -81,7 +81,7 @@ class ControlPlane:
                 f"--service-account-key-file={folder / 'service-account.key'}",
                 f"--service-account-signing-key-file={folder / 'service-account.key'}",
                 "--service-account-issuer=https://kubernetes.default.svc",
-                f"--service-cluster-ip-range={','.join(map(str, SERVICE_RANGES))}",
+                f"--service-cluster-ip-range={','.join(map(str, SERVICE_RANGES.values()))}",
                 # the Service "kubernetes" has no endpoint on a node
                 "--endpoint-reconciler-type=none",
                 "--profiling=false",

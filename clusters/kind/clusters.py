@@ -11,14 +11,7 @@ import yaml
 
 from clusters import netns
 from clusters.api import Api
-from clusters.embedded.cluster import (
-    LAB_NODES,
-    ZONE_LABEL,
-    ZONES,
-    NodeUnderTest,
-    register,
-    values_of,
-)
+from clusters.embedded.cluster import ZONE_LABEL, NodeUnderTest, register, values_of
 from clusters.kind.cluster.configuration import control_plane, worker
 from clusters.kind.node.container import Container
 from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
@@ -26,17 +19,18 @@ from clusters.kind.node.kubeadm import KubeProxy
 from clusters.node import Management
 from clusters.wires import Link
 from specification.addresses import family_of
+from specification.places import LAB_NODES, ZONES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from clusters.api import Object
     from clusters.implementation import Implementation
     from clusters.kind.cluster.creation import Kind
     from clusters.kind.docker.engine import Engine
     from clusters.system import System
     from specification.addresses import Family, IPAddress
+    from specification.services import Object
 
 _ADMINISTRATOR = "/etc/kubernetes/admin.conf"
 _PORT = 6443

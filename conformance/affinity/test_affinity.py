@@ -15,15 +15,16 @@ from conformance.affinity.pool import (
     node_port,
     sticky_choices,
 )
-from fixtures.clients.client import PLACES, Client, Crowd, Crowds
+from fixtures.clients.client import Client, Crowd, Crowds
 from fixtures.clients.node_client import NodeClient
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import all_hit, consistent, sample_to_hit_all, tally
 from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port, Services
+from fixtures.services.services import Services
 from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family, index
+from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family, numbered
+from specification.services import Port
 
 # --- on, off, and whose ---------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
     IPv4 does not determine its endpoint over IPv6.
     """
     web = service(affinity=HOUR, families=FAMILIES)
-    hosts = world.hosts(PLACES["pod"], CLIENTS)
+    hosts = world.hosts("pod", CLIENTS)
     met = []
     for family, turn in zip(FAMILIES, (1, -1), strict=True):
         at = SocketAddress(web.cluster_ip_of(family), web.port)
@@ -233,10 +234,12 @@ def test_affinity_through_load_balancer(
     either external traffic policy.
     """
     endpoints = [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod")]
-    ips = [network[9] for network in LOAD_BALANCER_IPS]
-    web = service(endpoints, affinity=HOUR, load_balancer_ips=ips, externalTrafficPolicy=policy)
+    ips = numbered(LOAD_BALANCER_IPS, 9)
+    web = service(
+        endpoints, affinity=HOUR, load_balancer_ips=[*ips.values()], externalTrafficPolicy=policy
+    )
     allowed = web.endpoints if policy == "Cluster" else {web.socket(0), web.socket(1)}
-    at = SocketAddress(ips[index(family)], web.port)
+    at = SocketAddress(ips[family], web.port)
     sticky_choices(judge, crowd(CLIENTS), at, allowed)
 
 

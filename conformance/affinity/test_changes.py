@@ -19,9 +19,10 @@ from fixtures.clients.client import Crowds
 from fixtures.judge.judgement import Judge
 from fixtures.lab.lab import Lab
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Endpoint, Service, Services
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import Family
+from specification.services import Endpoint
 
 
 def assert_left_at_once(

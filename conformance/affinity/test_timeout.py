@@ -8,11 +8,11 @@ import pytest
 
 from conformance.affinity.pool import CLIENTS, E2E, TCP_ONLY
 from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Timeline
-from fixtures.lab.frames import Protocol
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import Family
+from specification.services import Protocol
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fixtures.clients.client import PLACES, Crowd
-from fixtures.lab.frames import Protocol
+from fixtures.clients.client import Crowd
 from fixtures.lab.sample import Sample, SocketAddress
-from fixtures.services.services import Port, Service, Services
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.services import Port, Protocol
 
 TIMEOUT = 2
 """timeoutSeconds of the Services, if not said otherwise: seconds."""
@@ -107,7 +107,7 @@ class Timeline:
                 (group, family, protocol): Record(_endpoints(self.services[group], family))
                 for group, family, protocol in itertools.product(_GROUPS, FAMILIES, _PROTOCOLS)
             }
-            self._hosts = {group: world.hosts(PLACES["pod"], _CLIENTS) for group in _GROUPS}
+            self._hosts = {group: world.hosts("pod", _CLIENTS) for group in _GROUPS}
             self._world = world
             changed: dict[Group, int] = {"shortened": TIMEOUT, "lengthened": _HOUR}
             self._first: dict[tuple[Group, Family, Protocol], float] = {}

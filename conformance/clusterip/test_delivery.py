@@ -9,10 +9,10 @@ import pytest
 from conformance.conftest import Pool
 from fixtures.clients.client import Client
 from fixtures.clients.node_client import NodeClient
-from fixtures.lab.frames import Protocol
 from fixtures.lab.sample import Delivered, Reply
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Endpoint, Port, Services, Slice
+from fixtures.services.services import Services
+from specification.services import Endpoint, Port, Protocol, Slice
 
 _ATTEMPTS = 16
 

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from clusters.api import Object
 from conformance.conftest import Pool
 from fixtures.clients.client import Client
-from fixtures.lab.frames import Protocol
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port, Service, Services, Slice
+from fixtures.services.services import Service, Services
+from specification.services import Object, Port, Protocol, Slice
 
 _FLOWS = 8
 

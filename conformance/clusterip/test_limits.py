@@ -7,15 +7,15 @@ import socket
 
 import pytest
 
-from fixtures.clients.client import Client, Vantage
+from fixtures.clients.client import Client
 from fixtures.lab.arp_nd import Neighbours
-from fixtures.lab.frames import Protocol
 from fixtures.lab.sample import Dropped, PassedThrough, Probe, Rejected, Reply, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port, Service, Services
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
-from fixtures.world.hosts import Place
 from specification.addresses import Family
+from specification.places import Place, Vantage
+from specification.services import Port, Protocol
 
 _UNSERVED = 4321
 _KEP = "KEP-3866, cluster IP behaviour"

@@ -9,8 +9,9 @@ import pytest
 from conformance.conftest import Pool
 from fixtures.clients.client import Client
 from fixtures.plugin.requirement import CORE, requirement
-from fixtures.services.services import Port, Service, Services
+from fixtures.services.services import Service, Services
 from specification.addresses import FAMILIES
+from specification.services import Port
 
 _FLOWS = 8
 _PORTS = "e2e: service 'be updated after adding or deleting ports'"

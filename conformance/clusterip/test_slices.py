@@ -11,9 +11,10 @@ from conformance.conftest import Pool
 from fixtures.clients.client import Client
 from fixtures.judge.statistics import Budget, Statistic, sample_size, tally, uniform
 from fixtures.plugin.requirement import CORE, requirement
-from fixtures.services.services import Port, Service, Services, Slice
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.services import Port, Slice
 
 _SLICES = "docs: EndpointSlices"
 

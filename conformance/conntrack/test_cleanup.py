@@ -10,8 +10,8 @@ import pytest
 from fixtures.clients.traffic import between_looks, client_of_each_kind, down
 from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, SERVICE_RANGES, index
+from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, SERVICE_RANGES
+from specification.services import Port
 
 if TYPE_CHECKING:
     from fixtures.clients.client import Client
@@ -104,7 +104,7 @@ def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the load balancer's IP from the same port is served by one that remains.
     """
-    balanced = LOAD_BALANCER_IPS[index(client.family)][77]
+    balanced = LOAD_BALANCER_IPS[client.family][77]
     web = service(endpoints=2, load_balancer_ips=[balanced])
     assert_moves(client, web, balanced, web.port)
 
@@ -118,7 +118,7 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to an external IP from the same port is served by one that remains.
     """
-    external = EXTERNAL_IPS[index(client.family)][77]
+    external = EXTERNAL_IPS[client.family][77]
     web = service(endpoints=2, externalIPs=[str(external)])
     assert_moves(client, web, external, web.port)
 
@@ -257,7 +257,7 @@ def test_connection_after_too_early_a_one_is_served(
     """A client that addresses a cluster IP before its Service exists is served on a new connection
     once it does.
     """
-    vip = SERVICE_RANGES[index(family)][201]
+    vip = SERVICE_RANGES[family][201]
     early = client.connect(vip, 80)
     assert early.reply is None, early
     web = service(endpoints=2, clusterIP=str(vip), clusterIPs=[str(vip)], **SINGLE[family])

@@ -11,7 +11,7 @@ import pytest
 from conformance.affinity.timeline import TimingError
 from fixtures.clients.traffic import client_of_each_kind
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port
+from specification.services import Port
 
 if TYPE_CHECKING:
     from clusters.inspection.conntrack import Entry

@@ -26,9 +26,10 @@ from fixtures.judge.statistics import (
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import Sample, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port, Services, Slice
+from fixtures.services.services import Services
 from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, index
+from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS
+from specification.services import Port, Slice
 
 TCP_ONLY = pytest.mark.parametrize("protocol", ["TCP"])
 VIPS = "docs: Virtual IPs and service proxies"
@@ -329,13 +330,13 @@ def test_frontends_share_their_endpoints(
     chosen, family = 7, client.family
     web = service(
         endpoints=3,
-        load_balancer_ips=[network[chosen] for network in LOAD_BALANCER_IPS],
-        externalIPs=[str(network[chosen]) for network in EXTERNAL_IPS],
+        load_balancer_ips=[network[chosen] for network in LOAD_BALANCER_IPS.values()],
+        externalIPs=[str(network[chosen]) for network in EXTERNAL_IPS.values()],
     )
     frontends = [
         SocketAddress(world.node.address(family), web.node_port()),
-        SocketAddress(EXTERNAL_IPS[index(family)][chosen], web.port),
-        SocketAddress(LOAD_BALANCER_IPS[index(family)][chosen], web.port),
+        SocketAddress(EXTERNAL_IPS[family][chosen], web.port),
+        SocketAddress(LOAD_BALANCER_IPS[family][chosen], web.port),
     ]
     if client.host.place != "outside":  # a cluster IP is for clients in the cluster
         frontends.append(web.frontend)

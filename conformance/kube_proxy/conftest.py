@@ -6,10 +6,10 @@ import pytest
 
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from fixtures.lab.frames import Protocol
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, FAMILIES, LOAD_BALANCER_IPS, OUTSIDE, Family
+from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, OUTSIDE, Family
+from specification.services import Protocol
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def exposed(service: Services) -> Service:
     """
     return service(
         [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod", 1)],
-        load_balancer_ips=[network[77] for network in LOAD_BALANCER_IPS],
-        externalIPs=[str(network[77]) for network in EXTERNAL_IPS],
-        loadBalancerSourceRanges=[str(network) for network in OUTSIDE],
+        load_balancer_ips=[network[77] for network in LOAD_BALANCER_IPS.values()],
+        externalIPs=[str(network[77]) for network in EXTERNAL_IPS.values()],
+        loadBalancerSourceRanges=[str(network) for network in OUTSIDE.values()],
         externalTrafficPolicy="Local",
     )
 
@@ -53,10 +53,10 @@ def exposed(service: Services) -> Service:
 @pytest.fixture
 def load_balancer_ip(family: Family) -> str:
     """The load balancer's address of ``exposed``."""
-    return str(LOAD_BALANCER_IPS[FAMILIES.index(family)][77])
+    return str(LOAD_BALANCER_IPS[family][77])
 
 
 @pytest.fixture
 def external_ip(family: Family) -> str:
     """The external IP of ``exposed``."""
-    return str(EXTERNAL_IPS[FAMILIES.index(family)][77])
+    return str(EXTERNAL_IPS[family][77])

@@ -10,9 +10,10 @@ from conformance.kube_proxy.iptables.chains import Chains, only, service_chain, 
 from conformance.kube_proxy.nftables.chains import Ruleset
 from fixtures.clients.client import Client
 from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Port, Service, Services, Slice
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import Family
+from specification.services import Port, Slice
 
 _FEW, _MORE = 5, 30
 

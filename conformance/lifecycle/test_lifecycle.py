@@ -9,7 +9,7 @@ import pytest
 from fixtures.clients.traffic import client_of_each_kind, down, during
 from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port
+from specification.services import Port
 
 if TYPE_CHECKING:
     from fixtures.clients.client import Client

@@ -12,8 +12,9 @@ from fixtures.clients.node_client import NodeClient
 from fixtures.judge.statistics import sample_size, uniform
 from fixtures.lab.sample import PassedThrough, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Endpoint, Service, Services
-from specification.addresses import EXTERNAL_IPS, FAMILIES, LOAD_BALANCER_IPS
+from fixtures.services.services import Service, Services
+from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, numbered
+from specification.services import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from specification.addresses import IPAddress
 
 _UNIT_TEST = "kubernetes pkg/proxy TestInternalExternalMasquerade"
-_EXTERNAL_IP = dict(zip(FAMILIES, (network[77] for network in EXTERNAL_IPS), strict=True))
-_BALANCER_IP = dict(zip(FAMILIES, (network[77] for network in LOAD_BALANCER_IPS), strict=True))
+_EXTERNAL_IP = numbered(EXTERNAL_IPS, 77)
+_BALANCER_IP = numbered(LOAD_BALANCER_IPS, 77)
 
 
 def exposed(service: Services, endpoint: Endpoint, **spec: Any) -> Service:

@@ -9,11 +9,12 @@ import pytest
 from fixtures.clients.client import Client
 from fixtures.lab.sample import Probe, Rejected
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port, Services, Slice
+from fixtures.services.services import Services
+from specification.services import Port, Slice
 
 if TYPE_CHECKING:
-    from fixtures.clients.client import Vantage
     from fixtures.world.fixtures import World
+    from specification.places import Vantage
 
 REFUSALS = {"TCP": {"port-unreachable", "reset"}, "UDP": {"port-unreachable"}}
 """What a client's kernel reports as "connection refused", without waiting for a timeout."""

@@ -9,7 +9,8 @@ import pytest
 from fixtures.clients.client import Client
 from fixtures.lab.sample import PassedThrough
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port, Service, Services
+from fixtures.services.services import Service, Services
+from specification.services import Port
 
 if TYPE_CHECKING:
     from fixtures.lab.sample import Probe

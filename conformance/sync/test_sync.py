@@ -15,18 +15,19 @@ from fixtures.clients.client import Client
 from fixtures.clients.traffic import between_looks, client_of_each_kind, clients_of, during
 from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Port
 from fixtures.world.latency import LIMIT, Change, OwnWord, measurement, time_changes, trigger_time
 from specification.addresses import FAMILIES
+from specification.services import Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fixtures.lab.sample import Sample
-    from fixtures.services.services import Endpoint, Service, Services
+    from fixtures.services.services import Service, Services
     from fixtures.world.fixtures import World
     from fixtures.world.latency import Interval
     from specification.addresses import Family
+    from specification.services import Endpoint
 
 UDP = pytest.mark.parametrize("protocol", ["UDP"])
 TCP = pytest.mark.parametrize("protocol", ["TCP"])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from fixtures.plugin.requirement import CORE, requirement
-from fixtures.services.services import Endpoint, Service, Services
+from fixtures.services.services import Service, Services
+from specification.services import Endpoint
 
 if TYPE_CHECKING:
     from conformance.conftest import Pool

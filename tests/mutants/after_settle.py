@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family, index
+from specification.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family
 from tests.mutants import shared
 from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
 from tests.mutants.programmed import Programmed
@@ -51,8 +51,8 @@ class Alterations:
     def __init__(self, world: World, mutant: Mutant) -> None:
         self._node, self._mutant = world.node, mutant
         self._settle = world.canary.settle
-        canary = [network[place] for network in EXTERNAL_IPS for place in (-2, -3)]
-        api_server = [network[1] for network in SERVICE_RANGES]
+        canary = [network[place] for network in EXTERNAL_IPS.values() for place in (-2, -3)]
+        api_server = [network[1] for network in SERVICE_RANGES.values()]
         self._spared = set(map(str, (*world.canary._vips.values(), *canary, *api_server)))
         self._earlier: dict[Family, tuple[Programmed, ...]] = dict.fromkeys(FAMILIES, ())
         self._record = Path(os.environ["MUTANT_RECORDS"], shared.name_of("ipvs", mutant))
@@ -67,7 +67,7 @@ class Alterations:
         """Alter what is there now."""
         servers, sets = self._node.host.ipvs.virtual_servers, self._node.host.ipset.sets.values()
         for family in families:
-            version = (4, 6)[index(family)]
+            version = 4 if family == "IPv4" else 6
             now = Programmed.of(version, servers, sets, self._spared)
             commands = self._mutant.mutate(now, self._earlier[family])
             self._earlier[family] += (now,)

@@ -59,8 +59,8 @@ def cluster(
             # kindnet would masquerade the lab's packets
             "disableDefaultCNI": True,
             "kubeProxyMode": mode,
-            "podSubnet": ",".join(map(str, CLUSTER_CIDRS)),
-            "serviceSubnet": ",".join(map(str, SERVICE_RANGES)),
+            "podSubnet": ",".join(map(str, CLUSTER_CIDRS.values())),
+            "serviceSubnet": ",".join(map(str, SERVICE_RANGES.values())),
         },
         "nodes": [{"role": role, "extraMounts": mark} for role in NODES],
         "kubeadmConfigPatches": [json.dumps(patch) for patch in patches],

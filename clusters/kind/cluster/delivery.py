@@ -59,7 +59,7 @@ def manifest(implementation: Implementation, mode: str, cluster: str) -> str:
     host = control_plane(cluster)
     values = {
         "mode": mode,
-        "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS)),
+        "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS.values())),
         "min_sync_period": SYNC_PERIOD,
         "server": f"https://{host}:{_PORT}",
         "server_host": host,

@@ -83,7 +83,7 @@ def _obstacle(engine: Engine, name: str) -> str:
     if {ip_address(each["address"]).version for each in addresses} != {4, 6}:
         return "it is single-stack, and every requirement is judged in both families: ipFamily dual"
     ranges = _kubectl(engine, name, "get", "servicecidr", "kubernetes")["spec"]["cidrs"]
-    wanted = [str(each) for each in SERVICE_RANGES]
+    wanted = [str(each) for each in SERVICE_RANGES.values()]
     if sorted(ranges) != sorted(wanted):
         return f"its serviceSubnet is {','.join(ranges)}, and {','.join(wanted)} is needed"
     daemons = _kubectl(engine, name, "-n", "kube-system", "get", "daemonsets")["items"]

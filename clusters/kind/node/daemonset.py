@@ -32,9 +32,10 @@ from clusters.system import UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from clusters.api import Api, Object
+    from clusters.api import Api
     from clusters.implementation import Deployment, Implementation
     from clusters.kind.node.container import Container
+    from specification.services import Object
 
 STOPPED = "kube-proxy-conformance/stopped"
 """Label of a node that is to have no proxy."""

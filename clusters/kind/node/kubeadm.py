@@ -15,9 +15,10 @@ from clusters.kind.node.daemonset import DaemonSetProxy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clusters.api import Api, Object
+    from clusters.api import Api
     from clusters.implementation import Implementation
     from clusters.kind.node.container import Container
+    from specification.services import Object
 
 _CONFIGURATION = Path("/var/lib/kube-proxy")
 """Where kubeadm mounts the proxy's ConfigMap."""

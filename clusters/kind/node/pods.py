@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from clusters.api import Object
+    from specification.services import Object
 
 _LINE = re.compile(rb"^\S+ (?:stdout|stderr) ([FP]) ", re.MULTILINE)
 """What the container runtime puts before each line (CRI, kubernetes: log.go of the kubelet)."""

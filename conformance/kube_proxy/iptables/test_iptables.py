@@ -20,8 +20,9 @@ from conformance.kube_proxy.iptables.chains import (
     translation,
 )
 from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Port, Service, Services
-from specification.addresses import OUTSIDE, Family, index
+from fixtures.services.services import Service, Services
+from specification.addresses import OUTSIDE, Family
+from specification.services import Port
 
 _HASH = re.compile(r"KUBE-(SVC|SVL|FW|EXT|SEP)-([A-Z2-7]{16})")
 _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made is tried again
@@ -170,7 +171,7 @@ def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     rule = only(towards(nat["KUBE-SERVICES"], load_balancer_ip, exposed.port), "load balancer")
     assert str(rule.jump).startswith("KUBE-FW-"), rule
     through = [each for each in nat[str(rule.jump)].rules if each.jump]
-    assert [each.source for each in through] == [str(OUTSIDE[index(family)])], through
+    assert [each.source for each in through] == [str(OUTSIDE[family])], through
     assert str(through[0].jump).startswith("KUBE-EXT-"), through
     firewall = chains("filter")["KUBE-PROXY-FIREWALL"]
     drops = towards(firewall, load_balancer_ip, exposed.port)

@@ -8,15 +8,15 @@ from typing import Any
 
 from clusters.embedded.cluster import NodeUnderTest
 from clusters.inspection.ipvs import VirtualServer
-from fixtures.services.services import Port, Service
+from fixtures.services.services import Service
 from specification.addresses import (
     EXTERNAL_IPS,
     LOAD_BALANCER_IPS,
     Family,
     IPAddress,
     family_of,
-    index,
 )
+from specification.services import Port
 
 DUMMY = "kube-ipvs0"
 
@@ -33,19 +33,19 @@ def exposure(number: int) -> dict[str, Any]:
     that number in their networks.
     """
     return {
-        "externalIPs": [str(network[number]) for network in EXTERNAL_IPS],
-        "load_balancer_ips": [network[number] for network in LOAD_BALANCER_IPS],
+        "externalIPs": [str(network[number]) for network in EXTERNAL_IPS.values()],
+        "load_balancer_ips": [network[number] for network in LOAD_BALANCER_IPS.values()],
     }
 
 
 def external_ip(number: int, family: Family) -> IPAddress:
     """The external IP of a Service with ``exposure(number)``."""
-    return EXTERNAL_IPS[index(family)][number]
+    return EXTERNAL_IPS[family][number]
 
 
 def load_balancer_ip(number: int, family: Family) -> IPAddress:
     """The load balancer's IP of a Service with ``exposure(number)``."""
-    return LOAD_BALANCER_IPS[index(family)][number]
+    return LOAD_BALANCER_IPS[family][number]
 
 
 def virtual_addresses(web: Service, number: int, family: Family) -> set[IPAddress]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
 import pytest
 
@@ -19,12 +18,12 @@ from fixtures.lab.arp_nd import Neighbours
 from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Services
 from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, Family, IPAddress, index
+from specification.addresses import FAMILIES, Family, IPAddress, networks
 
 _README = "kubernetes: pkg/proxy/ipvs/README.md"
 _CONFIGURATION = "docs: kube-proxy Configuration (v1alpha1), KubeProxyIPVSConfiguration"
-_KEPT = (ip_network("100.65.0.0/24"), ip_network("2001:db8:0:f::/64"))
-_OTHERS = (ip_network("100.66.0.0/24"), ip_network("2001:db8:0:10::/64"))
+_KEPT = networks("100.65.0.0/24", "2001:db8:0:f::/64")
+_OTHERS = networks("100.66.0.0/24", "2001:db8:0:10::/64")
 _ARP = {"arp_ignore": 1, "arp_announce": 2}
 _ARP_FOLDER = "/proc/sys/net/ipv4/conf/all"
 
@@ -93,7 +92,7 @@ def test_virtual_servers_of_others_are_deleted(
     """A virtual server that belongs to no Service, whoever made it, is deleted with the next
     change, where no excludeCIDRs are configured.
     """
-    foreign.add(_OTHERS[index(family)][1])
+    foreign.add(_OTHERS[family][1])
     service.settle(removed=True)
     assert foreign.left() == set()
 
@@ -107,7 +106,7 @@ def test_virtual_servers_of_others_are_deleted(
 )
 @pytest.mark.parametrize(
     "configuration",
-    [{"ipvs": {"excludeCIDRs": [str(network) for network in _KEPT]}}],
+    [{"ipvs": {"excludeCIDRs": [str(network) for network in _KEPT.values()]}}],
     ids=["excludeCIDRs"],
 )
 def test_virtual_servers_in_excluded_networks_stay(
@@ -116,8 +115,8 @@ def test_virtual_servers_in_excluded_networks_stay(
     """Virtual servers whose addresses are within excludeCIDRs stay as they are, real servers
     included; others that belong to no Service are deleted.
     """
-    kept = {_KEPT[index(family)][1], _KEPT[index(family)][200]}
-    foreign.add(*kept, _OTHERS[index(family)][1])
+    kept = {_KEPT[family][1], _KEPT[family][200]}
+    foreign.add(*kept, _OTHERS[family][1])
     service.settle(removed=True)
     assert foreign.left() == kept
 
@@ -140,7 +139,8 @@ def test_each_family_clears_away_its_own_alone(
     """A change in one family clears away virtual servers and addresses on kube-ipvs0 that belong to
     no Service in that family, and leaves those of the other family alone.
     """
-    mine, other = (_OTHERS[each][1] for each in (index(family), 1 - index(family)))
+    mine = _OTHERS[family][1]
+    (other,) = (network[1] for each, network in _OTHERS.items() if each != family)
     web = service(1)  # what earlier tests have left behind goes with it, in both families
     service.settle(families=FAMILIES, removed=True)
     service.settle()  # by then the other family has nothing more to do

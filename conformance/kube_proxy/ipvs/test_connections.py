@@ -20,9 +20,10 @@ from fixtures.clients.traffic import down
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import Delivered, SocketAddress
 from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Endpoint, Service, Services
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, index
+from specification.addresses import EXTERNAL_IPS, numbered
+from specification.services import Endpoint
 
 _GRACEFUL = "kubernetes: pkg/proxy/ipvs/graceful_termination.go"
 _RENEWED = 20  # seconds after which a template of two seconds should have been renewed
@@ -263,9 +264,9 @@ def test_frontends_remember_clients_on_their_own(
     """With ClientIP affinity, each virtual server has a template of its own for a client: the
     client's endpoint at the cluster IP does not determine the one at an external IP.
     """
-    web = service(affinity=HOUR, externalIPs=[str(network[91]) for network in EXTERNAL_IPS])
+    web = service(affinity=HOUR, externalIPs=list(map(str, numbered(EXTERNAL_IPS, 91).values())))
     clients = crowd(CLIENTS)
-    other = SocketAddress(EXTERNAL_IPS[index(clients.family)][91], web.port)
+    other = SocketAddress(EXTERNAL_IPS[clients.family][91], web.port)
     chosen = choices(clients, web.frontend)
     hosts = [
         host for host, endpoint in zip(clients.hosts, chosen, strict=True) if endpoint == chosen[0]

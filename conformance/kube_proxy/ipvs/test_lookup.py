@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from ipaddress import ip_network
 
 import pytest
 
@@ -14,10 +13,10 @@ from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from fixtures.world.latency import Interval, measurement, quantile
-from specification.addresses import Family, index
+from specification.addresses import Family, networks
 
-_EXCLUDED = (ip_network("100.64.0.0/16"), ip_network("2001:db8:0:100::/64"))
-_LEAVING_THEM_ALONE = {"ipvs": {"excludeCIDRs": [str(network) for network in _EXCLUDED]}}
+_EXCLUDED = networks("100.64.0.0/16", "2001:db8:0:100::/64")
+_LEAVING_THEM_ALONE = {"ipvs": {"excludeCIDRs": [str(network) for network in _EXCLUDED.values()]}}
 _MORE = 4000
 _BATCH = 512  # packets that the lab sends in one go
 _BATCHES = 10
@@ -31,7 +30,7 @@ Services it is seven times and more.
 def virtual_servers(node: NodeUnderTest, family: Family, count: int) -> Iterator[None]:
     """Have so many virtual servers more, of UDP, for the time of the block."""
     known = len(node.host.ipvs.virtual_servers)
-    network = _EXCLUDED[index(family)]
+    network = _EXCLUDED[family]
     text = "{}:80" if family == "IPv4" else "[{}]:80"
     names = [text.format(network[number + 1]) for number in range(count)]
     restore = ["ipvsadm", "--restore"]

@@ -17,9 +17,10 @@ from fixtures.judge.judgement import Judge
 from fixtures.judge.statistics import consistent, round_robin, spread, tally
 from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Port, Service, Services
+from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.services import Port
 
 _DOCS = "docs: Virtual IPs and service proxies, IPVS proxy mode"
 _FORGOTTEN = 30  # seconds after which connections that time out after one should be gone

@@ -21,7 +21,7 @@ from conformance.kube_proxy.ipvs.frontends import (
 from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
-from specification.addresses import NODE_NETWORKS, OUTSIDE, Family, IPAddress, family_of, index
+from specification.addresses import NODE_NETWORKS, OUTSIDE, Family, IPAddress, family_of
 
 _README = "kubernetes: pkg/proxy/ipvs/README.md"
 _LOCAL, _CLUSTER = 81, 82  # the numbers of the external addresses of the Services below
@@ -123,7 +123,7 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
     both = (local, cluster)
     eips = [external_ip(number, family) for number in (_LOCAL, _CLUSTER)]
     lbips = [load_balancer_ip(number, family) for number in (_LOCAL, _CLUSTER)]
-    ranges = [network[index(family)] for network in (OUTSIDE, NODE_NETWORKS)]
+    ranges = [network[family] for network in (OUTSIDE, NODE_NETWORKS)]
     here = [web.endpoint(0).host.address(family) for web in both]
 
     def at(*addresses: IPAddress) -> set[str]:
@@ -216,7 +216,7 @@ def test_rules_do_not_depend_on_the_number_of_services(
     loadBalancerSourceRanges among them.
     """
     spec: dict[str, Any] = (
-        {"loadBalancerSourceRanges": [str(network) for network in OUTSIDE]} if ranges else {}
+        {"loadBalancerSourceRanges": list(map(str, OUTSIDE.values()))} if ranges else {}
     )
 
     def rules() -> list[str]:

@@ -70,7 +70,7 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
     """A load balancer's IP whose ipMode is Proxy is not on kube-ipvs0 and has no virtual server,
     while one whose ipMode is VIP is there and has one.
     """
-    network = LOAD_BALANCER_IPS[FAMILIES.index(family)]
+    network = LOAD_BALANCER_IPS[family]
     proxied, virtual = network[73], network[74]
     web = service(1, settle=False, load_balancer_ips=[virtual])
     ingress = [{"ip": str(proxied), "ipMode": "Proxy"}, {"ip": str(virtual), "ipMode": "VIP"}]
