@@ -13,13 +13,12 @@ import pytest
 import yaml
 
 from clusters import implementation
-from clusters.build.toolchain import ArtifactError
-from clusters.implementation import ImplementationError
 from clusters.kind.cluster import configuration, creation, delivery, existing
 from clusters.kind.cluster.delivery import Delivered
 from clusters.kind.docker.engine import Engine
 from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.node.pods import first_process
+from specification.errors import ArtifactError, ImplementationError
 from tests.conftest import IMPLEMENTATION
 
 if TYPE_CHECKING:

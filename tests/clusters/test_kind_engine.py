@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import sandbox
-from clusters.build.toolchain import ArtifactError, cache_folder
+from clusters.build.toolchain import cache_folder
 from clusters.kind import command
 from clusters.kind.cluster.configuration import MARK
 from clusters.kind.docker import cgroups, engine, limits, private
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import build as image
 from clusters.kind.image import programs as image_programs
+from specification.errors import ArtifactError
 from tests.conftest import ROOT, outside
 from tests.processes import alive, descendants
 
