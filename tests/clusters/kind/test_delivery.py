@@ -155,7 +155,7 @@ def test_images_that_cannot_be_had_are_told_in_one_line(
 
 
 def test_the_second_implementations_image_runs(tmp_path: Path) -> None:
-    tiny = implementation.load(str(Path(__file__).parents[1] / "implementations/tiny_nft.toml"))
+    tiny = implementation.load(str(Path(__file__).parents[2] / "implementations/tiny_nft.toml"))
     archive = delivery.images(tiny, Told(), tmp_path)
     assert archive is not None
     root = tmp_path / "root"
