@@ -25,7 +25,6 @@ from fixtures.clients.client import Client
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
 from fixtures.world.latency import LIMIT, pause
-from specification.errors import UnmeasurableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +50,14 @@ _PAUSE: Final = 0.002  # seconds, at least, between looks at a proxy that starts
 _LISTING: Final = 300.0  # seconds for a listing of everything
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 2  # times that a proxy fails to program before it is given up
+
+
+class UnmeasurableError(Exception):
+    """``mode`` cannot be measured at this number of Services; the message says why."""
+
+    def __init__(self, mode: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.mode = mode
 
 
 class Site:
@@ -111,7 +118,7 @@ class Site:
         proxy.start(config, ready=False)
         last = self.targets[-1].socket
         looked = start
-        while not self.client.connect_to_each([last]).is_answered.all():
+        while not self.client.connect_to_each([last]).is_served.all():
             now = time.monotonic()
             if now - looked > 1:
                 looked = now
@@ -152,7 +159,7 @@ class Site:
         """Whether every Service answers a new connection."""
         self.node.forget_connections()
         sockets = [target.socket for target in self.targets]
-        return bool(self.client.connect_to_each(sockets).is_answered.all())
+        return bool(self.client.connect_to_each(sockets).is_served.all())
 
     def _check(self, late: bool, log: int, patience: float) -> None:
         if not self.proxy.running:

@@ -25,7 +25,7 @@ def assert_pool(client: Client, budget: Budget, judge: Callable[..., Statistic])
     def check(address: IPAddress, port: int, endpoints: Collection[SocketAddress]) -> Sample:
         count = max(8, sample_to_hit_all(len(endpoints), budget.alpha))
         sample = client.connect_many(address, port, count)
-        assert sample.is_answered.all(), (sample, sample[0])
+        assert sample.is_served.all(), (sample, sample[0])
         assert set(sample.counts) <= set(endpoints), (sample.counts, endpoints)
         judge(all_hit, [sample.counts[endpoint] for endpoint in endpoints])
         return sample

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from specification.addresses import OUTSIDE, Family, IPAddress, node_address, pod_cidr
+from specification.addresses import OUTSIDE, Family, IPAddress, family_of, node_address, pod_cidr
 
-Place = Literal["pod", "remote-pod", "remote-node", "outside"]
+Place = Literal["pod", "remote-pod", "remote-node", "outside", "node"]
 """A pod on the node under test, a pod on another node, another node itself, a host outside the
-cluster.
+cluster, the node under test itself.
 """
 
 
@@ -34,9 +34,13 @@ class Host:
     place: Place
     number: int
     node: int = 0
+    own: tuple[IPAddress, ...] = ()
+    """The addresses of the node under test, at the place ``node``."""
 
     def address(self, family: Family) -> IPAddress:
         """The host's address of that family."""
+        if self.place == "node":
+            return {family_of(address): address for address in self.own}[family]
         if self.place == "outside":
             return OUTSIDE[family][self.number]
         if self.place == "remote-node":
@@ -45,7 +49,9 @@ class Host:
 
     @property
     def wire(self) -> str:
-        """The wire that the host's packets come from."""
+        """The wire that the host's packets come from; ``LookupError`` for the node under test."""
+        if self.place == "node":
+            raise LookupError("the node under test is on no wire of the lab's")
         return "pod" if self.place == "pod" else "external"
 
     def node_name(self, node_under_test: str) -> str | None:

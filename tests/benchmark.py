@@ -93,7 +93,7 @@ def measure(cluster: Cluster, node: NodeUnderTest, start: float, rounds: int) ->
                 )
                 walls.append(CONNECTIONS / (time.perf_counter() - wall))
                 busy.append(CONNECTIONS / (sum(os.times()[:2]) - cpu))
-                assert sample.is_answered.all(), sample
+                assert sample.is_served.all(), sample
             yield (
                 f"{family} {protocol:4}             {statistics.median(walls):8,.0f} new"
                 f" connections/s answered and accounted for, {statistics.median(busy):,.0f} a CPU"

@@ -19,9 +19,9 @@ import numpy as np
 from bench.costs import cpu_seconds
 from bench.figures.measured import Measured, own_word
 from bench.population import PORT, TARGET, pod, service_object
+from clusters.wires import WireError
 from fixtures.lab.sample import SocketAddress
-from fixtures.world.latency import LIMIT, Change, OwnWord, time_changes
-from specification.errors import LatencyError, WireError
+from fixtures.world.latency import LIMIT, Change, LatencyError, OwnWord, time_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -235,7 +235,7 @@ def _reaches_only(site: Site, endpoints: Sequence[IPAddress]) -> bool:
     """Whether the Service that is rolled over has these endpoints, as far as is seen."""
     sample = site.client.connect_many(site.rolling.targets[0].address, PORT, _CERTAIN)
     known = {SocketAddress(address, TARGET) for address in endpoints}
-    return bool(sample.is_answered.all()) and set(sample.counts) <= known
+    return bool(sample.is_served.all()) and set(sample.counts) <= known
 
 
 class Replacement(NamedTuple):
@@ -321,7 +321,7 @@ def served(site: Site, targets: Sequence[Target]) -> bool:
     if len(targets) > 1 and not served(site, targets[-1:]):
         return False
     sample = site.client.connect_to_each([target.socket for target in targets])
-    return bool(sample.is_answered.all())
+    return bool(sample.is_served.all())
 
 
 def _remove_batch(site: Site) -> None:

@@ -143,7 +143,7 @@ def test_processes_on_the_node_share_an_endpoint(
     web = service(affinity=HOUR)
     with NodeClient(world.lab, world.node, family, "TCP") as other:
         samples = [each.connect_many(web.cluster_ip, web.port, 8) for each in (client, other) * 2]
-    assert all(sample.is_answered.all() for sample in samples), samples
+    assert all(sample.is_served.all() for sample in samples), samples
     met = [(client.address, endpoint) for sample in samples for endpoint in sample.chosen]
     judge(consistent, met, 3)
 

@@ -26,7 +26,7 @@ def test_connections_stay_when_endpoints_are_added(
     """Adding endpoints to a Service must neither move nor break its established connections."""
     web = service(endpoints=2)
     flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     web.set_endpoints([web.endpoint(0), web.endpoint(1), *service.endpoints(3)], syncs=2)
     sample = flows.exchange()
     assert not flows.broken(sample), sample
@@ -47,7 +47,7 @@ def test_connections_stay_when_their_endpoint_turns_unready(
     """
     web = service(endpoints=1)
     flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     web.set_endpoints([replace(web.endpoint(0), ready=False), service.endpoint()], syncs=2)
     sample = flows.exchange()
     assert not flows.broken(sample), sample
@@ -68,7 +68,7 @@ def test_connections_stay_when_their_endpoint_is_removed(service: Services, clie
     """
     web = service(endpoints=1)
     flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     web.set_endpoints([service.endpoint()], syncs=2)
     for _ in range(3):
         sample = flows.exchange()

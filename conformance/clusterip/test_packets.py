@@ -71,7 +71,7 @@ def test_a_connection_stays_with_its_endpoint(service: Services, client: Client)
     """All packets of one established connection must go to the endpoint that it was opened to."""
     web = service.shared(endpoints=4)
     flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     for _ in range(20):
         sample = flows.exchange()
         assert not flows.broken(sample), sample

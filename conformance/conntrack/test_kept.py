@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.affinity.timeline import TimingError
 from fixtures.clients.traffic import client_of_each_kind
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from specification.errors import TimingError
 from specification.services import Port
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_udp_flow_survives_an_equal_node_port_number(
         ]
     )
     flows = client.open(other.cluster_ip, number, 16)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     before = ids(world.node, client)
     exposed.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
     after = flows.exchange()
@@ -205,7 +205,7 @@ def test_tcp_entries_are_never_deleted(service: Services, client: Client, world:
     """
     web = service(endpoints=2, ports=BOTH)
     flows = client.open(web.cluster_ip, web.port, 16)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     before = ids(world.node, client)
     assert len(before) == len(flows)
     web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
@@ -225,7 +225,7 @@ def test_restart_keeps_valid_entries(service: Services, world: World) -> None:
     opened = time.monotonic()
     flows = [each.open(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
     for flow in flows:
-        assert flow.opened.is_answered.all(), flow.opened
+        assert flow.opened.is_served.all(), flow.opened
     before = [ids(world.node, each) for each in clients]
     world.node.proxy.restart()
     service.settle(syncs=2)

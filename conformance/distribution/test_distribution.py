@@ -216,7 +216,7 @@ def test_datagrams_from_one_port_stay_together(
     count = sample_to_hit_all(3, budget.alpha)
     first = client.connect_many(web.cluster_ip, web.port, count)
     assert first.is_delivered.all(), first
-    assert first.is_answered.all() == (answers == "answered"), first
+    assert first.is_served.all() == (answers == "answered"), first
     judge(all_hit, {endpoint: first.counts[endpoint] for endpoint in web.endpoints})
     for _ in range(8):
         again = client.connect_many(

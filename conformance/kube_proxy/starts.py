@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from clusters.embedded.cluster import NodeUnderTest
-from specification.errors import StartError
+from clusters.process import StartError
 
 
 def pretend(node: NodeUnderTest, *wrapper: str, **environment: str) -> None:

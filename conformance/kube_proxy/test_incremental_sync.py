@@ -36,7 +36,7 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
 
     for web in (changed, other):
         sample = client.connect_many(web.cluster_ip, web.port, 50)
-        assert sample.is_answered.all(), sample
+        assert sample.is_served.all(), sample
     before = counted(other)
     assert sum(before.values()) == 100, before  # at the Service's and at the endpoint's chain
     changed.set_endpoints([changed.endpoint(0), service.endpoint()])

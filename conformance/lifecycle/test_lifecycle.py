@@ -32,7 +32,7 @@ def failures(samples: list[Sample]) -> list[str]:
     return [
         str(sample[row])
         for sample in samples
-        for row, answered in enumerate(sample.is_answered)
+        for row, answered in enumerate(sample.is_served)
         if not answered
     ]
 
@@ -50,7 +50,7 @@ def open_each(service: Services, world: World) -> list[Flows]:
         for client in client_of_each_kind(world)
     ]
     for flow in flows:
-        assert flow.opened.is_answered.all(), flow.opened
+        assert flow.opened.is_served.all(), flow.opened
     return flows
 
 
@@ -135,7 +135,7 @@ def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
             sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 8)
             expected = SocketAddress(web.endpoint(0).host.address(client.family), 8080)
             assert sample.counts == {expected: 8}, f"{sample.counts}, {sample}"
-            assert sample.is_answered.all(), sample
+            assert sample.is_served.all(), sample
 
 
 @requirement(
@@ -162,6 +162,6 @@ def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
         emptied.slice_names.clear()
     service.settle()
     for sample in connect_each(client_of_each_kind(world), deleted):
-        assert not sample.counts, f"the Service is deleted: {sample.counts}, {sample}"
+        assert sample.is_unserved.all(), f"the Service is deleted: {sample.counts}, {sample}"
     for sample in connect_each(client_of_each_kind(world), emptied):
         assert sample.is_refused.all(), f"no endpoint is left: {sample.counts}, {sample}"

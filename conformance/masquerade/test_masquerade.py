@@ -300,7 +300,7 @@ def test_masqueraded_ports_are_random(
     ranges = 65_536 // _RANGE
     count = sample_size(ranges, 1.0, budget.alpha)
     sample = client.connect_many(world.node.address(client.family), web.node_port(), count)
-    assert sample.is_answered.all(), sample
+    assert sample.is_served.all(), sample
     counts = np.bincount(sample.source_ports // _RANGE, minlength=ranges)
     judge(uniform, counts.tolist(), name=f"uniform over {ranges} ranges of ports")
 

@@ -229,7 +229,7 @@ def test_established_connections_are_not_refused(service: Services, client: Clie
     """
     web = service(2)
     flows = client.open(web.cluster_ip, web.port, count=8)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     web.set_endpoints([])
     assert_refused(client.connect(web.cluster_ip, web.port))
     sample = flows.exchange()

@@ -145,7 +145,7 @@ def test_node_port_is_no_port_of_the_cluster_ip(
     web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
     probe = client.connect(web.cluster_ip, web.node_port())
-    assert probe.endpoint is None, probe
+    assert probe.unserved, probe
 
 
 @requirement(
@@ -218,7 +218,7 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
     web.update(ports=[{**port.in_service(), "nodePort": OTHER}])
     assert_delivered(at_node(world, client, OTHER), web)
     probe = at_node(world, client, CHOSEN)
-    assert probe.endpoint is None, probe
+    assert probe.unserved, probe
 
 
 @requirement(
@@ -236,7 +236,7 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
     assert_delivered(at_node(world, client, number), web)
     web.update(type="ClusterIP")
     probe = at_node(world, client, number)
-    assert probe.endpoint is None, probe
+    assert probe.unserved, probe
     assert_delivered(client.connect(web.cluster_ip, web.port), web)
 
 
@@ -247,7 +247,7 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
     port = Port(protocol=service.protocol)
     web = service(ports=[port], type="ClusterIP")
     probe = at_node(world, client, CHOSEN)
-    assert probe.endpoint is None, probe
+    assert probe.unserved, probe
     web.update(type="NodePort", ports=[{**port.in_service(), "nodePort": CHOSEN}])
     assert_delivered(at_node(world, client, CHOSEN), web)
 

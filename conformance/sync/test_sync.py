@@ -181,7 +181,7 @@ def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> N
         expected = {SocketAddress(each.host.address(client.family), 8080) for each in last}
         sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 128)
         assert set(sample.counts) == expected, f"{sample.counts}, {sample}"
-        assert sample.is_answered.all(), sample
+        assert sample.is_served.all(), sample
 
 
 def connect_during(
@@ -197,7 +197,7 @@ def failures(samples: Sequence[Sample]) -> list[str]:
     return [
         str(sample[row])
         for sample in samples
-        for row, answered in enumerate(sample.is_answered)
+        for row, answered in enumerate(sample.is_served)
         if not answered
     ]
 

@@ -79,7 +79,8 @@ class Kubernetes:
 
     def connect_to_each(self, sockets: Sequence[SocketAddress]) -> Any:
         served = set(self.addresses.values())
-        return SimpleNamespace(is_answered=np.array([s.address in served for s in sockets]))
+        found = np.array([s.address in served for s in sockets])
+        return SimpleNamespace(is_answered=found, is_served=found)
 
 
 class Site:

@@ -51,7 +51,7 @@ def open_on_two(client: Client, web: Service) -> tuple[Flows, str, str, str]:
     first, the second, and none.
     """
     flows = client.open(*web.frontend, 2)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     first, second = (str(each.address) for each in flows.endpoints if each)
     idle = {str(each.address) for each in web.endpoints} - {first, second}
     if len(idle) != 1:
@@ -89,7 +89,7 @@ def test_removed_endpoint_of_datagrams_is_deleted(
     """
     web = service(endpoints=3)
     flows = client.open(*web.frontend, 12)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     counted = real_servers(world, web, client.protocol).values()
     if not all(each.active + each.inactive for each in counted):
         raise RuntimeError(f"each is to have connections: {counted}")
@@ -197,7 +197,7 @@ def connections(world: World, client: Client) -> list[Connection]:
 def closed(world: World, client: Client, web: Service, count: int) -> Flows:
     """Connections that are closed, but known to IPVS still."""
     flows = client.open(*web.frontend, count)
-    assert flows.opened.is_answered.all(), flows.opened
+    assert flows.opened.is_served.all(), flows.opened
     close(world.lab, client, flows)
     states = [each.state for each in connections(world, client) if not each.is_template]
     if states != ["TIME_WAIT"] * count:

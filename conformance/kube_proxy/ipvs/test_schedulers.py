@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from clusters.embedded.cluster import NodeUnderTest
+from clusters.process import StartError
 from conformance.affinity.pool import CLIENTS, choices, sticky_choices
 from fixtures.clients.client import Client, Crowd
 from fixtures.clients.traffic import clients_of
@@ -19,7 +20,6 @@ from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
-from specification.errors import StartError
 from specification.services import Port
 
 _DOCS = "docs: Virtual IPs and service proxies, IPVS proxy mode"
@@ -94,7 +94,7 @@ def prefer_the_idle(service: Services, world: World, judge: Judge) -> None:
     for client in clients:
         # one after another: half-open ones do not count for all of these schedulers
         opened = [client.open(*frontend(web, client.family)) for _ in range(9)]
-        assert all(flow.opened.is_answered.all() for flow in opened), opened
+        assert all(flow.opened.is_served.all() for flow in opened), opened
         chosen = tally([flow.endpoints[0] for flow in opened], endpoints(web, client.family))
         assert list(chosen.values()) == [0, 3, 3, 3], chosen
 
@@ -122,7 +122,7 @@ def keep_sockets(service: Services, world: World, judge: Judge) -> None:
     with short_memory(world.node, web) as forget:
         clients = clients_of(world, "UDP")
         first = [client.connect_many(*frontend(web, client.family), _PORTS) for client in clients]
-        assert all(sample.is_answered.all() for sample in first), first
+        assert all(sample.is_served.all() for sample in first), first
 
         forget()
         second = [
