@@ -9,9 +9,13 @@ import pytest
 from conformance.conftest import Pool
 from fixtures.clients.client import Client
 from fixtures.clients.node_client import NodeClient
-from fixtures.lab.sample import Delivered, Reply
+from fixtures.clients.node_server import NodeServer
+from fixtures.lab.sample import Delivered, Reply, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
+from fixtures.world.fixtures import World
+from fixtures.world.hosts import itself
+from specification.places import Place, Vantage
 from specification.services import Endpoint, Port, Protocol, Slice
 
 _ATTEMPTS = 16
@@ -202,13 +206,21 @@ def test_endpoints_on_other_nodes_are_reached(
     level=CORE,
     reference="e2e: networking 'service endpoints using hostNetwork'",
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_endpoints_with_a_node_address_are_reached(service: Services, client: Client) -> None:
-    """An endpoint whose address is that of another node (a pod in the host's network) must be
-    reached.
+@pytest.mark.parametrize("vantage", ["pod", "outside", "node"])
+@pytest.mark.parametrize("place", ["remote-node", "node"])
+def test_endpoints_with_a_node_address_are_reached(
+    service: Services, client: Client, world: World, place: Place, vantage: Vantage
+) -> None:
+    """An endpoint whose address is that of a node (a pod in the host's network), of this node or of
+    another, must be reached: by pods and processes of the node at the cluster IP, from outside at
+    the nodePort.
     """
-    web = service([service.endpoint("remote-node", node=1)])
-    probe = client.connect(web.cluster_ip, web.port)
+    (host,) = [itself(world.node)] if place == "node" else world.hosts("remote-node", node=1)
+    web = service([Endpoint(host)], type="NodePort")
+    node = world.node.address(client.family)
+    address, port = (node, web.node_port()) if vantage == "outside" else web.frontend
+    with NodeServer(world.lab, world.node, client.protocol, SocketAddress(node, 8080)):
+        probe = client.connect(address, port)
     assert probe.endpoint == web.socket(0), probe
     assert probe.answered, probe
 
