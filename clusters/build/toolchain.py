@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from clusters.build.progress import Progress
 from clusters.sandbox import die_with_parent
-from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 LOCK = Path(__file__).with_name("toolchain.lock")
 """Names the package with the toolchain, its version and its checksums."""
+
+
+class ArtifactError(Exception):
+    """Something that the suite runs cannot be had; the message is one line that says why."""
 
 
 def cache_folder() -> Path:

@@ -14,9 +14,10 @@ from typing import Any
 
 from clusters.implementation import FOLDER
 from reports.model import read
-from tests.clusters.kind import cgroups
+from tests.clusters import cgroups
 from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS, wrapper
+from tests.mutants.faults.shape import HEALTH_PORT
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
 from tests.mutants.shared import name_of
@@ -167,7 +168,9 @@ def _implementation(mode: str) -> dict[str, Any]:
 def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> dict[str, Any]:
     """kube-proxy's description with wrappers on its PATH, and a mode for each mutant."""
     table = _implementation(mode)
-    table["files"]["config.json"]["mode"] = mode
+    configuration = table["files"]["config.json"]
+    configuration["mode"] = mode
+    configuration["healthzBindAddress"] = f"[::]:{HEALTH_PORT}"  # for mutants that leak
     table["environment"] = {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "MUTANT": "{mode}",

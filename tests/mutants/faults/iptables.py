@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.mutants.faults.shape import fault
+from tests.mutants.faults.shape import HEALTH_PORT, NODE, RANGES, fault
 from tests.mutants.mutant import CANARY, Mutant, edited
 
 _CHANCE = re.compile(r" -m statistic --mode random --probability (\S+)")
@@ -177,6 +177,24 @@ def _never_deleted(text: str, before: str) -> str:
     return edited(text, edit)
 
 
+def _leaking(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        if "this must be the last rule" not in line:
+            return line
+        at = int("::1/128" in line)
+        return (
+            f"{line}\n-A KUBE-SERVICES -d {RANGES[at]} -m tcp -p tcp"
+            f" -j DNAT --to-destination {NODE[at]}:{HEALTH_PORT}"
+        )
+
+    return edited(text, edit)
+
+
+def _host_network_unserved(text: str, before: str) -> str:
+    ends = tuple(f"--to-destination {address}:" for address in NODE)
+    return edited(text, lambda line: None if any(end in line for end in ends) else line)
+
+
 MUTANTS = (
     Mutant(
         "skewed-choice",
@@ -212,6 +230,8 @@ MUTANTS = (
     fault("node-unserved", _node_unserved),
     fault("endpoints-frozen", _endpoints_frozen),
     fault("never-deleted", _never_deleted),
+    fault("host-network-unserved", _host_network_unserved),
+    fault("leak", _leaking, "TCP"),
     Mutant(
         "invalid-forwarded",
         "packets that belong to no connection are forwarded untranslated",

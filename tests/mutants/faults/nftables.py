@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tests.mutants.faults.shape import fault
+from tests.mutants.faults.shape import HEALTH_PORT, NODE, RANGES, fault
 from tests.mutants.mutant import Mutant, edited
 
 _CHOICE = re.compile(r"numgen random mod (\d+) (v?map) \{ (.*?) \}")
@@ -166,6 +166,28 @@ def _written(text: str) -> set[str]:
     return {line.split()[4] for line in text.splitlines() if line.startswith("add rule ")}
 
 
+def _leaking(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        found = re.match(r"add rule (ip6?) (kube-proxy nat-\w+) jump services$", line)
+        if not found:
+            return line
+        at = int(found[1] == "ip6")
+        return (
+            f"{line}\nadd rule {found[1]} {found[2]} {found[1]} daddr {RANGES[at]}"
+            f" meta l4proto tcp dnat to {NODE[at]}:{HEALTH_PORT}"
+        )
+
+    return edited(text, edit)
+
+
+def _host_network_unserved(text: str, before: str) -> str:
+    ends = tuple(f" : {address.strip('[]')} . " for address in NODE)
+    return edited(
+        text,
+        lambda line: None if " dnat " in line and any(end in line for end in ends) else line,
+    )
+
+
 MUTANTS = (
     Mutant(
         "skewed-choice", "the first endpoint is chosen a fifth too often", ("lb-uniform",), _skewed
@@ -210,4 +232,6 @@ MUTANTS = (
     fault("node-unserved", _node_unserved),
     fault("endpoints-frozen", _endpoints_frozen),
     fault("never-deleted", _never_deleted),
+    fault("host-network-unserved", _host_network_unserved),
+    fault("leak", _leaking, "TCP", "cip-unallocated-ip"),
 )

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from specification.addresses import SERVICE_RANGES, node_address
 from tests.mutants.mutant import Mutant
 
-_FAULTS = {
+NODE = (str(node_address(0, "IPv4")), f"[{node_address(0, 'IPv6')}]")
+"""The node's own addresses, IPv4 and IPv6, as they are written before a port."""
+
+RANGES = tuple(map(str, SERVICE_RANGES.values()))
+"""Where cluster IPs are, IPv4 and IPv6."""
+
+HEALTH_PORT = 10256
+"""Where kube-proxy itself listens on the node (TCP): somebody to answer whom the lab does not
+see."""
+
+_FAULTS: dict[str, tuple[str, ...]] = {
     "last-never-chosen": ("the last of several endpoints is never chosen", "lb-all-eps-hit"),
     "only-first-chosen": ("every connection goes to the first endpoint", "lb-all-eps-hit"),
     "cyclic-choice": ("endpoints take turns instead of being chosen at random", "lb-independence"),
@@ -38,12 +49,23 @@ _FAULTS = {
     "ipv6-missing": ("cluster IPs of IPv6 are not served", "cip-tcp-dnat"),
     "node-unserved": ("processes on the node get no Service", "cip-from-host"),
     "endpoints-frozen": ("a Service keeps the endpoints that it first had", "lb-after-remove"),
+    "host-network-unserved": (
+        "an endpoint that has the address of the node under test is not served",
+        "cip-ep-hostnetwork",
+    ),
+    "leak": (
+        "what no Service takes of the traffic to cluster IPs is led to a process on the node",
+        "cip-unserved-port",
+        "cip-no-cross-service",
+        "cip-delete",
+        "itp-local-none-drop",
+    ),
     "never-deleted": ("a deleted Service is served on", "cip-delete"),
 }
 """What is wrong, and what kills it, by the mutant's name."""
 
 
-def fault(name: str, mutate: Callable[[Any, Any], Any], cases: str = "") -> Mutant:
-    """The mutant of one mode that has the fault of that name."""
-    breaks, requirement = _FAULTS[name]
-    return Mutant(name, breaks, (requirement,), mutate, cases)
+def fault(name: str, mutate: Callable[[Any, Any], Any], cases: str = "", *more: str) -> Mutant:
+    """The mutant of one mode that has the fault of that name; ``more`` kill it in this mode."""
+    breaks, *killed_by = _FAULTS[name]
+    return Mutant(name, breaks, (*killed_by, *more), mutate, cases)
