@@ -18,16 +18,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib3.exceptions import HTTPError
 
 from clusters import sandbox
-from clusters.build.artifacts import ArtifactError
-from clusters.implementation import ImplementationError, load
-from clusters.netns import NetworkError
-from clusters.process import StartError
-from clusters.system import NodeError
+from clusters.implementation import load
 from clusters.vm.supply import Machines, needs_machine, supply
-from clusters.wires import WireError
 from fixtures.plugin import options as suite_options
-from fixtures.plugin.options import OptionError, Options
+from fixtures.plugin.options import Options
 from reports.records import ResultFileError
+from specification.errors import (
+    SuiteError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,7 @@ _ROOT: Final = Path(__file__).parents[1]
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise OptionError(f"{message} (./conform bench --help)")
+        raise UsageError(f"{message} (./conform bench --help)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,16 +142,7 @@ def main(arguments: Sequence[str]) -> int:
                 machines=located["machines"] and Machines.of_record(located["machines"]),
             ),
         )
-    except (
-        OptionError,
-        ImplementationError,
-        ArtifactError,
-        ResultFileError,
-        StartError,
-        NetworkError,
-        NodeError,
-        WireError,
-    ) as problem:
+    except SuiteError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return _ERROR
     except HTTPError as problem:
@@ -184,7 +174,7 @@ def _locate(option: argparse.Namespace, folder: Path, chosen: Options) -> str:
     if option.node == "netns":
         for mode in chosen.modes:
             if needs_machine(chosen.implementation, mode):
-                raise OptionError(
+                raise UsageError(
                     f"this kernel cannot run {mode} mode: --node vm measures all modes in virtual"
                     " machines, or leave it out of --modes"
                 )
@@ -263,7 +253,7 @@ def _sizes(text: str) -> list[int]:
     except ValueError:
         found = [0]
     if any(not 1 <= size <= 60_000 for size in found):
-        raise OptionError(f"--services {text!r}: give numbers from 1 to 60000, comma-separated")
+        raise UsageError(f"--services {text!r}: give numbers from 1 to 60000, comma-separated")
     return found
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from bench import machine
 from bench.figures import starts
 from bench.plan import CONFIGURATIONS, SAME
-from bench.sites import UnmeasurableError
 from clusters.build.progress import duration
+from specification.errors import UnmeasurableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -25,6 +25,7 @@ from fixtures.clients.client import Client
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
 from fixtures.world.latency import LIMIT, pause
+from specification.errors import UnmeasurableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,14 +51,6 @@ _PAUSE: Final = 0.002  # seconds, at least, between looks at a proxy that starts
 _LISTING: Final = 300.0  # seconds for a listing of everything
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 2  # times that a proxy fails to program before it is given up
-
-
-class UnmeasurableError(Exception):
-    """``mode`` cannot be measured at this number of Services; the message says why."""
-
-    def __init__(self, mode: str | None, reason: str) -> None:
-        super().__init__(reason)
-        self.mode = mode
 
 
 class Site:

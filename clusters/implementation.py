@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from specification.errors import ImplementationError
+
 T = TypeVar("T")
 
 FOLDER = Path(__file__).parent / "implementations"
-
-
-class ImplementationError(Exception):
-    """The file does not describe an implementation; the message is one line that says why and how
-    to mend it.
-    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specification.errors import NetworkError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -22,10 +24,6 @@ _NETLINK_NETFILTER = 12
 _CT_DELETE = 1 << 8 | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE: all, where no tuple is given
 _REQUEST, _ACKNOWLEDGE = 1, 4  # NLM_F_REQUEST, NLM_F_ACK
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class NetworkError(Exception):
-    """An interface, address or namespace could not be made; the message is iproute2's."""
 
 
 def path(name: str) -> Path:

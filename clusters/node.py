@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters import netns
-from clusters.wires import MTU, DropCounter, Link, Wire, WireError
+from clusters.wires import MTU, DropCounter, Link, Wire
 from specification.addresses import (
     FAMILIES,
     POD_GATEWAYS,
@@ -19,6 +19,7 @@ from specification.addresses import (
     node_address,
     pod_cidr,
 )
+from specification.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

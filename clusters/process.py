@@ -13,17 +13,13 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Protocol
 
+from specification.errors import StartError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 POLL = 0.01  # seconds between looks at something that announces itself by nothing but an answer
-
-
-class StartError(Exception):
-    """A program did not start or never became ready; the message ends with the last lines of its
-    log.
-    """
 
 
 class Process(Protocol):

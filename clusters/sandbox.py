@@ -21,6 +21,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from specification.errors import SandboxError
+
 INSIDE = "KUBE_PROXY_CONFORMANCE_SANDBOX"
 """Environment variable that is set inside; its value is the outermost process's id as the host sees
 it.
@@ -57,10 +59,6 @@ _MS_REC_PRIVATE = 0x4000 | 0x40000
 _MS_BIND = 0x1000
 _MS_REC_BIND = 0x4000 | 0x1000
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class SandboxError(Exception):
-    """The sandbox cannot be made here; the message is one line that says why and what to do."""
 
 
 def inside() -> bool:

@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from specification.addresses import Family, IPAddress
 
 
-class NodeError(Exception):
-    """A node is gone or answers no more: nothing can be judged; the message says what it said."""
-
-
-class UnsupportedError(Exception):
-    """What a test wants cannot be done on a node of this kind; the message says why."""
-
-
 class System(Protocol):
     """A network stack, and the means to use it from inside."""
 

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from clusters import netns
+from specification.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,10 +43,6 @@ _SLOTS = 8192
 _QUEUE = 4096  # frames that a machine's link holds until the machine takes them
 
 MTU = 1500
-
-
-class WireError(Exception):
-    """The wire itself failed or lost frames: the run cannot judge anything by it."""
 
 
 @dataclass(frozen=True)

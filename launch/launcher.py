@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clusters import sandbox
 from clusters.build import artifacts
-from clusters.build.artifacts import ArtifactError
 from clusters.build.toolchain import locked
 from clusters.vm import accelerator, kernel
 from launch import doctor
+from specification.errors import ArtifactError, SuiteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,10 +111,6 @@ READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"
 
 KIND = frozenset({"kind-image", "clean"})
 """Commands about kind that run no test."""
-
-
-class UsageError(Exception):
-    """The command line makes no sense; the message is one line."""
 
 
 def workers() -> int:
@@ -306,7 +302,7 @@ def main() -> int:
         if command in KIND:
             return _kind(command, arguments)
         return _run(command, arguments)
-    except (UsageError, ArtifactError) as problem:
+    except SuiteError as problem:
         print(f"conform: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from specification.errors import BadInputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -42,7 +44,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 T = TypeVar("T")
 
 
-class ResultFileError(Exception):
+class ResultFileError(BadInputError):
     """A result file cannot be read or written; one line says what is wrong and the way out."""
 
 

@@ -19,9 +19,9 @@ import numpy as np
 from bench.costs import cpu_seconds
 from bench.figures.measured import Measured, own_word
 from bench.population import PORT, TARGET, pod, service_object
-from clusters.wires import WireError
 from fixtures.lab.sample import SocketAddress
-from fixtures.world.latency import LIMIT, Change, LatencyError, OwnWord, time_changes
+from fixtures.world.latency import LIMIT, Change, OwnWord, time_changes
+from specification.errors import LatencyError, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,8 +12,8 @@ import numpy as np
 from bench.figures import packets
 from bench.figures.measured import Measured
 from bench.population import PORT, TARGET, pod
-from clusters.wires import WireError
 from fixtures.lab.sample import SocketAddress
+from specification.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from clusters import netns
-from clusters.wires import Frames, WireError
+from clusters.wires import Frames
 from fixtures.lab import frames as fr
 from fixtures.lab.cpu import on_one_cpu
 from fixtures.lab.frames import Kind
 from fixtures.lab.sample import to_bytes
+from specification.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from clusters.build import toolchain
 from clusters.build.progress import Progress
-from clusters.build.toolchain import ArtifactError, cache_folder, locked
+from clusters.build.toolchain import cache_folder, locked
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

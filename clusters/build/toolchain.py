@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from clusters.build.progress import Progress
 from clusters.sandbox import die_with_parent
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 LOCK = Path(__file__).with_name("toolchain.lock")
 """Names the package with the toolchain, its version and its checksums."""
-
-
-class ArtifactError(Exception):
-    """Something that the suite runs cannot be had; the message is one line that says why."""
 
 
 def cache_folder() -> Path:

@@ -9,8 +9,9 @@ from clusters import netns
 from clusters.embedded.controlplane import ControlPlane
 from clusters.node import Management, Node
 from clusters.proxy import Program, Proxy
-from clusters.system import Namespace, NodeError
+from clusters.system import Namespace
 from specification.addresses import CLUSTER_CIDRS, FAMILIES, node_address, pod_cidr
+from specification.errors import NodeError
 from specification.places import LAB_NODES, ZONES
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from clusters import sandbox
-from clusters.build.toolchain import ArtifactError
 from clusters.kind.docker import engine, tidy
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import build as image
+from specification.errors import ArtifactError
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from clusters.build import packing
 from clusters.build.progress import Progress
-from clusters.build.toolchain import ArtifactError, cache_folder, locked
+from clusters.build.toolchain import cache_folder, locked
 from clusters.vm.cpio import Archive
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

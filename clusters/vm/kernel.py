@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from clusters.build.artifacts import checksum
 from clusters.build.progress import Progress
-from clusters.build.toolchain import ArtifactError, cache_folder, locked
+from clusters.build.toolchain import cache_folder, locked
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from typing import TextIO

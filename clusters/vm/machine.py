@@ -23,11 +23,11 @@ from rpyc.core.stream import SocketStream
 
 from clusters import netns
 from clusters.inspection.machine import host as inspect_host
-from clusters.process import Daemon, LocalProcess, StartError
-from clusters.system import NodeError
+from clusters.process import Daemon, LocalProcess
 from clusters.vm import accelerator
 from clusters.vm.initramfs import INSTALLED, with_programs
 from clusters.vm.process import RemoteProcess
+from specification.errors import NodeError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from clusters import sandbox
-from clusters.build.toolchain import ArtifactError
 from clusters.vm import accelerator, kernel
 from clusters.vm.kernel import Kernel
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Collection

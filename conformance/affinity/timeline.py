@@ -19,6 +19,7 @@ from fixtures.lab.sample import Sample, SocketAddress
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.errors import TimingError
 from specification.services import Port, Protocol
 
 TIMEOUT = 2
@@ -40,10 +41,6 @@ _PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP")
 _ENDPOINTS = 4
 _CLIENTS = 64
 _HOUR = 3600
-
-
-class TimingError(Exception):
-    """The machine was too slow to tell on which side of the timeout a visit was."""
 
 
 @dataclass(frozen=True)

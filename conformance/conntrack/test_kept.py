@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.affinity.timeline import TimingError
 from fixtures.clients.traffic import client_of_each_kind
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from specification.errors import TimingError
 from specification.services import Port
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from clusters.embedded.cluster import NodeUnderTest
-from clusters.process import StartError
+from specification.errors import StartError
 
 
 def pretend(node: NodeUnderTest, *wrapper: str, **environment: str) -> None:

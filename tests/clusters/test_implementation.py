@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from clusters import implementation
-from clusters.implementation import FOLDER, Deployment, ImplementationError, fill, merge
+from clusters.implementation import FOLDER, Deployment, fill, merge
 from fixtures.plugin import expectations
 from fixtures.plugin.expectations import Expectation
+from specification.errors import ImplementationError
 
 GOOD = """
 name = "other"

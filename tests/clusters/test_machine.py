@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import netns
-from clusters.build.toolchain import ArtifactError
 from clusters.implementation import load
-from clusters.system import NodeError
 from clusters.vm import accelerator, kernel, supply
 from clusters.vm import initramfs as image
 from clusters.vm.cpio import Archive
 from clusters.vm.machine import Machine
 from clusters.wires import Link
+from specification.errors import ArtifactError, NodeError
 from tests.conftest import ROOT, outside
 from tests.processes import alive, descendants, machines
 

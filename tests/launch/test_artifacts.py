@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from clusters.build import artifacts, toolchain
-from clusters.build.artifacts import ArtifactError
 from clusters.build.progress import Progress, duration
+from specification.errors import ArtifactError
 
 # Answers `go env`, `go list` and `go mod edit`; "builds" by writing its arguments to the output.
 FAKE_GO = """\

@@ -14,6 +14,7 @@ import pytest
 from clusters.vm import accelerator, kernel
 from launch import doctor, launcher, trials
 from launch.doctor import Check
+from specification.errors import UsageError
 from tests.conftest import outside
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +124,7 @@ def test_modes_that_were_asked_for_are_not_second_guessed() -> None:
 
 def test_a_machine_that_can_run_nothing_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "modes", lambda: {"iptables": "ip: not found", "nftables": "old"})
-    with pytest.raises(launcher.UsageError, match=r"can run no mode \(iptables: ip:"):
+    with pytest.raises(UsageError, match=r"can run no mode \(iptables: ip:"):
         launcher.pytest_options([], command="conform")
 
 

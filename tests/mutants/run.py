@@ -14,7 +14,7 @@ from typing import Any
 
 from clusters.implementation import FOLDER
 from reports.model import read
-from tests.clusters import cgroups
+from tests.clusters.kind import cgroups
 from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS, wrapper
 from tests.mutants.faults.shape import HEALTH_PORT

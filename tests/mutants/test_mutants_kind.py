@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reports.model import read
-from tests.clusters import cgroups
+from tests.clusters.kind import cgroups
 from tests.conftest import needs_kind
 from tests.mutants.matrix import as_text
 from tests.mutants.run import RESULTS, judge

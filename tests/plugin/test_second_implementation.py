@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.plugin import expectations
 from reports.model import Run, read
-from tests.clusters import cgroups
+from tests.clusters.kind import cgroups
 from tests.conftest import needs_kind
 from tests.mutants.run import RESULTS
 

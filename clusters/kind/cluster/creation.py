@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from clusters.build.progress import Progress
-from clusters.build.toolchain import ArtifactError, cache_folder, locked
+from clusters.build.toolchain import cache_folder, locked
 from clusters.kind.cluster import configuration, delivery
 from clusters.kind.cluster.configuration import KUBECTL, NODES
 from clusters.kind.cluster.delivery import KUBEADMS, Delivered
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import build as image
 from clusters.sandbox import INSIDE, die_with_parent
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,10 +8,10 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clusters.build.toolchain import ArtifactError
 from clusters.implementation import Deployment, fill
 from clusters.kind.cluster.configuration import KUBECTL, control_plane
 from specification.addresses import CLUSTER_CIDRS
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from clusters.build.toolchain import ArtifactError, locked
+from clusters.build.toolchain import locked
 from clusters.kind.cluster import configuration, delivery
 from clusters.kind.cluster.configuration import KUBECTL, NODES
 from clusters.kind.cluster.creation import Kind, lock_of, running_proxy
 from clusters.kind.cluster.delivery import KUBEADMS, Delivered
 from specification.addresses import SERVICE_RANGES
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

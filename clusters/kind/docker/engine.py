@@ -11,10 +11,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.build.toolchain import ArtifactError
 from clusters.kind.docker import limits
 from clusters.kind.image import programs as image_programs
 from clusters.sandbox import CGROUPS, KEEP, KEPT_PROCESSES, KEPT_SOCKET
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from clusters.build.toolchain import ArtifactError
+from specification.errors import ArtifactError
 
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 _CLUSTER = 42  # what a control plane and a worker were seen to use

@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.build.toolchain import ArtifactError, cache_folder
+from clusters.build.toolchain import cache_folder
 from clusters.kind.docker import cgroups
 from clusters.kind.docker.engine import Engine, answers, check_programs, lacks_capability
 from clusters.kind.image import programs as image_programs
-from clusters.process import Daemon, LocalProcess, StartError
+from clusters.process import Daemon, LocalProcess
+from specification.errors import ArtifactError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

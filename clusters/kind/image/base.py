@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters.build.progress import Progress
-from clusters.build.toolchain import ArtifactError, cache_folder
+from clusters.build.toolchain import cache_folder
 from clusters.sandbox import die_with_parent
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 from clusters.build import artifacts
 from clusters.build.artifacts import PINNED
 from clusters.build.progress import Progress
-from clusters.build.toolchain import ArtifactError, cache_folder, locked
+from clusters.build.toolchain import cache_folder, locked
 from clusters.kind.image import base as image_base
 from clusters.kind.image import node as image_node
 from clusters.kind.image import programs as image_programs
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

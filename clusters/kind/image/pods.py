@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters.build.artifacts import PINNED
-from clusters.build.toolchain import ArtifactError
 from clusters.kind.image import archive
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,8 @@ from clusters import netns
 from clusters.inspection.docker import host as inspect_host
 from clusters.kind.docker.engine import answers
 from clusters.node import SYSCTLS
-from clusters.system import Joined, NodeError
+from clusters.system import Joined
+from specification.errors import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

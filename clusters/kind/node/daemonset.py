@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from kubernetes.client import ApiException
 
-from clusters.implementation import ImplementationError, merge
+from clusters.implementation import merge
 from clusters.kind.node.container import DIRECTORY
 from clusters.kind.node.pods import PodLog, first_process
-from clusters.process import POLL, StartError, answers
+from clusters.process import POLL, answers
 from clusters.proxy import Proxy
-from clusters.system import UnsupportedError
+from specification.errors import ImplementationError, StartError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from clusters.embedded.cluster import NodeUnderTest
-from clusters.process import StartError
 from conformance.affinity.pool import CLIENTS, choices, sticky_choices
 from fixtures.clients.client import Client, Crowd
 from fixtures.clients.traffic import clients_of
@@ -20,6 +19,7 @@ from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.errors import StartError
 from specification.services import Port
 
 _DOCS = "docs: Virtual IPs and service proxies, IPVS proxy mode"

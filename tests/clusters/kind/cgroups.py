@@ -1,5 +1,5 @@
 """Cgroups in the sandbox that tests run in, which has none and no Docker: ``python -m
-tests.clusters.cgroups COMMAND...`` runs a command that brings its own Docker up, in a mount
+tests.clusters.kind.cgroups COMMAND...`` runs a command that brings its own Docker up, in a mount
 namespace with cgroups.
 """
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-THROUGH = (sys.executable, "-m", "tests.clusters.cgroups")
+THROUGH = (sys.executable, "-m", "tests.clusters.kind.cgroups")
 """What comes before such a command."""
 
 _ROOT = Path("/sys/fs/cgroup")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.build import artifacts
-from clusters.build.toolchain import ArtifactError, cache_folder
+from clusters.build.toolchain import cache_folder
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import archive
 from clusters.kind.image import base as image_base
@@ -23,6 +23,7 @@ from clusters.kind.image import build as image
 from clusters.kind.image import node as image_node
 from clusters.kind.image import pods as image_pods
 from clusters.kind.image import programs as image_programs
+from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

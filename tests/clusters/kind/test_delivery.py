@@ -13,13 +13,12 @@ import pytest
 import yaml
 
 from clusters import implementation
-from clusters.build.toolchain import ArtifactError
-from clusters.implementation import ImplementationError
 from clusters.kind.cluster import configuration, creation, delivery, existing
 from clusters.kind.cluster.delivery import Delivered
 from clusters.kind.docker.engine import Engine
 from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.node.pods import first_process
+from specification.errors import ArtifactError, ImplementationError
 from tests.conftest import IMPLEMENTATION
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def test_images_that_cannot_be_had_are_told_in_one_line(
 
 
 def test_the_second_implementations_image_runs(tmp_path: Path) -> None:
-    tiny = implementation.load(str(Path(__file__).parents[1] / "implementations/tiny_nft.toml"))
+    tiny = implementation.load(str(Path(__file__).parents[2] / "implementations/tiny_nft.toml"))
     archive = delivery.images(tiny, Told(), tmp_path)
     assert archive is not None
     root = tmp_path / "root"

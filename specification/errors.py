@@ -1,0 +1,92 @@
+"""What may go wrong that is no verdict: two families, and both end a run with exit code 2.
+
+A test that fails an assertion says that the proxy is wrong; whatever derives from ``SuiteError``
+says that it was not asked rightly, or could not be. Every message is one line (or one line and the
+end of a log) that says what is wrong and how to mend it.
+"""
+
+from __future__ import annotations
+
+
+class SuiteError(Exception):
+    """No verdict about the proxy."""
+
+
+class BadInputError(SuiteError):
+    """What was given to the suite makes no sense: whoever gave it can mend it."""
+
+
+class CannotJudgeError(SuiteError):
+    """What was asked for makes sense, but nothing could be judged here and now."""
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+class UsageError(BadInputError):
+    """An option or a path of the command line makes no sense."""
+
+
+class ImplementationError(BadInputError):
+    """A file does not describe an implementation, or not what was asked of it."""
+
+
+# --- nothing could be judged: before a run begins -------------------------------------------------
+
+
+class SandboxError(CannotJudgeError):
+    """The sandbox cannot be made here."""
+
+
+class ArtifactError(CannotJudgeError):
+    """Something that the suite runs cannot be had."""
+
+
+# --- nothing could be judged: while nodes are brought up ------------------------------------------
+
+
+class NetworkError(CannotJudgeError):
+    """An interface, address or namespace could not be made; the message is iproute2's."""
+
+
+class StartError(CannotJudgeError):
+    """A program did not start or never became ready; the message ends with its log's last lines."""
+
+
+class NodeError(CannotJudgeError):
+    """A node is gone or answers no more; the message says what it said."""
+
+
+class UnsupportedError(CannotJudgeError):
+    """What a test wants cannot be done on a node of this kind: the test is skipped."""
+
+
+# --- nothing could be judged: while tests run -----------------------------------------------------
+
+
+class WireError(CannotJudgeError):
+    """The wire itself failed or lost frames."""
+
+
+class SettleError(CannotJudgeError):
+    """The proxy has not shown a change in time; the message ends with its log."""
+
+
+class TimingError(CannotJudgeError):
+    """The machine was too slow to tell on which side of a timeout a packet was."""
+
+
+class LatencyError(CannotJudgeError):
+    """A change was in force before it was written: nothing can be measured by it."""
+
+
+class BudgetExceededError(CannotJudgeError):
+    """More statistical tests were made than the run's false-alarm probability was divided by."""
+
+
+class UnmeasurableError(CannotJudgeError):
+    """A bench cannot measure ``mode`` (all of them where it is ``None``) at this size."""
+
+    def __init__(self, mode: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.mode = mode

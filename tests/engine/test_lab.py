@@ -1,0 +1,307 @@
+"""The lab's accounting: fences, late and lost frames, what belongs to nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from clusters.wires import Frames
+from fixtures.lab import lab as engine
+from fixtures.lab.frames import MAGIC, Kind, parse
+from fixtures.lab.sample import Delivered, Dropped
+from fixtures.lab.simulated import Drop, Pass, Refuse
+from specification.addresses import FAMILIES, node_address
+from specification.errors import NodeError, WireError
+from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
+from tests.engine.test_frames_built import Table
+from tests.engine.test_frames_parsed import frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fixtures.lab.lab import Lab
+    from fixtures.lab.simulated import SimulatedNode
+    from specification.addresses import Family
+    from specification.services import Protocol
+
+ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+
+
+def is_fence(frame: bytes) -> bool:
+    packet = Ether(frame)
+    return UDP in packet and packet[UDP].dport == 9
+
+
+def fences(lab: Lab, wire: str) -> list[int]:
+    """The numbers of the fences that have come in on a wire."""
+    seen = [seen for seen in lab.history if seen.wire == wire and not seen.sent]
+    frames = [each.frames[row] for each in seen for row in range(len(each.frames))]
+    return [int.from_bytes(frame[-4:]) for frame in frames if is_fence(frame)]
+
+
+# --- fences ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "pieces"), [(1, 1), (512, 1), (513, 2), (1500, 3)])
+def test_each_piece_has_a_fence(lab: Lab, rules: Rules, count: int, pieces: int) -> None:
+    """So many fences on the way out, and then whole rounds until one brings nothing new."""
+    rules.always(Drop())
+    sample = client(lab, "pod", "IPv4").connect_many(VIPS["IPv4"], PORT, count)
+    assert sample.words == {"dropped": count}
+    assert fences(lab, "external") == list(range(1, pieces + 2))
+    assert fences(lab, "pod") == [pieces + 1]
+
+
+def test_what_waits_for_the_fence_is_seen(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family
+) -> None:
+    """A node may keep everything back until a fence pushes it out, round after round: here the
+    request to a pod beside the client in the first, its answer in the second.
+    """
+    kept: list[bytes] = []
+
+    def late(wire: str, frame: bytes) -> list[bytes]:
+        if wire != "pod":
+            return [frame]
+        kept.append(frame)
+        if not is_fence(frame):
+            return []
+        pushed = kept.copy()
+        kept.clear()
+        return pushed
+
+    node.leaving = late
+    rules.always(delivery("pod", 256, family))
+    sample = client(lab, "pod", family).connect_many(VIPS[family], PORT, 5)
+    assert sample.words == {"answered": 5}
+    assert len(fences(lab, "pod")) == 3
+
+
+def test_a_fence_of_another_time_counts_for_nothing(
+    lab: Lab, node: SimulatedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_FENCE_TIMEOUT", 0.01)
+    lab.settle()
+    (first,) = (seen.frames[0] for seen in lab.history if seen.wire == "pod" and not seen.sent)
+    node.leaving = lambda wire, frame: [first if wire == "pod" and is_fence(frame) else frame]
+    with pytest.raises(WireError, match="has forwarded nothing for"):
+        lab.settle()
+
+
+def test_a_masqueraded_fence_counts(lab: Lab, node: SimulatedNode, rules: Rules) -> None:
+    """A proxy that masquerades what it should not is no broken wire."""
+    node.leaving = lambda _wire, frame: [frame[:26] + node_address(0, "IPv4").packed + frame[30:]]
+    rules.always(Drop())
+    assert client(lab, "pod", "IPv4").connect(VIPS["IPv4"], PORT).outcome == Dropped()
+
+
+def test_a_node_that_forwards_nothing_cannot_be_judged(
+    lab: Lab, node: SimulatedNode, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_FENCE_TIMEOUT", 0.01)
+    node.leaving = lambda _wire, _frame: []
+    rules.always(Refuse())
+    with pytest.raises(WireError, match="simulated has forwarded nothing for"):
+        client(lab, "pod", "IPv4").connect(VIPS["IPv4"], PORT)
+
+
+def test_a_node_that_has_ended_is_asked_for_its_reason(
+    lab: Lab, node: SimulatedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended() -> None:
+        raise NodeError("it says: kernel panic")
+
+    node.leaving = lambda _wire, _frame: []
+    monkeypatch.setattr(node.system, "check", ended)
+    with pytest.raises(NodeError, match="kernel panic"):
+        client(lab, "pod", "IPv4").connect(VIPS["IPv4"], PORT)
+
+
+def test_somebody_who_answers_without_end_is_told_of(
+    lab: Lab, node: SimulatedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fence brings another packet, and so another round."""
+    monkeypatch.setattr(engine, "_FENCE_TIMEOUT", 0.05)
+    more = bytes(ETHERNET / IP(dst="10.128.1.44") / UDP(dport=53) / Raw(b"more"))
+    node.leaving = lambda wire, frame: [frame, more] if wire == "pod" else [frame]
+    with pytest.raises(WireError, match="somebody answers without end"):
+        client(lab, "pod", "IPv4").connect(VIPS["IPv4"], PORT)
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+def losing(node: SimulatedNode, wire: str, number: int) -> Callable[[str, bytes], Iterable[bytes]]:
+    """A link that loses the packet of that number, fences not counted."""
+    passed = 0
+
+    def leave(name: str, frame: bytes) -> list[bytes]:
+        nonlocal passed
+        if name == wire and not is_fence(frame):
+            passed += 1
+            if passed == number:
+                node.lost += 1
+                return []
+        return [frame]
+
+    return leave
+
+
+@pytest.mark.parametrize("wire", ["pod", "external"])
+def test_a_lost_frame_is_no_verdict(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family, wire: str
+) -> None:
+    """Neither the request nor the answer that the machine loses may pass for the node's doing."""
+    rules.always(delivery("remote-pod", 256, family))
+    node.leaving = losing(node, wire, 3)
+    with pytest.raises(WireError, match="dropped 1 frames"):
+        client(lab, "pod", family).connect_many(VIPS[family], PORT, 8)
+
+
+def test_what_the_node_drops_is_no_loss(lab: Lab, rules: Rules, family: Family) -> None:
+    rules.always(Drop())
+    assert client(lab, "pod", family).connect(VIPS[family], PORT).outcome == Dropped()
+
+
+def test_unasked_packets_may_be_lost_too(lab: Lab, node: SimulatedNode, rules: Rules) -> None:
+    """Acknowledgements, and what others send, are accounted for by losses alone."""
+    rules.always(delivery("remote-pod", 256, "IPv4"))
+    node.leaving = losing(node, "external", 2)
+    with pytest.raises(WireError):
+        client(lab, "pod", "IPv4").open(VIPS["IPv4"], PORT)
+
+
+# --- who a packet belongs to ----------------------------------------------------------------------
+
+
+def test_strangers_are_noted_when_they_are_watched(lab: Lab, family: Family) -> None:
+    """Packets of no batch, with their wire: those that reach hosts, and those that come back."""
+    here, there = client(lab, "pod", family, "UDP"), host("outside", 7, family, 53)
+    packets = Table(family, seed=1, count=2)
+    packets.sources, packets.destinations = [here.address], [there.address]
+    packets.destination_ports = [there.port]
+    frame = packets.build("UDP", Kind.REQUEST, reply=False)[0]
+    lab.send_raw("pod", frame)
+    lab.settle()
+    assert lab.strangers == []
+    lab.watch_strangers = True
+    lab.send_raw("pod", frame)
+    lab.settle()
+    (out, asked), (back, answered) = lab.strangers
+    assert (out, asked.kind.tolist(), asked.destination_port.tolist()) == ("external", [0], [53])
+    assert (back, answered.kind.tolist(), answered.source_port.tolist()) == ("pod", [1], [53])
+    here.connect(*there)
+    assert len(lab.strangers) == 2
+    lab.forget()
+    assert lab.strangers == []
+
+
+def test_a_batch_takes_only_what_is_its_own(lab: Lab, family: Family) -> None:
+    """Not a packet of another protocol or family, nor an id before its first or after its last."""
+    sample = client(lab, "pod", family, "UDP").connect_many(VIPS[family], PORT, 4)
+    first, other = int(sample.ids[0]), FAMILIES[family == "IPv4"]
+    cases: list[tuple[Protocol, Family, list[int], list[int]]] = [
+        ("UDP", family, [first, first + 3], [0, 3]),
+        ("UDP", family, [first - 1, first + 4], [-1, -1]),
+        ("TCP", family, [first, first + 1], [-1, -1]),
+        ("UDP", other, [first, first + 1], [-1, -1]),
+    ]
+    for protocol, of, ids, rows in cases:
+        table = Table(of, seed=1, count=2)
+        table.ids = ids
+        (packets,) = parse(frames(*table.build(protocol, Kind.REQUEST, reply=False)))
+        assert sample.rows_of(packets).tolist() == rows
+        packets.id = np.full(2, -1)
+        assert sample.rows_of(packets).tolist() == [-1, -1]
+
+
+def test_servers_are_open_silent_or_closed(lab: Lab, family: Family) -> None:
+    targets = [host("remote-pod", number, family) for number in (1, 2, 3)]
+    lab.silent.add(targets[1].address)
+    lab.closed.add(targets[2].address)
+    sample = client(lab, "pod", family).connect_to_each(targets)
+    replies = [probe.reply and probe.reply.kind for probe in sample]
+    assert replies == ["answer", None, "reset"]
+    assert [probe.answered for probe in sample] == [True, False, False]
+    udp = client(lab, "pod", family, "UDP").connect_to_each(targets)
+    assert [probe.answered for probe in udp] == [True, False, False]
+
+
+def test_hosts_answer_for_themselves_only(lab: Lab, family: Family) -> None:
+    """What passes through to an address that no host of the lab has is not answered."""
+    probe = client(lab, "pod", family).connect(VIPS[family], PORT)
+    assert probe.reply is None
+
+
+# --- what else it offers --------------------------------------------------------------------------
+
+
+def test_knocking_tells_when_a_target_port_is_reached(
+    lab: Lab, rules: Rules, family: Family
+) -> None:
+    there = delivery("remote-pod", 256, family)
+    here = client(lab, "pod", family).address
+    steps = lab.knocking(family, here, VIPS[family], PORT, 8080)
+    seen = []
+    for decision in (Drop(), Pass(), Refuse(), there, Drop()):
+        rules.always(decision)
+        seen.append(next(steps))
+    assert seen == [False, False, False, True, True]  # once there, it was there
+    other = lab.knocking(family, here, VIPS[family], PORT, 8081)
+    rules.always(there)
+    assert [next(other) for _ in range(40)] == [False] * 40
+    steps.close()
+    other.close()
+    assert lab._open == []
+
+
+def test_ids_and_ports_are_fresh(lab: Lab) -> None:
+    ids = [*lab.ids(3), *lab.ids(5)]
+    assert ids == list(range(ids[0], ids[0] + 8))
+    lab._next_id = engine._HIGHEST_ID - 2
+    (low, high) = lab.ids(2)
+    assert (low, high) == (engine._HIGHEST_ID - 2, engine._HIGHEST_ID - 1)
+    assert lab.ids(1)[0] < engine._HIGHEST_ID
+    ports = np.concatenate([lab.ports(30_000), lab.ports(14_000)])
+    assert sorted(ports) == list(range(20_000, 64_000))
+    assert lab.ports(1)[0] == ports[0]
+
+
+def test_history_is_in_order_and_has_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_HISTORY", 50)
+    client(lab, "pod", "IPv4").connect_many(VIPS["IPv4"], PORT, 30)
+    client(lab, "outside", "IPv4").connect(VIPS["IPv4"], PORT)
+    kept = sum(len(seen.frames) for seen in lab.history)
+    assert kept <= 50
+    times = [int(seen.frames.time[0]) for seen in lab.history]
+    assert times == sorted(times)
+    lab.forget()
+    assert list(lab.history) == []
+
+
+def test_listeners_see_every_frame_and_keep_the_lab_waiting(lab: Lab) -> None:
+    """What a listener has dealt with counts as news: another round follows."""
+    seen: list[tuple[str, int]] = []
+
+    def listen(wire: str, frames: Frames) -> int:
+        seen.append((wire, len(frames)))
+        return int(len(seen) < 5)
+
+    lab.listeners.append(listen)
+    lab.settle()
+    assert seen == [("pod", 1), ("external", 1)] * 3
+
+
+def test_a_datagram_of_ours_is_answered_once(lab: Lab, rules: Rules, family: Family) -> None:
+    """Servers answer what asks, never an answer: two of them would go on for ever."""
+    rules.always(delivery("remote-pod", 256, family))
+    here = client(lab, "pod", family, "UDP")
+    probe = here.connect(VIPS[family], PORT)
+    assert isinstance(probe.outcome, Delivered)
+    sent = [seen for seen in lab.history if seen.sent and MAGIC in seen.frames[0]]
+    assert [each.wire for each in sent if not is_fence(each.frames[0])] == ["pod", "external"]
