@@ -119,9 +119,9 @@ def test_clients_behind_its_address_are_told_apart(lab: Lab, rules: Rules, famil
     assert all(probe.answered for probe in probes)
     assert len({probe.source for probe in probes}) == 2
     rules.always(delivery("remote-pod", 256, family))
-    here = client(lab, "outside", family)
-    direct = here.connect(*host("remote-pod", 256, family), source_port=30_000)
-    translated = here.connect(VIPS[family], PORT, source_port=30_000)
+    here = client(lab, "pod", family)
+    direct = here.connect(*host("remote-pod", 256, family), source_port=30_001)
+    translated = here.connect(VIPS[family], PORT, source_port=30_001)
     assert direct.answered
     assert translated.answered
     assert direct.source != translated.source
