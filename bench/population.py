@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Final
 
-from fixtures.lab.sample import SocketAddress
 from fixtures.world.latency import trigger_time
 from specification.addresses import pod_cidr
+from specification.attempts import SocketAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,9 @@ import pytest
 
 from fixtures.clients.client import Client
 from fixtures.judge.statistics import Budget, Statistic, all_hit, sample_to_hit_all
-from fixtures.lab.sample import Sample, SocketAddress
+from fixtures.lab.sample import Sample
 from specification.addresses import IPAddress
+from specification.attempts import SocketAddress
 
 Pool = Callable[[IPAddress, int, Collection[SocketAddress]], Sample]
 

@@ -19,8 +19,8 @@ import numpy as np
 from bench.costs import cpu_seconds
 from bench.figures.measured import Measured, own_word
 from bench.population import PORT, TARGET, pod, service_object
-from fixtures.lab.sample import SocketAddress
 from fixtures.world.latency import LIMIT, Change, OwnWord, time_changes
+from specification.attempts import SocketAddress
 from specification.errors import LatencyError, WireError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from bench.figures import packets
 from bench.figures.measured import Measured
 from bench.population import PORT, TARGET, pod
-from fixtures.lab.sample import SocketAddress
+from specification.attempts import SocketAddress
 from specification.errors import WireError
 
 if TYPE_CHECKING:

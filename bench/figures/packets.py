@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from fixtures.clients.flows import Flows
     from fixtures.lab.frames import Bytes
     from fixtures.lab.lab import Lab
-    from fixtures.lab.sample import SocketAddress
     from specification.addresses import IPAddress
+    from specification.attempts import SocketAddress
 
 _SO_TIMESTAMPING: Final = 37
 _TX_SOFTWARE, _SOFTWARE, _OPT_TSONLY = 1 << 1, 1 << 4, 1 << 11

@@ -13,10 +13,10 @@ import pytest
 from fixtures.clients.client import Crowd
 from fixtures.judge.judgement import Judge
 from fixtures.judge.statistics import consistent, spread, tally
-from fixtures.lab.sample import SocketAddress
 from fixtures.services.services import Service
 from fixtures.world.fixtures import World
 from specification.addresses import Family
+from specification.attempts import SocketAddress
 
 TCP_ONLY = pytest.mark.parametrize("protocol", ["TCP"])
 FROM_OUTSIDE = pytest.mark.parametrize("vantage", ["outside"])

@@ -19,11 +19,11 @@ from fixtures.clients.client import Client, Crowd, Crowds
 from fixtures.clients.node_client import NodeClient
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import all_hit, consistent, sample_to_hit_all, tally
-from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family, numbered
+from specification.attempts import SocketAddress
 from specification.services import Port
 
 # --- on, off, and whose ---------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fixtures.clients.client import Crowd
-from fixtures.lab.sample import Sample, SocketAddress
+from fixtures.lab.sample import Sample
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.attempts import SocketAddress
 from specification.errors import TimingError
 from specification.services import Port, Protocol
 

@@ -10,11 +10,12 @@ from conformance.conftest import Pool
 from fixtures.clients.client import Client
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
-from fixtures.lab.sample import Delivered, Reply, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
 from fixtures.world.fixtures import World
 from fixtures.world.hosts import itself
+from specification.attempts import SocketAddress
+from specification.outcomes import Delivered, Reply
 from specification.places import Place, Vantage
 from specification.services import Endpoint, Port, Protocol, Slice
 

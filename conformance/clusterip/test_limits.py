@@ -9,11 +9,12 @@ import pytest
 
 from fixtures.clients.client import Client
 from fixtures.lab.arp_nd import Neighbours
-from fixtures.lab.sample import Dropped, PassedThrough, Probe, Rejected, Reply, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import Family
+from specification.attempts import SocketAddress
+from specification.outcomes import Dropped, PassedThrough, Probe, Rejected, Reply
 from specification.places import Place, Vantage
 from specification.services import Port, Protocol
 

@@ -6,11 +6,12 @@ import pytest
 
 from fixtures.clients.client import Client
 from fixtures.lab import icmp
-from fixtures.lab.sample import Reply, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
 from fixtures.world.fixtures import World
 from specification.addresses import Family
+from specification.attempts import SocketAddress
+from specification.outcomes import Reply
 
 _ATTEMPTS = 16
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fixtures.clients.traffic import between_looks, client_of_each_kind, down
-from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, SERVICE_RANGES
+from specification.attempts import SocketAddress
 from specification.services import Port
 
 if TYPE_CHECKING:

@@ -24,11 +24,12 @@ from fixtures.judge.statistics import (
     uniform,
 )
 from fixtures.lab.lab import Lab
-from fixtures.lab.sample import Sample, SocketAddress
+from fixtures.lab.sample import Sample
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
 from fixtures.world.fixtures import World
 from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS
+from specification.attempts import SocketAddress
 from specification.services import Port, Slice
 
 TCP_ONLY = pytest.mark.parametrize("protocol", ["TCP"])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.clients.traffic import client_of_each_kind, down, during
-from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from specification.attempts import SocketAddress
 from specification.services import Port
 
 if TYPE_CHECKING:

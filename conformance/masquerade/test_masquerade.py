@@ -10,19 +10,20 @@ import pytest
 from fixtures.clients.client import Client
 from fixtures.clients.node_client import NodeClient
 from fixtures.judge.statistics import sample_size, uniform
-from fixtures.lab.sample import PassedThrough, SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Service, Services
 from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, numbered
+from specification.attempts import SocketAddress
+from specification.outcomes import PassedThrough
 from specification.services import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fixtures.judge.judgement import Budget, Statistic
-    from fixtures.lab.sample import Probe
     from fixtures.world.fixtures import World
     from specification.addresses import IPAddress
+    from specification.outcomes import Probe
 
 _UNIT_TEST = "kubernetes pkg/proxy TestInternalExternalMasquerade"
 _EXTERNAL_IP = numbered(EXTERNAL_IPS, 77)

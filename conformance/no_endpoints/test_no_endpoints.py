@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.clients.client import Client
-from fixtures.lab.sample import Probe, Rejected
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
+from specification.outcomes import Probe, Rejected
 from specification.services import Port, Slice
 
 if TYPE_CHECKING:

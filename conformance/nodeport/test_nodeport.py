@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.clients.client import Client
-from fixtures.lab.sample import PassedThrough
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Service, Services
+from specification.outcomes import PassedThrough
 from specification.services import Port
 
 if TYPE_CHECKING:
-    from fixtures.lab.sample import Probe
     from fixtures.world.fixtures import World
+    from specification.outcomes import Probe
 
 # The lower end of the range, which the API server hands out last of all by itself.
 CHOSEN, OTHER = 30_010, 30_011

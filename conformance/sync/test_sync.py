@@ -13,10 +13,10 @@ import pytest
 
 from fixtures.clients.client import Client
 from fixtures.clients.traffic import between_looks, client_of_each_kind, clients_of, during
-from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.world.latency import LIMIT, Change, OwnWord, measurement, time_changes, trigger_time
 from specification.addresses import FAMILIES
+from specification.attempts import SocketAddress
 from specification.services import Port
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fixtures.clients.client import Client
-from fixtures.lab.sample import Dropped, Rejected
 from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 from fixtures.services.services import Services
+from specification.outcomes import Dropped, Rejected
 
 if TYPE_CHECKING:
     from conformance.conftest import Pool

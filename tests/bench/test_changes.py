@@ -18,7 +18,7 @@ from bench.population import TARGET, Population
 from bench.runner import Runner
 from bench.sites import LEAST
 from bench.sites import Sites as AllSites
-from fixtures.lab.sample import SocketAddress
+from specification.attempts import SocketAddress
 
 FIRST = IPv4Address("10.96.0.1")
 

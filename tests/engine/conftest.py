@@ -9,9 +9,9 @@ import pytest
 
 from fixtures.clients.client import Client
 from fixtures.lab.lab import Lab
-from fixtures.lab.sample import SocketAddress
 from fixtures.lab.simulated import Decision, Deliver, Pass, Rule, SimulatedNode
 from specification.addresses import FAMILIES, Family, IPAddress
+from specification.attempts import SocketAddress
 from specification.places import Host
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from scapy.packet import Raw
 from clusters.wires import Frames
 from fixtures.lab import lab as engine
 from fixtures.lab.frames import MAGIC, Kind, parse
-from fixtures.lab.sample import Delivered, Dropped
 from fixtures.lab.simulated import Drop, Pass, Refuse
 from specification.addresses import FAMILIES, node_address
 from specification.errors import NodeError, WireError
+from specification.outcomes import Delivered, Dropped
 from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
 from tests.engine.test_frames_built import Table
 from tests.engine.test_frames_parsed import frames

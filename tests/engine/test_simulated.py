@@ -13,9 +13,10 @@ from scapy.packet import Raw
 
 from fixtures.lab.frames import NUMBERS
 from fixtures.lab.lab import Lab
-from fixtures.lab.sample import Delivered, Dropped, PassedThrough, Rejected, SocketAddress
 from fixtures.lab.simulated import Drop, Refuse, SimulatedNode
 from specification.addresses import FAMILIES, Family, node_address
+from specification.attempts import SocketAddress
+from specification.outcomes import Delivered, Dropped, PassedThrough, Rejected
 from specification.services import Protocol
 from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
 from tests.engine.test_frames_built import recomputed

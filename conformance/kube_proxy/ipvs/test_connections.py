@@ -18,11 +18,12 @@ from fixtures.clients.client import Client, Crowd, Crowds
 from fixtures.clients.flows import Flows
 from fixtures.clients.traffic import down
 from fixtures.lab.lab import Lab
-from fixtures.lab.sample import Delivered, SocketAddress
 from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import EXTERNAL_IPS, numbered
+from specification.attempts import SocketAddress
+from specification.outcomes import Delivered
 from specification.services import Endpoint
 
 _GRACEFUL = "kubernetes: pkg/proxy/ipvs/graceful_termination.go"

@@ -14,11 +14,11 @@ from fixtures.clients.client import Client, Crowd
 from fixtures.clients.traffic import clients_of
 from fixtures.judge.judgement import Judge
 from fixtures.judge.statistics import consistent, round_robin, spread, tally
-from fixtures.lab.sample import SocketAddress
 from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
 from specification.addresses import FAMILIES, Family
+from specification.attempts import SocketAddress
 from specification.errors import StartError
 from specification.services import Port
 
