@@ -7,6 +7,7 @@ module (which it requires as ``v0.0.0``) replaced by the one published with it.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 import os
@@ -44,6 +45,7 @@ _ETCD = "go.etcd.io/etcd/server/v3"
 _RECIPE = "1"
 """Part of every cache key: another way of building must not find what an older way built."""
 
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-(alpha|beta|rc)\.(\d+))?")
 _KNOWN = (
     "versions known to build: 1.29.6, 1.30.4, 1.31.0, 1.32.2, 1.33.13, 1.34.0, 1.34.2 to 1.34.4,"
     " 1.35.4, 1.36.1, 1.36.3, 1.37.2"
@@ -116,7 +118,7 @@ def proxy(version: str, progress: TextIO | None = None) -> Path:
     does not build.
     """
     version = version.removeprefix("v")
-    if not re.fullmatch(r"1\.\d+\.\d+(-(alpha|beta|rc)\.\d+)?", version):
+    if not _VERSION.fullmatch(version):
         raise ArtifactError(
             f"no version of kube-proxy: {version!r}; write it in full, such as {PINNED}"
         )
@@ -167,41 +169,67 @@ def _compile(
 
 
 def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) -> None:
-    go = toolchain.need(needed_go(), progress)
     cache_folder().mkdir(parents=True, exist_ok=True)
-    with (
-        Progress(f"building kube-proxy v{version} (once)", progress) as step,
-        tempfile.TemporaryDirectory(prefix="module-", dir=cache_folder()) as folder,
-    ):
+    with tempfile.TemporaryDirectory(prefix="module-", dir=cache_folder()) as folder:
         module = Path(folder)
-        kubernetes = _described(go, version, module, step)
+        kubernetes = _described(toolchain.need(needed_go(), progress), version, module)
+        newest = max(needed_go(), kubernetes["Go"], key=toolchain.parse)
+        go = toolchain.need(newest, progress)
         (module / "go.mod").write_text(module_file(version, kubernetes))
         (module / "kube-proxy").mkdir()
         shutil.copy(main, module / "kube-proxy")
         try:
-            _compile(go, module, path, ["-mod=mod"], version=f"v{version}", step=step)
+            with Progress(f"building kube-proxy v{version} (once)", progress) as step:
+                _compile(go, module, path, ["-mod=mod"], version=f"v{version}", step=step)
         except ArtifactError as problem:
-            if re.search(r"unknown revision|Not Found|Forbidden|verifying module", str(problem)):
-                raise ArtifactError(
-                    f"kube-proxy {version} was not published whole ({problem}); {_KNOWN}"
-                ) from None
-            raise ArtifactError(
-                f"kube-proxy {version} does not build: {problem}; {_KNOWN}"
-            ) from None
+            raise ArtifactError(f"{_why_not(version, str(problem))}; {_KNOWN}") from None
 
 
-def _described(go: Path, version: str, folder: Path, step: Progress) -> dict[str, Any]:
+def _why_not(version: str, problem: str) -> str:
+    """Why a version does not build, from what `go` said: most often it was not published whole."""
+    refused = re.findall(
+        r"([\w./-]+)@v[\w.+-]+: (?:reading \S+: 4\d\d|.*unknown revision)", problem
+    )
+    if not refused:
+        return f"kube-proxy {version} does not build: {problem}"
+    modules = " and ".join(dict.fromkeys(refused))
+    return f"nobody serves {modules}, which kube-proxy {version} needs: give a --proxy-binary of it"
+
+
+def _described(go: Path, version: str, folder: Path) -> dict[str, Any]:
     """The go.mod of ``k8s.io/kubernetes`` at ``version``, as ``go mod edit -json`` prints it."""
+    module = "k8s.io/kubernetes"
     (folder / "go.mod").write_text("module none\n")
     try:
-        found = toolchain.run(
-            go, ["list", "-m", "-json", f"k8s.io/kubernetes@v{version}"], folder, step
-        )
-    except ArtifactError as problem:
-        raise ArtifactError(f"no kube-proxy {version}: {problem}; {_KNOWN}") from None
-    text = toolchain.run(go, ["mod", "edit", "-json", json.loads(found)["GoMod"]], folder, step)
-    described: dict[str, Any] = json.loads(text)
+        found = toolchain.run(go, ["list", "-m", "-json", f"{module}@v{version}"], folder)
+        file = json.loads(found)["GoMod"]
+    except (ArtifactError, KeyError) as problem:
+        served = toolchain.run(go, ["list", "-m", "-versions", module], folder).split()[1:]
+        why = _nearest(version, [one.removeprefix("v") for one in served]) or problem
+        raise ArtifactError(f"no kube-proxy {version}: {why}; {_KNOWN}") from None
+    described: dict[str, Any] = json.loads(
+        toolchain.run(go, ["mod", "edit", "-json", file], folder)
+    )
+    if "Go" not in described:
+        raise ArtifactError(f"kube-proxy {version} is older than Go's modules; {_KNOWN}")
     return described
+
+
+def _nearest(version: str, served: list[str]) -> str:
+    """Which versions are next to one that nobody serves; empty text where it is served."""
+    ordered = sorted(served, key=_order)
+    place = bisect.bisect(ordered, _order(version), key=_order)
+    near = ", ".join(ordered[max(0, place - 2) : place + 1])
+    return "" if version in served else f"nobody serves it (nearest: {near})"
+
+
+def _order(version: str) -> tuple[object, ...]:
+    """What puts versions in order: a release comes after its candidates."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return (0,)
+    *numbers, stage, number = match.groups()
+    return (*map(int, numbers), stage or "release", int(number or 0))
 
 
 def module_file(version: str, kubernetes: dict[str, Any]) -> str:

@@ -21,9 +21,11 @@ FAKE_GO = """\
 echo "$*" >> "$FAKE_GO_CALLS"
 case $1 in
     env) echo "${FAKE_GO_VERSION-go1.99.1}" ;;
-    list) [ "${FAKE_GO_UNKNOWN-}" ] && { echo "go: unknown revision v1.99.0" >&2; exit 1; }
+    list) [ "$3" = -versions ] && { echo k8s.io/kubernetes $FAKE_GO_SERVED; exit; }
+          [ "${FAKE_GO_SERVED-}" ] && { echo "go: unknown revision v1.99.0" >&2; exit 1; }
           echo '{"Path": "k8s.io/kubernetes", "GoMod": "/module/go.mod"}' ;;
-    mod) echo '{"Go": "1.24.0", "Godebug": [{"Key": "default", "Value": "go1.24"}], "Require": [
+    mod) echo '{"Go": "'${FAKE_GO_WANTED-1.24.0}'",
+        "Godebug": [{"Key": "default", "Value": "go1.24"}], "Require": [
         {"Path": "k8s.io/api", "Version": "v0.0.0"}, {"Path": "a.org/x", "Version": "v1.2.3"}]}' ;;
     build)
         echo "go: downloading example.org/x v1.2.3" >&2
@@ -123,12 +125,65 @@ def test_a_replacement_inside_the_source_tree_is_not_copied() -> None:
     assert "staging" not in text
 
 
-def test_a_version_that_does_not_exist_is_named_with_those_that_do(
+@pytest.mark.parametrize(
+    ("version", "nearest"),
+    [("9.9.9", "1.36.3, 1.38.0-beta.0"), ("1.36.2", "1.9.0, 1.36.1, 1.36.3"), ("1.0.0", "1.9.0")],
+)
+def test_a_version_that_nobody_serves_is_named_with_those_next_to_it(
+    version: str, nearest: str, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_GO_SERVED", "v1.36.1 v1.36.3 v1.38.0-beta.0 v1.9.0")
+    said = io.StringIO()
+    with pytest.raises(ArtifactError) as raised:
+        artifacts.proxy(version, progress=said)
+    assert str(raised.value).startswith(
+        f"no kube-proxy {version}: nobody serves it (nearest: {nearest}); versions known to build: "
+    )
+    assert said.getvalue() == ""
+
+
+def test_a_version_that_is_served_but_not_had_is_told_why(
     calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_GO_UNKNOWN", "1")
-    with pytest.raises(ArtifactError, match=r"no kube-proxy 1\.99\.0: .*known to build: 1\.29\.6"):
+    monkeypatch.setenv("FAKE_GO_SERVED", "v1.99.0")
+    with pytest.raises(ArtifactError, match=r"no kube-proxy 1\.99\.0: go list failed: go: unknown"):
         artifacts.proxy("1.99.0", progress=io.StringIO())
+
+
+def test_a_version_that_was_not_published_whole_names_what_is_missing(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = "reading https://proxy/x.zip: 403 Forbidden"
+    monkeypatch.setenv(
+        "FAKE_GO_BROKEN",
+        f"a.io/one-two@v1.0.0: {refused}\nx.go:1:2: a.io/one-two@v1.0.0: {refused}\n"
+        f"y.go:3:4: b.io/two/v7@v7.0.0-rc.1: {refused}",
+    )
+    with pytest.raises(ArtifactError) as raised:
+        artifacts.proxy("1.38.0-beta.0", progress=io.StringIO())
+    assert str(raised.value).startswith(
+        "nobody serves a.io/one-two and b.io/two/v7, which kube-proxy 1.38.0-beta.0 needs:"
+        " give a --proxy-binary of it; versions known to build: "
+    )
+
+
+def test_a_version_that_wants_a_newer_go_gets_the_one_of_the_lock(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_GO_VERSION", "go1.26.8")
+    monkeypatch.setenv("FAKE_GO_WANTED", "1.27.0")
+    uv = calls.parent / "tools" / "uv"
+    uv.write_text(
+        '#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done\nmkdir -p "$2/go/bin"\n'
+        f"sed 's/echo .*GO_VERSION.*;;/echo go1.27.3 ;;/' {calls.parent}/tools/go >$2/go/bin/go\n"
+        "chmod +x $2/go/bin/go\n"
+    )
+    uv.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(calls.parent / "python"))
+    artifacts.proxy("1.38.0-beta.0", progress=io.StringIO())
+    assert toolchain.version_of(toolchain._packaged()) == (1, 27, 3)
+    assert len(builds(calls)) == 1
+    assert "go 1.27.0" in Path(f"{calls}.mod").read_text()
 
 
 @pytest.mark.parametrize("version", ["1.34", "latest", "1.34.4; true", "", "../1.34.4"])
