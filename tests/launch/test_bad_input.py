@@ -43,10 +43,30 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         (["--proxy-binary", "README.md"], "is not a program that may be run: chmod +x it"),
         (["--proxy-version", "one"], "error: no version of kube-proxy: 'one'; write it in full"),
         (["--keep", "-n", "2"], "error: --keep needs a single process to stop in: give -n 0"),
+        (["conformance/nope.py"], "error: there is no file or folder of tests conformance/nope.py"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(run_suite: Any, options: list[str], said: str) -> None:
     assert said in one_line(run_suite("conformance", *options))
+
+
+@pytest.mark.parametrize(
+    ("workers", "words", "said"),
+    [
+        ("-n2", ["-k", "nothing-like-this"], "error: no test is selected by -k nothing-like-this:"),
+        ("-n0", ["-k", "nftables and cip-tcp-dnat"], "error: no test is selected by -k 'nftables"),
+        ("-n2", ["-k", "("], "error: Wrong expression passed to '-k'"),
+        ("-n0", [f"{CASE}::test_nope"], f"error: not found: {ROOT}/{CASE}::test_nope"),
+    ],
+)
+def test_a_run_of_nothing_is_refused_and_leaves_no_trace(
+    run_suite: Any, tmp_path: Path, workers: str, words: list[str], said: str
+) -> None:
+    (tmp_path / "latest").symlink_to("an-earlier-run")
+    run = ["--modes", "iptables", "--results", str(tmp_path), workers]
+    assert said in one_line(run_suite(*(["conformance"] if words[0] == "-k" else []), *words, *run))
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
+    assert (tmp_path / "latest").readlink() == Path("an-earlier-run")
 
 
 def test_unknown_key_of_an_implementation(run_suite: Any, pretender: Path) -> None:
