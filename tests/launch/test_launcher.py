@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from clusters.build import artifacts
 from clusters.vm import accelerator, kernel
 from launch import doctor, launcher, trials
 from launch.doctor import Check
@@ -161,6 +162,8 @@ def test_a_cluster_to_look_into_wants_one_process() -> None:
         (["--proxy-binary", "/none"], "there is no file /none"),
         (["--proxy-binary", "a", "--proxy-version", "1.34.4"], "give one of them"),
         (["--modes"], "--modes: expected one argument"),
+        (["benhc"], "there is no command, file or folder benhc; did you mean bench?"),
+        (["conformance/nope.py"], "there is no command, file or folder conformance/nope.py ("),
     ],
 )
 def test_bad_options_are_one_line(
@@ -183,8 +186,9 @@ def test_tests_that_boot_machines_find_their_kernel(
     kernels: list[object] = []
     monkeypatch.setattr(accelerator, "program", lambda: "qemu")
     monkeypatch.setattr(kernel, "packaged", lambda **_: kernels.append("fetched"))
-    for step in ("pytest_options", "_ensure_binaries", "_prepare"):
-        monkeypatch.setattr(launcher, step, lambda *_, **__: [])
+    monkeypatch.setattr(artifacts, "ensure", list)
+    monkeypatch.setattr(launcher, "pytest_options", lambda *_, **__: [])
+    monkeypatch.setattr(launcher, "_prepare", Path)
     monkeypatch.setattr(launcher, "_delegate", lambda _: len(kernels))
     assert launcher._run(command, []) == fetched
 
@@ -194,9 +198,34 @@ def test_exit_codes_are_those_of_the_help(code: int, result: int) -> None:
     assert launcher._delegate([sys.executable, "-c", f"raise SystemExit({code})"]) == result
 
 
-def test_an_interrupted_run_has_no_verdict() -> None:
-    script = "import os, signal; os.kill(os.getppid(), signal.SIGINT); raise SystemExit(1)"
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_run_ends_in_order_and_has_no_verdict(number: str, tmp_path: Path) -> None:
+    """Whoever signals this process alone: what it runs is told, once, and has its time."""
+    script = f"""
+import os, pathlib, signal, time
+def end(*_):
+    time.sleep(0.2)
+    pathlib.Path({str(tmp_path / "told")!r}).open("a").write("once")
+    raise SystemExit(0)
+signal.signal(signal.SIGTERM, end)
+os.kill(os.getppid(), signal.{number})
+time.sleep(60)
+"""
     assert launcher._delegate([sys.executable, "-c", script]) == 2
+    assert (tmp_path / "told").read_text() == "once"
+
+
+def test_nothing_is_said_after_the_line_that_says_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name not in outside()]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(launcher, "_prepare", lambda _: Path(sys.prefix))
+    monkeypatch.setattr(sys, "argv", ["launcher", "--modes", "ebpf"])
+    assert launcher.main() == 2
+    out, err = capfd.readouterr()
+    (line,) = (out + err).splitlines()
+    assert line.startswith("error: kube-proxy has no mode 'ebpf'")
 
 
 def test_what_a_shell_has_started_in_the_background_can_be_ended() -> None:
