@@ -225,7 +225,8 @@ def test_the_checksum_is_sha256(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_build_the_same(calls: Path) -> None:
-    argv = [sys.executable, "-c", "from clusters.build import artifacts; artifacts.ensure(['etcd'])"]
+    program = "from clusters.build import artifacts; artifacts.ensure(['etcd'])"
+    argv = [sys.executable, "-c", program]
     both = [subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in both:
         _, said = process.communicate(timeout=60)
