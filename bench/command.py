@@ -22,7 +22,7 @@ from clusters.implementation import load
 from clusters.vm.supply import Machines, needs_machine, supply
 from fixtures.plugin import options as suite_options
 from fixtures.plugin.options import Options
-from reports.records import ResultFileError
+from reports.records.results import ResultFileError
 from specification.errors import (
     SuiteError,
     UsageError,
@@ -194,8 +194,8 @@ def _bench(option: argparse.Namespace, chosen: Options) -> int:
     from bench.runner import Runner
     from bench.sites import Sites
     from clusters.build.progress import Progress
-    from reports.figures import read
-    from reports.figures_terminal import summary
+    from reports.records.figures import read
+    from reports.texts.bench_terminal import summary
 
     emulated = _emulated(chosen)
     plan = plans.PLANS[option.plan].cut(

@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from reports.figures import FIGURES, FIGURES_VERSION
-from reports.records import ResultFileError
-from reports.writer import ResultWriter
+from reports.records.figures import FIGURES, FIGURES_VERSION
+from reports.records.results import ResultFileError
+from reports.records.writer import ResultWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from reports import model, render, terminal
+from reports import render
+from reports.model.run import ResultFileError, read, validate
+from reports.texts import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +33,7 @@ def _render(arguments: Sequence[str]) -> int:
         "bad. Other uses, each with its own --help: "
         + ", ".join(f"python -m reports {name}" for name in _COMMANDS)
         + ". `validate FILE` checks a result file against the published schema "
-        "(reports/schema.json): 0 valid, 2 not.",
+        "(reports/records/results.schema.json): 0 valid, 2 not.",
     )
     parser.add_argument(
         "folder",
@@ -50,17 +52,19 @@ def _render(arguments: Sequence[str]) -> int:
 def _validate(arguments: Sequence[str]) -> int:
     parser = _Parser(
         prog="python -m reports validate",
-        description="Check a result file against the published schema (reports/schema.json).",
+        description="Check a result file against the published schema "
+        "(reports/records/results.schema.json).",
     )
     parser.add_argument("file", help="a results.jsonl, or the folder of a run")
     file = parser.parse_args(arguments).file
-    print(f"{file}: valid, {model.validate(file)} records")
+    print(f"{file}: valid, {validate(file)} records")
     return 0
 
 
 def _compare(arguments: Sequence[str]) -> int:
-    from reports import compare_html, compare_terminal, document, junit, markdown  # noqa: PLC0415
-    from reports.comparison import compare  # noqa: PLC0415
+    from reports.model.comparison import compare  # noqa: PLC0415
+    from reports.pages import comparison_page  # noqa: PLC0415
+    from reports.texts import comparison_json, comparison_terminal, junit, markdown  # noqa: PLC0415
 
     parser = _Parser(
         prog="conform compare",
@@ -73,35 +77,37 @@ def _compare(arguments: Sequence[str]) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder or file of a run or bench")
     parser.add_argument("--html", default="compare.html", metavar="FILE", help="(%(default)s)")
     parser.add_argument("--markdown", metavar="FILE", help="for a pull request; under 1 MiB")
-    parser.add_argument("--json", metavar="FILE", help="as reports/comparison.schema.json says")
+    parser.add_argument(
+        "--json", metavar="FILE", help="as reports/texts/comparison.schema.json says"
+    )
     parser.add_argument("--junit", metavar="FILE", help="a test suite for each column")
     _colour_option(parser)
     options = parser.parse_args(arguments)
     comparison = compare([Path(run) for run in options.runs])
     texts = {
-        options.html: lambda: compare_html.render(comparison, Path(options.html).parent),
+        options.html: lambda: comparison_page.render(comparison, Path(options.html).parent),
         options.markdown: lambda: markdown.render(comparison),
-        options.json: lambda: document.render(comparison),
+        options.json: lambda: comparison_json.render(comparison),
         options.junit: lambda: junit.compared(comparison),
     }
     wanted = [name for name in texts if name]
     for name in wanted:
         _write(name, texts[name]())
     if "-" not in wanted:
-        print(compare_terminal.summary(comparison, colour=_colour(options), wrote=wanted))
+        print(comparison_terminal.summary(comparison, colour=_colour(options), wrote=wanted))
     return 0
 
 
 def _gate(arguments: Sequence[str]) -> int:
-    from reports import gate, rules  # noqa: PLC0415  scipy takes its time
+    from reports.verdicts import gate, gate_rules  # noqa: PLC0415  scipy takes its time
 
     parser = _Parser(
         prog="conform gate",
         description="May this candidate be released? Hold it against a baseline: no newly failing "
         "requirement, no lost feature, no fewer tests, not proven slower.",
-        epilog="The rules, and what each means: reports/gate.toml. Numbers of another class of "
-        "machine are not judged, and it says so. Exit code: 0 it passes, 1 it is stopped, 2 it "
-        "cannot be judged.",
+        epilog="The rules, and what each means: reports/verdicts/gate.toml. Numbers of another "
+        "class of machine are not judged, and it says so. Exit code: 0 it passes, 1 it is "
+        "stopped, 2 it cannot be judged.",
     )
     parser.add_argument(
         "--baseline", required=True, action="append", metavar="RUN", help="run or bench (repeat)"
@@ -121,7 +127,7 @@ def _gate(arguments: Sequence[str]) -> int:
     found = gate.judge(
         [Path(name) for name in options.baseline],
         [Path(name) for name in options.candidate],
-        rules.load(Path(options.rules) if options.rules else None),
+        gate_rules.load(Path(options.rules) if options.rules else None),
         mutants=Path(options.mutants) if options.mutants else None,
         baseline_mutants=Path(options.baseline_mutants) if options.baseline_mutants else None,
     )
@@ -130,7 +136,7 @@ def _gate(arguments: Sequence[str]) -> int:
 
 
 def _badge(arguments: Sequence[str]) -> int:
-    from reports import badge  # noqa: PLC0415
+    from reports.texts import badge  # noqa: PLC0415
 
     parser = _Parser(
         prog="conform badge", description="Draw the verdict of each mode as a small SVG."
@@ -138,12 +144,12 @@ def _badge(arguments: Sequence[str]) -> int:
     parser.add_argument("run", nargs="?", default=_LATEST, help="(default: %(default)s)")
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="(standard output)")
     options = parser.parse_args(arguments)
-    _write(options.output, badge.render(model.read(options.run)))
+    _write(options.output, badge.render(read(options.run)))
     return 0
 
 
 def _results(arguments: Sequence[str]) -> int:
-    from reports import merge  # noqa: PLC0415
+    from reports.model import merge  # noqa: PLC0415
 
     parser = _Parser(prog="conform results", description="Work on result files.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -168,7 +174,7 @@ def _results(arguments: Sequence[str]) -> int:
 
 
 def _history(arguments: Sequence[str]) -> int:
-    from reports import history  # noqa: PLC0415
+    from reports.pages import history  # noqa: PLC0415
 
     parser = _Parser(
         prog="conform history",
@@ -189,12 +195,12 @@ def _history(arguments: Sequence[str]) -> int:
 
 
 def _publish(arguments: Sequence[str]) -> int:
-    from reports import publish  # noqa: PLC0415
+    from reports.texts import publish  # noqa: PLC0415
 
     parser = _Parser(
         prog="conform publish",
         description="Write the conformance report that an implementer publishes, as YAML "
-        "(reports/conformance.schema.json).",
+        "(reports/texts/conformance.schema.json).",
     )
     parser.add_argument("run", nargs="?", default=_LATEST, help="(default: %(default)s)")
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="(standard output)")
@@ -203,7 +209,7 @@ def _publish(arguments: Sequence[str]) -> int:
     parser.add_argument("--contact", action="append", default=[], help="whom to ask (repeat)")
     options = parser.parse_args(arguments)
     content = publish.render(
-        model.read(options.run),
+        read(options.run),
         organization=options.organization,
         url=options.url,
         contact=options.contact,
@@ -260,7 +266,7 @@ def main(arguments: list[str]) -> int:
         if arguments and arguments[0] in _COMMANDS:
             return _COMMANDS[arguments[0]](arguments[1:])
         return _render(arguments)
-    except model.ResultFileError as error:
+    except ResultFileError as error:
         sys.stderr.write(f"{error}\n")
         return 2
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from reports import html, junit
-from reports.model import ResultFileError, Run, read
+from reports.model.run import ResultFileError, Run, read
+from reports.pages import run_page
+from reports.texts import junit
 
 HTML: Final = "report.html"
 JUNIT: Final = "junit.xml"
@@ -19,7 +20,7 @@ def render(run_folder: Path | str) -> Run:
     """
     folder = Path(run_folder)
     run = read(folder)
-    for name, content in ((HTML, html.render(run, folder)), (JUNIT, junit.render(run, folder))):
+    for name, content in ((HTML, run_page.render(run, folder)), (JUNIT, junit.render(run, folder))):
         write(folder / name, content, again="then render again with: python -m reports FOLDER")
     return run
 

@@ -29,7 +29,7 @@ from fixtures.lab.sample import to_bytes
 from fixtures.services.services import Services
 from fixtures.world.canary import Canary
 from fixtures.world.hosts import Hosts
-from reports.model import ResultFileError, read
+from reports.model.run import ResultFileError, read
 from specification.addresses import FAMILIES
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ class Measured:
 
     def as_record(self) -> dict[str, Any]:
         """The members of a figure record that follow from the samples: see
-        reports/figures.schema.json. Quantiles are there for ten samples and more.
+        reports/records/figures.schema.json. Quantiles are there for ten samples and more.
         """
         values = np.asarray(self.samples, float)
         rounds = self.samples if self.rounds is None else self.rounds

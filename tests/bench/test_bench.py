@@ -15,9 +15,10 @@ import pytest
 from bench import costs, journal, machine, plan
 from bench.figures.measured import Measured
 from bench.journal import Journal
-from reports import figures, figures_terminal
-from reports import measured as charts
-from reports.figures import FIGURES, Bench, Figure, ResultFileError
+from reports.drawing import comparison_charts as charts
+from reports.records import figures
+from reports.records.figures import FIGURES, Bench, Figure, ResultFileError
+from reports.texts import bench_terminal
 from tests.conftest import ROOT, outside
 from tests.samples import bench as sample
 
@@ -211,7 +212,7 @@ def test_reports_tell_what_a_bench_measures_and_nothing_else() -> None:
     # on some nodes programs come and go unseen, so no task must have these
     measured |= {("peak-memory", "tools"), ("peak-memory", "tools-churn")}
     drawn = {(name, target) for name, target, _ in charts.GROWTH}
-    told = {(row.name, row.target) for row in figures_terminal.ROWS}
+    told = {(row.name, row.target) for row in bench_terminal.ROWS}
     assert drawn <= measured
     assert told == measured
 

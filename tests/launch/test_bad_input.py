@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.model import read
+from reports.model.run import read
 from tests.conftest import ROOT, outside
 from tests.processes import alive, descendants
 

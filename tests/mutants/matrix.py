@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from tests.mutants.mutant import ALTERED, REFUSED
 
 if TYPE_CHECKING:
-    from reports.model import Run
+    from reports.model.run import Run
     from tests.mutants.mutant import Mutant
 
 _PAGE = Path(__file__).with_name("matrix.html.j2")

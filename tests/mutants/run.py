@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clusters.implementation import FOLDER
-from reports.model import read
+from reports.model.run import read
 from tests.clusters.kind import cgroups
 from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS, wrapper

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.model import read
+from reports.model.run import read
 from tests.mutants import MUTANTS, UNMUTATED
 from tests.mutants.matrix import ERROR, FAILED, KILLED, PASSED, SURVIVED, Kill, as_text, write
 from tests.mutants.mutant import ALTERED, CANARY, UNALTERED, Mutant

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.model import read
+from reports.model.run import read
 from tests.clusters.kind import cgroups
 from tests.conftest import needs_kind
 from tests.mutants.matrix import as_text

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports import gate, rules
-from reports.model import read
+from reports.model.run import read
+from reports.verdicts import gate, gate_rules
 from tests.conftest import ROOT, outside
 from tests.mutants import run as mutants
 
@@ -52,7 +52,7 @@ def fixture_baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def stopped_by(baseline: Path, candidate: Path) -> dict[str, str]:
     """Rule -> its first reason, of those that stop the candidate."""
-    found = gate.judge([baseline], [candidate], rules.load())
+    found = gate.judge([baseline], [candidate], gate_rules.load())
     return {ruling.rule: ruling.reasons[0] for ruling in found.rulings if ruling.reasons}
 
 

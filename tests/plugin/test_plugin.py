@@ -11,7 +11,7 @@ import pytest
 from clusters.build.toolchain import cache_folder
 from fixtures.plugin import options
 from fixtures.record import recorder
-from reports.model import read
+from reports.model.run import read
 
 if TYPE_CHECKING:
     from pathlib import Path

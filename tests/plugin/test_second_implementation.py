@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.plugin import expectations
-from reports.model import Run, read
+from reports.model.run import Run, read
 from tests.clusters.kind import cgroups
 from tests.conftest import needs_kind
 from tests.mutants.run import RESULTS

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from reports import claims as said
-from reports import markdown
-from reports.comparison import Comparison, compare
-from reports.recommend import EITHER, NO_FIGURES, UNDECIDED, knowledge, recommendations
+from reports.model.comparison import Comparison, compare
+from reports.texts import markdown
+from reports.verdicts import claims as said
+from reports.verdicts.recommend import EITHER, NO_FIGURES, UNDECIDED, knowledge, recommendations
 from tests.reports.test_compare import ROOT, implementation, run
 from tests.samples import bench, grown_bench
 

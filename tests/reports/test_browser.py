@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from reports.compare_html import render
-from reports.comparison import compare
+from reports.model.comparison import compare
+from reports.pages.comparison_page import render
 from tests.reports.test_html import Page as Parsed
 from tests.samples import grown_bench
 from tests.samples import run as sample

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reports.model import ResultFileError, validate
+from reports.model.run import ResultFileError, validate
+from reports.records.schema import schema
 from reports.render import render
-from reports.schema import schema
 from tests.samples import run as sample
 
 ROOT = Path(__file__).parents[2]

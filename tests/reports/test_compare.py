@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reports import document, junit, markdown
-from reports.comparison import (
+from reports.model.comparison import (
     DOCUMENTED,
     FAILING,
     NEWLY_FAILING,
@@ -21,6 +20,7 @@ from reports.comparison import (
     Comparison,
     compare,
 )
+from reports.texts import comparison_json, junit, markdown
 from tests.reports.test_html import NASTY
 from tests.samples import grown_bench
 from tests.samples import run as sample
@@ -165,9 +165,9 @@ def fixture_whole(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 
 def test_the_document_is_as_its_schema_says(whole: Comparison) -> None:
-    Draft202012Validator.check_schema(document.schema())
-    found = json.loads(document.render(whole))
-    Draft202012Validator(document.schema()).validate(found)
+    Draft202012Validator.check_schema(comparison_json.schema())
+    found = json.loads(comparison_json.render(whole))
+    Draft202012Validator(comparison_json.schema()).validate(found)
     assert [c["verdict"] for c in found["columns"]] == ["fail", "fail"]
     assert len(found["claims"]) == 23
     assert any(table["title"].startswith("First packet") for table in found["measured"])

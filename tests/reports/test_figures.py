@@ -1,13 +1,13 @@
-"""reports.figures: a bench's result file is read whole or not at all."""
+"""reports.records.figures: a bench's result file is read whole or not at all."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reports import figures
-from reports.figures import ResultFileError
-from reports.figures_terminal import summary
+from reports.records import figures
+from reports.records.figures import ResultFileError
+from reports.texts.bench_terminal import summary
 from tests.samples import bench as sample
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from reports import figures, gate, rules, slower, source
 from reports.__main__ import main
-from reports.model import validate
-from reports.records import ResultFileError
+from reports.model.run import validate
+from reports.records import figures, result_file
+from reports.records.results import ResultFileError
+from reports.verdicts import gate, gate_rules, slowdown
 from tests.samples import grown_bench
 from tests.samples import run as sample
 
@@ -59,7 +60,7 @@ def run(folder: Path, *, mode: str = "iptables", seconds: float = 0.03, **change
 
 
 def judged(before: Path, after: Path, **more: Any) -> gate.Gate:
-    return gate.judge([before], [after], rules.load(), **more)
+    return gate.judge([before], [after], gate_rules.load(), **more)
 
 
 def stops(found: gate.Gate) -> list[str]:
@@ -165,19 +166,19 @@ def test_benches_are_judged_by_their_rounds(tmp_path: Path) -> None:
 
 
 def test_disturbed_figures_prove_nothing(tmp_path: Path) -> None:
-    limit = rules.load().latency
+    limit = gate_rules.load().latency
     before, slow = (
         figures.read(grown_bench.generate(tmp_path / name, slower=times))
         for name, times in (("a", 1), ("b", 9))
     )
-    assert slower.of_benches(before, slow, limit)
+    assert slowdown.of_benches(before, slow, limit)
     shaky = tuple(replace(figure, disturbed=True) for figure in slow.figures)
-    assert not slower.of_benches(before, replace(slow, figures=shaky), limit)
+    assert not slowdown.of_benches(before, replace(slow, figures=shaky), limit)
 
 
 def test_equal_results_pass_20_times_of_20() -> None:
     """Resampled from one distribution, with as many ratios as a real run has."""
-    limit = rules.load().latency
+    limit = gate_rules.load().latency
     stopped = 0
     for seed in range(20):
         draw = random.Random(seed)
@@ -185,20 +186,20 @@ def test_equal_results_pass_20_times_of_20() -> None:
         def samples(draw: random.Random = draw) -> tuple[float, ...]:
             return tuple(draw.lognormvariate(-3.5, 0.5) for _ in range(30))
 
-        pairs = [slower.Pair(f"q{n}", samples(), samples()) for n in range(20)]
-        stopped += any(s.low > limit.ratio for s in slower.slowdowns(pairs, limit))
+        pairs = [slowdown.Pair(f"q{n}", samples(), samples()) for n in range(20)]
+        stopped += any(s.low > limit.ratio for s in slowdown.slowdowns(pairs, limit))
     assert stopped == 0
 
 
 def test_a_slowdown_of_a_half_is_noticed_19_times_of_20() -> None:
-    limit = rules.load().latency
+    limit = gate_rules.load().latency
     noticed = 0
     for seed in range(20):
         draw = random.Random(seed)
         before = tuple(draw.lognormvariate(-3.5, 0.15) for _ in range(30))
         after = tuple(1.5 * draw.lognormvariate(-3.5, 0.15) for _ in range(30))
-        pairs = [slower.Pair("q", before, after)]
-        noticed += any(s.low > limit.ratio for s in slower.slowdowns(pairs, limit))
+        pairs = [slowdown.Pair("q", before, after)]
+        noticed += any(s.low > limit.ratio for s in slowdown.slowdowns(pairs, limit))
     assert noticed >= 19
 
 
@@ -234,7 +235,7 @@ def test_another_version_of_the_suite_is_no_baseline(tmp_path: Path) -> None:
         judged(old, new)
     other = tmp_path / "rules.toml"
     other.write_text("same_suite = false\n")
-    assert gate.judge([old], [new], rules.load(other)).exit_code == 0
+    assert gate.judge([old], [new], gate_rules.load(other)).exit_code == 0
 
 
 @pytest.mark.parametrize("bad", ["a", "b"])
@@ -264,7 +265,7 @@ def test_wrong_rules_are_one_line(tmp_path: Path, text: str, message: str) -> No
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(ResultFileError, match=message) as caught:
-        rules.load(path)
+        gate_rules.load(path)
     assert "\n" not in str(caught.value)
 
 
@@ -272,7 +273,7 @@ def test_rules_of_ones_own_stand_in_the_place_of_the_defaults(tmp_path: Path) ->
     path = tmp_path / "rules.toml"
     path.write_text("newly_failing = []\nlost_features = false\nfewer_tests = false\n")
     after = run(tmp_path / "b", outcomes={"core": "failed", "feature": "failed"}, cases=CASES[:1])
-    found = gate.judge([run(tmp_path / "a")], [after], rules.load(path))
+    found = gate.judge([run(tmp_path / "a")], [after], gate_rules.load(path))
     assert found.exit_code == 0
     assert note(found, "no lost feature") == "switched off by the rules"
 
@@ -366,4 +367,4 @@ def test_the_examples_are_valid_small_and_name_no_place_of_their_making(
     for path in examples(kind):
         assert check(path) > 100
         assert path.stat().st_size < 1 << 20
-        assert not re.search(rb"/(work|tmp|root|home)/", source.content(path))
+        assert not re.search(rb"/(work|tmp|root|home)/", result_file.content(path))

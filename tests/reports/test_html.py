@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports import html
-from reports.model import Run, read
+from reports.model.run import Run, read
+from reports.pages import run_page
 from tests.samples import run as sample
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def fixture_run(folder: Path) -> Run:
 
 @pytest.fixture(scope="module", name="page")
 def fixture_page(run: Run, folder: Path) -> Page:
-    return Page(html.render(run, folder))
+    return Page(run_page.render(run, folder))
 
 
 def test_every_requirement_result_and_failure_appears(page: Page, run: Run) -> None:
@@ -108,12 +108,12 @@ def test_links_within_the_page_lead_somewhere(page: Page) -> None:
 
 def test_the_page_needs_nothing_from_elsewhere(page: Page, run: Run) -> None:
     assert not page.resources
-    styles = files("reports").joinpath("report.css").read_text("utf-8")
+    styles = files("reports.pages").joinpath("templates/report.css").read_text("utf-8")
     assert "url(" not in styles
     assert "@import" not in styles
-    assert "default-src &#39;none&#39;" in html.render(run) or "default-src 'none'" in html.render(
+    assert "default-src &#39;none&#39;" in run_page.render(
         run
-    )
+    ) or "default-src 'none'" in run_page.render(run)
 
 
 def test_evidence_is_linked_relative_to_the_page(page: Page, folder: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_command_of_the_evidence_wins(tmp_path: Path) -> None:
     )
     (tmp_path / "evidence" / "a").mkdir(parents=True)
     (tmp_path / "evidence" / "a" / "reproduce.txt").write_text("./conform -k this\n")
-    words = Page(html.render(read(tmp_path), tmp_path)).words
+    words = Page(run_page.render(read(tmp_path), tmp_path)).words
     assert "./conform -k this" in words
     assert (
         "pytest 'conformance/clusterip/test_x.py::test_x[nftables]' --modes nftables --seed 1234567"
@@ -164,7 +164,7 @@ def test_text_from_outside_stays_text(tmp_path: Path) -> None:
         sample.fingerprint("iptables", tools={NASTY: NASTY}, observed_mode=NASTY),
         {"type": "error", "mode": None, "message": NASTY, "details": NASTY},
     )
-    page = Page(html.render(read(tmp_path), tmp_path))
+    page = Page(run_page.render(read(tmp_path), tmp_path))
     assert page.scripts == 1
     assert not page.resources
     assert not any(link.startswith("javascript:") for link in page.links)
@@ -191,7 +191,7 @@ def test_a_run_with_little_in_it_is_told_as_well(
     tmp_path: Path, records: list[dict[str, Any]], words: str
 ) -> None:
     sample.write(tmp_path, *records)
-    assert words in Page(html.render(read(tmp_path))).words
+    assert words in Page(run_page.render(read(tmp_path))).words
 
 
 def _luminance(colour: str) -> float:
@@ -207,7 +207,7 @@ def _contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_stands_out_from_its_ground(theme: int) -> None:
-    styles = files("reports").joinpath("report.css").read_text("utf-8")
+    styles = files("reports.pages").joinpath("templates/report.css").read_text("utf-8")
     root = re.findall(r":root \{(.*?)\}", styles, re.DOTALL)[theme]
     colour = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", root))
     pairs = [(ink, ground) for ink in ("ink", "soft", "link") for ground in ("page", "card")]

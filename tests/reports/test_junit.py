@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from reports import junit
-from reports.model import read
+from reports.model.run import read
+from reports.texts import junit
 from tests.samples import run as sample
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.model import ResultFileError, Run, read, validate
+from reports.model.run import ResultFileError, Run, read, validate
 from tests.samples import run as sample
 
 if TYPE_CHECKING:

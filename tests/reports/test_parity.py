@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reports import compare_html, compare_terminal, document, fingerprints, markdown, nodes
-from reports import html as page_of_a_run
-from reports.comparison import NEWLY_PASSING, Comparison, compare
-from reports.model import read
-from reports.parity import Parity, parities
-from reports.terminal import summary
+from reports.model import fingerprints, node_words
+from reports.model.comparison import NEWLY_PASSING, Comparison, compare
+from reports.model.parity import Parity, parities
+from reports.model.run import read
+from reports.pages import comparison_page
+from reports.pages import run_page as page_of_a_run
+from reports.texts import comparison_json, comparison_terminal, markdown
+from reports.texts.terminal import summary
 from tests.reports.test_html import NASTY, Page
 from tests.samples import run as sample
 
@@ -102,16 +104,16 @@ def test_modes_on_nodes_of_their_own_are_told_apart_by_the_mode_alone(tmp_path: 
     assert [column.label for column in comparison.columns] == ["iptables", "nftables"]
     assert parities(comparison) == ()
     told = "namespace nodes (iptables) and virtual machines (nftables; KVM)"
-    assert nodes.told(read(path)) == told
+    assert node_words.told(read(path)) == told
 
 
 def test_nodes_that_never_came_up_are_what_was_asked_for(tmp_path: Path) -> None:
     header = sample.header(modes=["iptables"], provider="kind")
     asked = read(sample.write(tmp_path / "a", header, sample.requirement()))
-    assert nodes.of(asked, "iptables") == "kind nodes"
+    assert node_words.of(asked, "iptables") == "kind nodes"
     header = sample.header(provider="netns, vm")
     either = read(sample.write(tmp_path / "b", header, sample.requirement()))
-    assert nodes.of(either, "iptables") == nodes.told(either) == ""
+    assert node_words.of(either, "iptables") == node_words.told(either) == ""
 
 
 def test_a_run_on_kind_says_what_its_nodes_are(tmp_path: Path) -> None:
@@ -228,7 +230,7 @@ def test_why_it_holds_is_said_where_verdicts_differ(tmp_path: Path, turned: bool
     comparison = compare(runs[::-1] if turned else runs)
     (difference,) = comparison.differences if turned else comparison.of_kind(NEWLY_PASSING)
     assert set(difference.reasons) == {KNOWN["reason"], WHY}
-    matrix = compare_html.render(comparison, tmp_path).partition('id="requirements"')[2]
+    matrix = comparison_page.render(comparison, tmp_path).partition('id="requirements"')[2]
     assert "kind sets a sysctl" in matrix
 
 
@@ -249,7 +251,7 @@ def test_the_page_shows_what_differs_and_marks_what_nothing_explains(
     differing: Comparison, explained: Comparison, tmp_path: Path
 ) -> None:
     marked, told = (
-        compare_html.render(comparison, tmp_path).partition('<section id="parity">')[2]
+        comparison_page.render(comparison, tmp_path).partition('<section id="parity">')[2]
         for comparison in (differing, explained)
     )
     mark = '<span class="chip failed">not explained</span>'
@@ -266,14 +268,14 @@ def test_the_page_shows_what_differs_and_marks_what_nothing_explains(
 
 def test_pages_without_parity_have_no_such_section(tmp_path: Path) -> None:
     comparison = compare([run(tmp_path / "a", "netns"), run(tmp_path / "b", "netns")])
-    assert "arity" not in compare_html.render(comparison, tmp_path)
+    assert "arity" not in comparison_page.render(comparison, tmp_path)
     assert "arity" not in markdown.render(comparison)
-    assert "arity" not in compare_terminal.summary(comparison)
-    assert document.document(comparison)["parity"] == []
+    assert "arity" not in comparison_terminal.summary(comparison)
+    assert comparison_json.document(comparison)["parity"] == []
 
 
 def test_links_of_the_page_lead_somewhere(differing: Comparison, tmp_path: Path) -> None:
-    page = Page(compare_html.render(differing, tmp_path))
+    page = Page(comparison_page.render(differing, tmp_path))
     assert "#parity" in page.links
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
 
@@ -290,20 +292,20 @@ def test_markdown_has_a_row_for_each(differing: Comparison, explained: Compariso
 
 
 def test_the_terminal_says_both_words(differing: Comparison, explained: Comparison) -> None:
-    lines = compare_terminal.summary(explained).splitlines()
+    lines = comparison_terminal.summary(explained).splitlines()
     start = lines.index("Parity: namespace nodes and kind nodes")
     assert lines[start + 1 : start + 3] == [
         "  iptables: 1 of 2 requirements the same",
         "  telling, iptables: expected failure and pass, explained: kind sets a sysctl (https://example.or...",
     ]
-    told = compare_terminal.summary(differing)
+    told = comparison_terminal.summary(differing)
     assert "  telling, iptables: expected failure and FAIL, NOT EXPLAINED" in told.splitlines()
-    assert "\x1b[31mNOT EXPLAINED" in compare_terminal.summary(differing, colour=True)
+    assert "\x1b[31mNOT EXPLAINED" in comparison_terminal.summary(differing, colour=True)
 
 
 def test_the_document_is_as_its_schema_says(differing: Comparison) -> None:
-    told = json.loads(document.render(differing))
-    Draft202012Validator(document.schema()).validate(told)
+    told = json.loads(comparison_json.render(differing))
+    Draft202012Validator(comparison_json.schema()).validate(told)
     assert [column["nodes"] for column in told["columns"]] == ["namespace nodes", "kind nodes"]
     assert told["parity"] == [
         {
@@ -324,7 +326,7 @@ def test_the_document_is_as_its_schema_says(differing: Comparison) -> None:
         }
     ]
     told["parity"][0]["nodes"].append("a third")
-    assert not Draft202012Validator(document.schema()).is_valid(told)
+    assert not Draft202012Validator(comparison_json.schema()).is_valid(told)
 
 
 def test_markup_of_others_stays_text(tmp_path: Path) -> None:
@@ -337,11 +339,11 @@ def test_markup_of_others_stays_text(tmp_path: Path) -> None:
     comparison = compare(paths)
     assert parities(comparison)
     for text in (
-        compare_html.render(comparison, tmp_path),
+        comparison_page.render(comparison, tmp_path),
         markdown.render(comparison),
         page_of_a_run.render(read(paths[1])),
     ):
         assert NASTY not in text
     rows = [line for line in markdown.render(comparison).splitlines() if "`telling`" in line]
     assert rows[0].replace(r"\|", "").count("|") == 6
-    compare_terminal.summary(comparison).encode("ascii")
+    comparison_terminal.summary(comparison).encode("ascii")

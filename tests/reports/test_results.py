@@ -9,10 +9,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from reports import badge, history, merge, publish
 from reports.__main__ import main
-from reports.model import read, validate
-from reports.records import ResultFileError
+from reports.model import merge
+from reports.model.run import read, validate
+from reports.pages import history
+from reports.records.results import ResultFileError
+from reports.texts import badge, publish
 from tests.reports.test_html import NASTY
 from tests.samples import grown_bench
 from tests.samples import run as sample

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reports import text
-from reports.model import read
-from reports.records import Interval
-from reports.terminal import summary
+from reports.model import wording
+from reports.model.run import read
+from reports.records.results import Interval
+from reports.texts.terminal import summary
 from tests.samples import run as sample
 
 if TYPE_CHECKING:
@@ -88,19 +88,19 @@ def test_long_lists_and_lines_are_cut(tmp_path: Path) -> None:
 
 
 def test_numbers_read_well() -> None:
-    assert text.number(None) == "-"
-    assert text.number(4000) == "4,000"
-    assert text.number(508.23456) == "508.2"
-    assert text.probability(3.14e-108) == "3.1e-108"
-    assert text.probability(1e-7) == "1e-7"
-    assert text.probability(0.4137) == "0.41"
-    assert text.probability(0.0) == "0"
-    assert text.duration(0.1234) == "0.12 s"
-    assert text.duration(81.2) == "81 s"
-    assert text.duration(725) == "12 min 5 s"
-    assert text.interval(Interval(0.0031, 0.0042), "s") == "3.1 to 4.2 ms"
-    assert text.interval(Interval(0.9, 1.2), "s") == "0.9 to 1.2 s"
-    assert text.interval(Interval(0.0, 0.0), "s") == "0 s"
-    assert text.interval(Interval(5, float("inf")), "s") == "> 5 s"
-    assert text.interval(Interval(3, 5), "rules") == "3 to 5 rules"
-    assert text.interval(None, "s") == "-"
+    assert wording.number(None) == "-"
+    assert wording.number(4000) == "4,000"
+    assert wording.number(508.23456) == "508.2"
+    assert wording.probability(3.14e-108) == "3.1e-108"
+    assert wording.probability(1e-7) == "1e-7"
+    assert wording.probability(0.4137) == "0.41"
+    assert wording.probability(0.0) == "0"
+    assert wording.duration(0.1234) == "0.12 s"
+    assert wording.duration(81.2) == "81 s"
+    assert wording.duration(725) == "12 min 5 s"
+    assert wording.interval(Interval(0.0031, 0.0042), "s") == "3.1 to 4.2 ms"
+    assert wording.interval(Interval(0.9, 1.2), "s") == "0.9 to 1.2 s"
+    assert wording.interval(Interval(0.0, 0.0), "s") == "0 s"
+    assert wording.interval(Interval(5, float("inf")), "s") == "> 5 s"
+    assert wording.interval(Interval(3, 5), "rules") == "3 to 5 rules"
+    assert wording.interval(None, "s") == "-"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from reports.model import ResultFileError, read
-from reports.writer import ResultWriter
+from reports.model.run import ResultFileError, read
+from reports.records.writer import ResultWriter
 from tests.samples import run as sample
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.derive import conclusions as derive
-from reports.figures import FIGURES
-from reports.source import digest
+from reports.records.figures import FIGURES
+from reports.records.result_file import digest
 
 MODES = ["iptables", "nftables"]
 SIZES = [1, 100, 1000]

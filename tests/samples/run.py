@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from reports.writer import ResultWriter
+from reports.records.writer import ResultWriter
 
 MODES = ("iptables", "nftables")
 SEED = 1234567

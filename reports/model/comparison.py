@@ -1,0 +1,352 @@
+"""Runs side by side: what each column says, and in what the columns differ."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reports.model import node_words
+from reports.model.run import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, Cell, Run, read
+from reports.model.wording import several, told
+from reports.records import figures, result_file
+from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED, ResultFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reports.records.figures import Bench
+    from reports.records.results import Requirement, Result
+    from reports.verdicts.pace import Pace
+
+NEWLY_FAILING: Final = "newly failing"
+FAILING: Final = "failing"
+NEWLY_PASSING: Final = "newly passing"
+DOCUMENTED: Final = "documented"
+UNTESTED: Final = "not tested"
+KINDS: Final = (NEWLY_FAILING, FAILING, NEWLY_PASSING, DOCUMENTED, UNTESTED)
+"""Kinds of differences, in the order in which a reader wants them."""
+
+_NOTHING = Cell(NOT_RUN, Counter(), ())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One mode of one run."""
+
+    label: str
+    run: Run
+    mode: str
+    number: int
+    """Which run it is of, counted from 0."""
+    folder: Path
+    """Where the run's result file is, and so its evidence."""
+
+    @property
+    def subject(self) -> str:
+        """Name and version of the proxy."""
+        return self.run.header.subject
+
+    @property
+    def kernel(self) -> str:
+        """The kernel of its nodes, as they said; several where workers differed."""
+        return " / ".join(self._seen("kernel"))
+
+    @cached_property
+    def nodes(self) -> str:
+        """What its nodes are called, such as `kind nodes`; empty where the run does not say."""
+        return node_words.of(self.run, self.mode)
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its nodes' processors were emulated: its times then compare with none else's."""
+        prints = [f for f in self.run.fingerprints if f.mode == self.mode]
+        measured = [m for r in self.results for m in r.measurements]
+        return any(f.system.get("accelerator") == "tcg" for f in prints) or any(
+            m.emulated for m in measured
+        )
+
+    @property
+    def machine(self) -> tuple[str, ...]:
+        """What makes its times comparable with another column's: processor, count, kernel, node."""
+        kinds = sorted(
+            {
+                f"{f.system.get('kind', '')} {f.system.get('accelerator', '')}".strip()
+                for f in self.run.fingerprints
+                if f.mode == self.mode
+            }
+        )
+        parts = [*self._seen("cpu"), *self._seen("cpus"), *self._seen("kernel"), *kinds]
+        return tuple(part for part in parts if part)
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """The results of its mode."""
+        return tuple(result for result in self.run.results if result.mode == self.mode)
+
+    @cached_property
+    def cells(self) -> Mapping[str, Cell]:
+        """Requirement id -> its cell in this mode; only those that the run knows."""
+        return {name: row[self.mode] for name, row in self.run.cells.items()}
+
+    def cell(self, requirement: str) -> Cell:
+        """What became of a requirement; "not run" where the run does not know it."""
+        return self.cells.get(requirement, _NOTHING)
+
+    @property
+    def verdict(self) -> str:
+        """Of its mode: error, fail, partial or pass."""
+        return self.run.verdict(self.mode)
+
+    @property
+    def sentence(self) -> str:
+        """Its verdict in a sentence."""
+        totals, faults = self.run.totals[self.mode], self.run.faults(self.mode)
+        failed = totals["failed"] + totals["unexpected-pass"]
+        if self.verdict == "error":
+            return f"No verdict: {faults[0]}."
+        if self.verdict == "fail":
+            return f"Does not conform: {several(failed, 'requirement')} failed."
+        known = totals[EXPECTED_FAILURE]
+        but = f", but for {several(known, 'documented failure')}" if known else ""
+        if self.verdict == "partial":
+            left = totals[SKIPPED] + totals[NOT_RUN]
+            return f"Nothing failed{but}, but {several(left, 'requirement')} went untested."
+        return f"Conforms: {several(totals[PASSED], 'requirement')} hold{but}."
+
+    @property
+    def counts(self) -> str:
+        """Its totals as text."""
+        return told(self.run.totals[self.mode])
+
+    def _seen(self, name: str) -> list[str]:
+        found = (getattr(f, name) for f in self.run.fingerprints if f.mode == self.mode)
+        return sorted({str(value) for value in found if value})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A requirement of which the columns do not all say that it holds."""
+
+    kind: str
+    requirement: Requirement
+    columns: tuple[Column, ...]
+    """The columns that make it one of this kind."""
+    reasons: tuple[str, ...]
+    """What they say, each reason once; a source stands in it where there is one."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Columns side by side, and the benches given with them."""
+
+    columns: tuple[Column, ...]
+    benches: tuple[Bench, ...]
+
+    @cached_property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Every requirement of any run, by area and id; where runs differ, as the last has it."""
+        known = {each.id: each for column in self.columns for each in column.run.requirements}
+        return tuple(sorted(known.values(), key=lambda each: (each.area, each.id)))
+
+    @cached_property
+    def areas(self) -> Mapping[str, tuple[Requirement, ...]]:
+        """Area -> its requirements."""
+        areas: dict[str, list[Requirement]] = {}
+        for requirement in self.requirements:
+            areas.setdefault(requirement.area, []).append(requirement)
+        return {area: tuple(members) for area, members in areas.items()}
+
+    @cached_property
+    def paces(self) -> tuple[Pace, ...]:
+        """What became slower or faster from bench to bench."""
+        if len(self.benches) < 2:
+            return ()
+        from reports.verdicts.pace import paces  # noqa: PLC0415  scipy takes its time
+
+        return paces(self.benches)
+
+    def row(self, requirement: str) -> tuple[tuple[Column, Cell], ...]:
+        """A requirement's cell in each column."""
+        return tuple((column, column.cell(requirement)) for column in self.columns)
+
+    def before(self, column: Column) -> Column | None:
+        """What a column is held against: the same mode of the first run, else the first column."""
+        if column is self.columns[0]:
+            return None
+        same = (c for c in self.columns if c.mode == column.mode and c.number == 0)
+        found = next(same, self.columns[0])
+        if found is column:  # of the first run itself: its modes are held against the first mode
+            return None if self._several_runs else self.columns[0]
+        return found
+
+    @property
+    def _several_runs(self) -> bool:
+        return len({column.number for column in self.columns}) > 1
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """What is not a pass everywhere, each requirement once in each kind that it is of."""
+        found = [d for each in self.requirements for d in self._differences(each)]
+        return tuple(sorted(found, key=lambda d: KINDS.index(d.kind)))
+
+    def of_kind(self, kind: str) -> tuple[Difference, ...]:
+        """The differences of one kind."""
+        return tuple(each for each in self.differences if each.kind == kind)
+
+    @cached_property
+    def identical(self) -> int:
+        """How many requirements have the same word in every column that they apply to."""
+        return sum(len(self._words(each)) <= 1 for each in self.requirements)
+
+    def _words(self, requirement: Requirement) -> set[str]:
+        words = {cell.word for _, cell in self.row(requirement.id)} - {NOT_APPLICABLE}
+        return words - {UNCLAIMED} if requirement.level == "mode" else words
+
+    def _differences(self, requirement: Requirement) -> Iterable[Difference]:
+        row = self.row(requirement.id)
+        kinds: dict[str, list[tuple[Column, Cell]]] = {}
+        for column, cell in row:
+            before = self.before(column)
+            was = before.cell(requirement.id).word if before else None
+            kind = _kind(requirement, cell.word, was, {c.word for _, c in row})
+            if kind:
+                kinds.setdefault(kind, []).append((column, cell))
+        for kind, members in kinds.items():
+            told = [cell for _, cell in members]
+            if kind == NEWLY_PASSING:  # what was wrong is said where it was
+                earlier = [self.before(column) for column, _ in members]
+                told = [column.cell(requirement.id) for column in earlier if column]
+            told += [cell for _, cell in row if cell.word == PASSED]
+            reasons = dict.fromkeys(reason for cell in told for reason in _reasons(cell))
+            yield Difference(kind, requirement, tuple(c for c, _ in members), tuple(reasons))
+
+
+def _kind(requirement: Requirement, word: str, was: str | None, words: set[str]) -> str | None:
+    """What makes a cell worth telling, given the one that it is held against and its whole row."""
+    if word in BAD:
+        new = was is not None and was not in BAD and was not in (NOT_RUN, NOT_APPLICABLE)
+        return NEWLY_FAILING if new else FAILING
+    if word == PASSED and was in (*BAD, EXPECTED_FAILURE):
+        return NEWLY_PASSING
+    if word == EXPECTED_FAILURE:
+        return DOCUMENTED
+    if word == UNCLAIMED and requirement.level != "mode" and words & {PASSED, EXPECTED_FAILURE}:
+        return DOCUMENTED  # the inside of another mode is nobody's difference
+    if word in (SKIPPED, NOT_RUN) and words - {word, NOT_APPLICABLE}:
+        return UNTESTED
+    return UNTESTED if word == SKIPPED else None
+
+
+def _reasons(cell: Cell) -> list[str]:
+    """Why a cell has its word: the reasons of the results that gave it."""
+    found = [r.reason for r in cell.results if r.outcome == cell.word and r.reason]
+    if found or cell.word == PASSED:
+        return list(dict.fromkeys(found))
+    return [LABELS[cell.word]]
+
+
+def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:
+    """Read result files and bench files, or the folders of runs: each run with its file.
+
+    Raises ResultFileError for a file that is bad or given twice.
+    """
+    runs: list[tuple[Path, Run]] = []
+    benches: list[Bench] = []
+    for path in paths:
+        results, bench = _results(path), _bench(path)
+        if results is None and bench is None:
+            raise ResultFileError(
+                f"{path}: holds neither {result_file.RESULTS} nor {figures.FIGURES}; "
+                "give the folder of a run or of a bench, or their files"
+            )
+        if results:
+            run = read(results)
+            if any(run.header.run == other.header.run for _, other in runs):
+                raise ResultFileError(f"{path}: run {run.header.run} was given twice")
+            runs.append((results, run))
+        if bench:
+            benches.append(figures.read(bench))
+    return runs, benches
+
+
+def compare(paths: Sequence[Path]) -> Comparison:
+    """Read result files and bench files, or the folders of runs, and set their modes side by side.
+
+    The modes of a single run are compared with its first; with several runs, each mode with the
+    same one of the first run. Raises ResultFileError for a file that is bad or given twice, and
+    where there is no conformance run among them.
+    """
+    runs, benches = load(paths)
+    if not runs:
+        raise ResultFileError(
+            "only benches were given; give the result file of a conformance run beside them"
+        )
+    return Comparison(tuple(columns(runs)), tuple(benches))
+
+
+def _results(path: Path) -> Path | None:
+    if path.is_dir():
+        return _inside(path, result_file.RESULTS)
+    return None if _is_bench(path) else path
+
+
+def _bench(path: Path) -> Path | None:
+    if path.is_dir():
+        return _inside(path, figures.FIGURES)
+    return path if _is_bench(path) else None
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    try:
+        return result_file.locate(folder, name)
+    except ResultFileError:
+        return None
+
+
+def _is_bench(path: Path) -> bool:
+    """Whether a file begins as a bench's does; one that is no such thing is left to its reader."""
+    try:
+        first = json.loads(result_file.content(path).split(b"\n", 1)[0])
+    except ValueError:
+        return False
+    return isinstance(first, dict) and first.get("type") == "bench"
+
+
+def columns(runs: Sequence[tuple[Path, Run]]) -> list[Column]:
+    """The modes of runs, each run with its file, with labels that tell them apart."""
+    plain = [
+        Column(mode, run, mode, number, path.parent)
+        for number, (path, run) in enumerate(runs)
+        for mode in run.modes
+    ]
+    return [
+        Column(label, c.run, c.mode, c.number, c.folder)
+        for c, label in zip(plain, _labels(plain), strict=True)
+    ]
+
+
+def _labels(columns: Sequence[Column]) -> list[str]:
+    """What tells the columns apart, and no more: proxy, version, mode, what its nodes are, kernel,
+    at worst the run.
+    """
+    parts = (
+        [c.run.header.implementation["name"] for c in columns],
+        [c.run.header.implementation["version"] for c in columns],
+        [c.mode for c in columns],
+    )
+    telling = [part for part in parts if part is parts[2] or len(set(part)) > 1]
+    nodes_tell = len({(c.mode, c.nodes) for c in columns}) > len({c.mode for c in columns})
+    kernels_tell = len({c.kernel for c in columns}) > 1
+    labels = []
+    for column, words in zip(columns, zip(*telling, strict=True), strict=True):
+        where = column.nodes if nodes_tell else ""
+        kernel = column.kernel if kernels_tell else ""
+        where = f"{where} ({kernel})" if where and kernel else where or kernel
+        labels.append(" ".join(filter(None, [*words, f"on {where}" if where else ""])))
+    if len(set(labels)) < len(labels):
+        labels = [f"{label}, {c.run.header.run}" for label, c in zip(labels, columns, strict=True)]
+    return labels

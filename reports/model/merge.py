@@ -1,0 +1,192 @@
+"""One result file from the shards of a run that was made on several machines."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.model.comparison import Column, columns
+from reports.model.run import NOT_RUN, Run, complete, read
+from reports.records import result_file
+from reports.records.results import ResultFileError
+from reports.records.writer import ResultWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """One result file and what it becomes in the whole."""
+
+    path: Path
+    run: Run
+    names: dict[str, str]
+    """Mode -> its name in the merged file."""
+    records: list[dict[str, Any]]
+
+
+def merge(paths: Sequence[Path], folder: Path, modes: Sequence[str] = ()) -> Run:
+    """Join result files into one, in a folder of its own, and return it.
+
+    Shards may differ in modes, kernels and versions of the proxy, and may split the requirements
+    between them. Where a mode was judged on several kernels or of several versions, its name says
+    which. `modes` are those (by their names in the merged file) that must be there.
+
+    Raises ResultFileError where shards were made by different suites, judge the same case twice
+    (an overlap), or leave out a requirement that is judged in another mode (a gap).
+    """
+    if len(paths) < 2:
+        raise ResultFileError("one file is no merge; give two shards or more")
+    shards = _shards(paths)
+    _same_suite(shards)
+    _no_overlap(shards)
+    _no_gap(shards, modes)
+    writer = ResultWriter(folder)
+    for record in _records(shards, folder):
+        writer.write(record)
+    ends = [shard.run.end for shard in shards]
+    bounds = [end.false_alarm_bound for end in ends]
+    writer.close(
+        finished=max(end.finished for end in ends),
+        seconds=sum(end.seconds for end in ends),
+        exit=max(end.exit for end in ends),
+        interrupted=any(end.interrupted for end in ends),
+        statistical_tests=sum(end.statistical_tests for end in ends),
+        false_alarm_bound=sum(b for b in bounds if b is not None),
+    )
+    return read(folder)
+
+
+def _shards(paths: Sequence[Path]) -> list[_Shard]:
+    found = [result_file.locate(path, result_file.RESULTS) for path in paths]
+    runs = [(path, read(path)) for path in found]
+    given = Counter(run.header.run for _, run in runs)
+    for path, run in runs:
+        if given[run.header.run] > 1:
+            raise ResultFileError(f"{path}: run {run.header.run} was given twice; leave one out")
+    made = columns(runs)
+    return [
+        _Shard(
+            path,
+            run,
+            {c.mode: _name(c, made) for c in made if c.number == number},
+            [dict(record.members()) for record in complete(path)],
+        )
+        for number, (path, run) in enumerate(runs)
+    ]
+
+
+def _name(column: Column, every: Sequence[Column]) -> str:
+    """The mode, and what tells it from the same mode elsewhere: version, kernel."""
+    same = [c for c in every if c.mode == column.mode]
+    name = column.mode
+    if len({c.subject for c in same}) > 1:
+        name += f", {column.subject}"
+    if len({c.kernel for c in same}) > 1:
+        name += f", kernel {column.kernel or 'unknown'}"
+    return name
+
+
+def _same_suite(shards: Sequence[_Shard]) -> None:
+    first = shards[0]
+    for shard in shards[1:]:
+        for what in ("version", "commit"):
+            was, now = first.run.header.suite[what], shard.run.header.suite[what]
+            if was != now:
+                raise ResultFileError(
+                    f"{shard.path}: was judged by {what} {now or 'unknown'} of the suite,"
+                    f" {first.path} by {was or 'unknown'}; judge all shards by the same"
+                )
+
+
+def _no_overlap(shards: Sequence[_Shard]) -> None:
+    seen: dict[tuple[str, str, str], Path] = {}
+    for shard in shards:
+        for result in shard.run.results:
+            key = shard.names[result.mode], result.requirement, result.case
+            if key in seen:
+                case = f" ({result.case})" if result.case else ""
+                raise ResultFileError(
+                    f"{shard.path}: overlaps with {seen[key]}: both judge"
+                    f" {result.requirement}{case} in {key[0]} mode; leave one of them out"
+                )
+        seen |= {
+            (shard.names[r.mode], r.requirement, r.case): shard.path for r in shard.run.results
+        }
+
+
+def _no_gap(shards: Sequence[_Shard], modes: Sequence[str]) -> None:
+    judged: dict[str, set[str]] = {name: set() for s in shards for name in s.names.values()}
+    for shard in shards:
+        for result in shard.run.results:
+            judged[shard.names[result.mode]].add(result.requirement)
+    missing = [mode for mode in modes if mode not in judged]
+    if missing:
+        raise ResultFileError(
+            f"a shard is missing: none is of {', '.join(missing)} (there are {', '.join(judged)})"
+        )
+    every = set().union(*judged.values())
+    for name, found in judged.items():
+        gap = sorted(every - found)
+        if gap:
+            raise ResultFileError(
+                f"a shard is missing: nothing judges {gap[0]}"
+                f"{f' and {len(gap) - 1} other requirements' if len(gap) > 1 else ''} in {name}"
+                f" mode, {NOT_RUN.replace('-', ' ')} there and judged elsewhere"
+            )
+
+
+def _records(shards: Sequence[_Shard], folder: Path) -> list[dict[str, Any]]:
+    headers = [shard.run.header for shard in shards]
+    names = list(dict.fromkeys(name for shard in shards for name in shard.names.values()))
+    raw = shards[0].records[0]
+    versions = {header.implementation["version"] for header in headers}
+    proxies = {header.implementation["name"] for header in headers}
+    checksums = {header.implementation["sha256"] for header in headers}
+    merged: dict[str, Any] = {
+        **raw,
+        "run": "+".join(header.run for header in headers),
+        "started": min(header.started for header in headers),
+        "command": [],
+        "reproduce": " && ".join(dict.fromkeys(header.reproduce for header in headers)),
+        "implementation": {
+            **raw["implementation"],
+            "name": ", ".join(sorted(proxies)),
+            "version": ", ".join(sorted(versions)),
+            "sha256": checksums.pop() if len(checksums) == 1 else None,
+        },
+        "modes": names,
+        "provider": ", ".join(sorted({header.provider for header in headers})),
+        "sampled": [s.names[mode] for s in shards for mode in s.run.header.sampled],
+        "false_alarm_budget": sum(header.false_alarm_budget or 0.0 for header in headers),
+        "workers": sum(header.workers or 0 for header in headers),
+    }
+    records = [merged]
+    described: set[str] = set()
+    for shard in shards:
+        for record in shard.records[1:-1]:
+            records += _renamed(record, shard, folder, described)
+    return records
+
+
+def _renamed(
+    record: dict[str, Any], shard: _Shard, folder: Path, described: set[str]
+) -> list[dict[str, Any]]:
+    """A record as it stands in the merged file: none, one, or one for each mode of the shard."""
+    if record["type"] == "requirement":
+        first = record["id"] not in described
+        described.add(record["id"])
+        return [record] if first else []
+    if record["type"] == "error" and record["mode"] is None:
+        return [record | {"mode": name} for name in shard.names.values()]
+    record = record | {"mode": shard.names[record["mode"]]}
+    if record.get("evidence"):
+        way = os.path.relpath(
+            (shard.path.parent / record["evidence"]).absolute(), folder.absolute()
+        )
+        record["evidence"] = way
+    return [record]

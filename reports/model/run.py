@@ -1,0 +1,389 @@
+"""A run, read from its result file: the verdicts and matrices that every report shows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from reports.records import result_file
+from reports.records.results import (
+    ERROR,
+    EXPECTED_FAILURE,
+    FAILED,
+    OUTCOMES,
+    PASSED,
+    SCHEMA_VERSION,
+    SKIPPED,
+    UNCLAIMED,
+    UNEXPECTED_PASS,
+    Fingerprint,
+    Interval,
+    Measurement,
+    Record,
+    Requirement,
+    Result,
+    ResultFileError,
+    RunError,
+    Statistic,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = [
+    "Cell",
+    "End",
+    "Fingerprint",
+    "Header",
+    "Interval",
+    "Measurement",
+    "Requirement",
+    "Result",
+    "ResultFileError",
+    "Run",
+    "RunError",
+    "Statistic",
+    "complete",
+    "read",
+    "validate",
+]
+
+# Outcomes of a case that need a look, from worst to best.
+BAD: Final = (ERROR, FAILED, UNEXPECTED_PASS)
+
+# Words of a requirement in a mode in which it has no result.
+NOT_RUN: Final = "not-run"
+NOT_APPLICABLE: Final = "not-applicable"  # the inside of another mode
+WORDS: Final = (*OUTCOMES, NOT_RUN, NOT_APPLICABLE)
+
+LABELS: Final = {
+    ERROR: "ERROR",
+    FAILED: "FAIL",
+    UNEXPECTED_PASS: "UNEXPECTED PASS",
+    SKIPPED: "skipped",
+    EXPECTED_FAILURE: "expected failure",
+    PASSED: "pass",
+    UNCLAIMED: "not claimed",
+    NOT_RUN: "not run",
+    NOT_APPLICABLE: "n/a",
+}
+# The order in which counts are told: the good news, then what disturbs it.
+TOLD: Final = (
+    PASSED,
+    FAILED,
+    UNEXPECTED_PASS,
+    ERROR,
+    EXPECTED_FAILURE,
+    SKIPPED,
+    NOT_RUN,
+    UNCLAIMED,
+)
+
+# From worst to best.
+VERDICTS: Final = ("error", "fail", "partial", "pass")
+_EXIT_CODES: Final = {"error": 2, "fail": 1, "partial": 0, "pass": 0}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A requirement in a mode: its word is that of its worst case."""
+
+    word: str
+    counts: Mapping[str, int]
+    results: tuple[Result, ...]
+
+    @classmethod
+    def of(cls, requirement: Requirement, results: Sequence[Result]) -> Cell:
+        """What becomes of a requirement that has such results in a mode."""
+        counts = Counter(result.outcome for result in results)
+        if not results:
+            word = NOT_APPLICABLE if requirement.level == "mode" else NOT_RUN
+        else:
+            word = next(outcome for outcome in OUTCOMES if counts[outcome])
+        return cls(word, counts, tuple(results))
+
+
+def named(implementation: Mapping[str, str]) -> str:
+    """Name and version of a proxy, as a header has them."""
+    said = f"{implementation['name']} {implementation['version']}".strip()
+    return said or "unknown implementation"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What was asked for: the first line of a result file."""
+
+    run: str
+    started: str
+    suite: Mapping[str, str]
+    seed: int | None
+    command: tuple[str, ...]
+    reproduce: str
+    implementation: Mapping[str, str]
+    contact: tuple[str, ...]
+    modes: tuple[str, ...]
+    provider: str
+    sampled: tuple[str, ...]
+    false_alarm_budget: float | None
+    workers: int | None
+
+    @property
+    def subject(self) -> str:
+        """Name and version of the proxy."""
+        return named(self.implementation)
+
+    @classmethod
+    def of(cls, record: Record) -> Header:
+        """The header that a record holds. Raises ResultFileError."""
+        suite, implementation = record.part("suite"), record.part("implementation")
+        return cls(
+            run=record.need("run", str),
+            started=record.text("started"),
+            suite={name: suite.text(name) for name in ("name", "version", "commit")},
+            seed=record.maybe("seed", int),
+            command=record.strings("command"),
+            reproduce=record.text("reproduce"),
+            implementation={
+                name: implementation.text(name)
+                for name in ("name", "version", "binary", "sha256", "organization", "url")
+            },
+            contact=implementation.strings("contact"),
+            modes=record.strings("modes"),
+            provider=record.text("provider"),
+            sampled=record.strings("sampled"),
+            false_alarm_budget=record.maybe("false_alarm_budget", float),
+            workers=record.maybe("workers", int),
+        )
+
+
+@dataclass(frozen=True)
+class End:
+    """How the run ended: the last line of a result file."""
+
+    finished: str
+    seconds: float
+    exit: int
+    interrupted: bool
+    statistical_tests: int
+    false_alarm_bound: float | None
+
+    @classmethod
+    def of(cls, record: Record) -> End:
+        """The footer that a record holds. Raises ResultFileError."""
+        return cls(
+            finished=record.text("finished"),
+            seconds=record.get("seconds", 0.0),
+            exit=record.need("exit", int),
+            interrupted=record.get("interrupted", False),
+            statistical_tests=record.get("statistical_tests", 0),
+            false_alarm_bound=record.maybe("false_alarm_bound", float),
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the suite, complete: what was asked for, what ran, what became of it."""
+
+    header: Header
+    requirements: tuple[Requirement, ...]
+    fingerprints: tuple[Fingerprint, ...]
+    results: tuple[Result, ...]
+    errors: tuple[RunError, ...]
+    end: End
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes under test, in the order asked for."""
+        return self.header.modes
+
+    @cached_property
+    def cells(self) -> Mapping[str, Mapping[str, Cell]]:
+        """Requirement id -> mode -> cell; every requirement has a cell in every mode."""
+        found: dict[tuple[str, str], list[Result]] = {}
+        for result in self.results:
+            found.setdefault((result.requirement, result.mode), []).append(result)
+        return {
+            requirement.id: {
+                mode: Cell.of(requirement, found.get((requirement.id, mode), []))
+                for mode in self.modes
+            }
+            for requirement in self.requirements
+        }
+
+    @cached_property
+    def areas(self) -> Mapping[str, Mapping[str, Counter[str]]]:
+        """Area -> mode -> how many of its requirements have which word; areas by name."""
+        areas: dict[str, dict[str, Counter[str]]] = {}
+        for requirement in self.requirements:
+            row = areas.setdefault(requirement.area, {mode: Counter() for mode in self.modes})
+            for mode, cell in self.cells[requirement.id].items():
+                row[mode][cell.word] += 1
+        return areas
+
+    @cached_property
+    def totals(self) -> Mapping[str, Counter[str]]:
+        """Mode -> how many requirements have which word."""
+        totals: dict[str, Counter[str]] = {mode: Counter() for mode in self.modes}
+        for row in self.areas.values():
+            for mode, counts in row.items():
+                totals[mode].update(counts)
+        return totals
+
+    def faults(self, mode: str) -> tuple[str, ...]:
+        """Why a mode cannot be judged, one line each; empty when it can."""
+        faults = [e.message.splitlines()[0] for e in self.errors if e.mode in (None, mode)]
+        if self.end.interrupted:
+            faults.append("the run was interrupted")
+        faults += dict.fromkeys(
+            f"the proxy ran in {f.observed_mode} mode, not in {f.claimed_mode} mode as claimed"
+            for f in self.fingerprints
+            if f.mode == mode and f.observed_mode not in (None, f.claimed_mode)
+        )
+        if all(r.outcome in (UNCLAIMED, SKIPPED) for r in self.results if r.mode == mode):
+            faults.append("nothing was tested")
+        errors = self.totals[mode][ERROR]
+        if errors:
+            faults.append(f"{_several(errors, 'requirement')} could not be judged")
+        return tuple(faults)
+
+    def verdict(self, mode: str) -> str:
+        """One of "error" (the run cannot judge), "fail", "partial", "pass".
+
+        Expected failures and features that are not claimed leave a pass a pass. Something skipped,
+        or a requirement without any result (unless it is about the inside of another mode), makes
+        it partial.
+        """
+        totals = self.totals[mode]
+        if self.faults(mode):
+            return "error"
+        if totals[FAILED] or totals[UNEXPECTED_PASS]:
+            return "fail"
+        if totals[SKIPPED] or totals[NOT_RUN]:
+            return "partial"
+        return "pass"
+
+    @property
+    def verdicts(self) -> Mapping[str, str]:
+        """Mode -> verdict."""
+        return {mode: self.verdict(mode) for mode in self.modes}
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every mode passes, if only in part; 1 when one fails; 2 when one is an error."""
+        return max((_EXIT_CODES[verdict] for verdict in self.verdicts.values()), default=2)
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> list[Record]:
+    """The records of a result file that is whole: its first has the type `header`.
+
+    Raises ResultFileError.
+    """
+    content = result_file.content(path)
+    again = result_file.AGAIN
+    records: list[Record] = []
+    types: list[str] = []
+    ends = -1
+    for number, line in enumerate(content.splitlines(), start=1):
+        where = f"{path}, line {number}"
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise ResultFileError(f"{where}: is no JSON ({error}); {again}") from error
+        if not isinstance(values, dict):
+            raise ResultFileError(f"{where}: is no JSON object; {again}")
+        record = Record(values, where)
+        records.append(record)
+        types.append(record.need("type", str))
+        if types[-1] == "end":
+            ends = record.need("lines", int)
+    if types[0] != header:
+        raise ResultFileError(f"{path}: has no header in its first line; is it a result file?")
+    if types.count(header) > 1:
+        raise ResultFileError(
+            f"{path}: holds the headers of {types.count(header)} runs; join result files with: "
+            "./conform results merge"
+        )
+    found = records[0].maybe("schema", int)
+    if found != version:
+        raise ResultFileError(
+            f"{path}: has schema version {found}, this program reads version {version}; "
+            "use the version of the suite that wrote it"
+        )
+    if types[-1] != "end":
+        raise ResultFileError(f"{path}: has no footer in its last line; {again}")
+    if ends != len(records) - 1:
+        raise ResultFileError(
+            f"{path}: has {len(records) - 1} lines before its footer, which counted {ends}; {again}"
+        )
+    result_file.check_digest(path, content, records[-1].maybe("digest", str))
+    return records
+
+
+def read(path: Path | str) -> Run:
+    """Read a result file, or the one in a run's folder.
+
+    Raises ResultFileError, with one clear line, when the file is missing, cut off, without its
+    footer, of another schema version, or otherwise not what a run writes.
+    """
+    path = result_file.locate(path, result_file.RESULTS)
+    first, *middle, last = complete(path)
+    header, end = Header.of(first), End.of(last)
+    if not header.modes:
+        raise first.wrong('"modes" is empty')
+    requirements: dict[str, Requirement] = {}
+    fingerprints: list[Fingerprint] = []
+    results: list[tuple[Record, Result]] = []
+    errors: list[RunError] = []
+    for record in middle:
+        match record.need("type", str):
+            case "requirement":
+                requirement = Requirement.of(record)
+                if requirements.setdefault(requirement.id, requirement) != requirement:
+                    raise record.wrong(f"requirement {requirement.id} was described otherwise")
+            case "fingerprint":
+                fingerprints.append(Fingerprint.of(record))
+            case "result":
+                results.append((record, Result.of(record)))
+            case "error":
+                errors.append(RunError.of(record))
+            case other:
+                raise record.wrong(f'unknown record type "{other:.40}"')
+    for record, result in results:
+        if result.requirement not in requirements:
+            raise record.wrong(f"requirement {result.requirement} is described nowhere")
+        if result.mode not in header.modes:
+            raise record.wrong(f"mode {result.mode} is none of the run's modes")
+    run = Run(
+        header=header,
+        # workers finish in any order: the same results must give the same page
+        requirements=tuple(sorted(requirements.values(), key=lambda each: (each.area, each.id))),
+        fingerprints=tuple(fingerprints),
+        results=tuple(result for _, result in results),
+        errors=tuple(errors),
+        end=end,
+    )
+    if end.exit > run.exit_code:
+        # Never better than the run itself said: something went wrong that left no record.
+        message = f"the run ended with exit code {end.exit}, which none of its results explains"
+        return replace(run, errors=(*run.errors, RunError(None, message, "")))
+    return run
+
+
+def validate(path: Path | str) -> int:
+    """Check a result file against the published schema, and read it; the number of its records.
+
+    Raises ResultFileError for the first record that the schema does not allow.
+    """
+    from reports.records.schema import check  # noqa: PLC0415  only validation needs jsonschema
+
+    path = result_file.locate(path, result_file.RESULTS)
+    read(path)
+    return check(path)

@@ -1,0 +1,96 @@
+"""How numbers, times and counts are told, the same in every report."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final
+
+from reports.model.run import LABELS, TOLD
+from reports.records.results import EXPECTED_FAILURE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reports.model.run import Interval
+
+URL: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
+"""A web address in running text, without the punctuation after it."""
+
+_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def told(counts: Mapping[str, int], *, nothing: str = "-") -> str:
+    """Counts of words as text, such as `19 pass, 1 FAIL`."""
+    parts = [_counted(counts[word], word) for word in TOLD if counts.get(word)]
+    return ", ".join(parts) or nothing
+
+
+def _counted(count: int, word: str) -> str:
+    plural = "s" if word == EXPECTED_FAILURE and count > 1 else ""
+    return f"{count} {LABELS[word]}{plural}"
+
+
+def several(number: int, noun: str, plural: str = "") -> str:
+    """A number and its noun: `1 case`, `2 cases`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def number(value: float | None) -> str:
+    """At most four significant digits, without the tail of zeros; a dash for None."""
+    if value is None:
+        return "-"
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def probability(value: float | None) -> str:
+    """Two significant digits, in scientific notation when small; a dash for None."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    if value >= 0.001:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in seconds as a person says it: `0.12 s`, `81 s`, `12 min 5 s`."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def scale(value: float, unit: str) -> tuple[float, str]:
+    """Divisor and unit in which a value of `unit` reads well; only seconds have smaller units."""
+    if unit != "s" or value <= 0:
+        return 1.0, unit
+    return next(((d, name) for d, name in _TIME_UNITS if value >= d), _TIME_UNITS[-1])
+
+
+def interval(bounds: Interval | None, unit: str) -> str:
+    """An interval in a unit that reads well: `3.1 to 4.2 ms`; `> 5 s` without an upper bound."""
+    if bounds is None:
+        return "-"
+    low, high = bounds
+    if math.isinf(high):
+        divisor, name = scale(low, unit)
+        return f"> {low / divisor:.3g} {name}"
+    divisor, name = scale(high, unit)
+    first, last = f"{low / divisor:.3g}", f"{high / divisor:.3g}"
+    return f"{last} {name}" if first == last else f"{first} to {last} {name}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number in the unit that it was measured in, or a neighbouring one: `1.5 ms` for 1500 us."""
+    seconds = {"us": 1e-6, "ms": 1e-3, "s": 1.0}.get(unit)
+    if seconds is None:
+        return f"{number(value)} {unit}"
+    divisor, name = scale(value * seconds, "s")
+    return f"{value * seconds / divisor:.3g} {name}"

@@ -1,0 +1,78 @@
+"""The bytes of a result or bench file: plain or compressed, given by itself or by its folder."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import lzma
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from reports.records.results import ResultFileError
+
+RESULTS: Final = "results.jsonl"
+"""What the file of a conformance run is called in its folder."""
+
+AGAIN: Final = "the run did not end properly (killed, or its disk was full); run it again"
+
+_UNPACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+}
+
+
+def locate(path: Path | str, name: str) -> Path:
+    """The file that a path means: itself, or in a folder the one called `name` (or .gz, .xz).
+
+    Raises ResultFileError for a folder without such a file.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    for suffix in ("", *_UNPACK):
+        if (path / f"{name}{suffix}").is_file():
+            return path / f"{name}{suffix}"
+    raise ResultFileError(f"{path}: holds no {name}; give the folder of a run, or a result file")
+
+
+def content(path: Path) -> bytes:
+    """The whole file, decompressed where its name ends in .gz or .xz.
+
+    Raises ResultFileError when it is missing, empty, cut off or cannot be read.
+    """
+    unpack = _UNPACK.get(path.suffix, bytes)
+    try:
+        read = unpack(path.read_bytes())
+    except FileNotFoundError:
+        raise ResultFileError(f"{path}: no such file; give the folder of a run") from None
+    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        raise ResultFileError(
+            f"{path}: is cut off or no {path.suffix} file ({error}); copy it again"
+        ) from error
+    except OSError as error:
+        raise ResultFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not read:
+        raise ResultFileError(f"{path}: is empty; {AGAIN}")
+    if not read.endswith(b"\n"):
+        raise ResultFileError(f"{path}: its last line is cut off; {AGAIN}")
+    return read
+
+
+def digest(lines: bytes) -> str:
+    """What a footer says of all lines before it, line ends included: `sha256:` and 64 digits."""
+    return f"sha256:{hashlib.sha256(lines).hexdigest()}"
+
+
+def check_digest(path: Path, read: bytes, said: str | None) -> None:
+    """Compare the digest in a footer, if there is one, with the lines before it.
+
+    Raises ResultFileError when they differ: somebody has edited the file.
+    """
+    before = read[: read.rindex(b"\n", 0, len(read) - 1) + 1] if read.count(b"\n") > 1 else b""
+    if said is not None and said != digest(before):
+        raise ResultFileError(
+            f"{path}: is not what the run wrote: its lines do not match the digest in its footer; "
+            "use the file as the run left it"
+        )

@@ -1,0 +1,115 @@
+"""The result file, written while the suite runs: a line at a time, so that nothing is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.records.result_file import RESULTS
+from reports.records.results import ResultFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ResultWriter:
+    """Writes `results.jsonl` into a run's folder; safe to share between threads.
+
+    Every method that writes raises ResultFileError, one line long, when the disk does not take it
+    all. A file that was not closed has no footer, and no reader takes it for a result.
+    """
+
+    def __init__(self, folder: Path | str, name: str = RESULTS) -> None:
+        """Create the folder if need be, and in it the file, which must not exist yet."""
+        self.path = Path(folder) / name
+        self.lines = 0
+        self._digest = hashlib.sha256()  # over every line as it stands in the file
+        self._lock = threading.Lock()
+        self._broken: OSError | None = None
+        self._closed = False
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self.path, flags, 0o644)
+        except FileExistsError:
+            raise ResultFileError(
+                f"{self.path}: holds the results of an earlier run; write to another folder"
+            ) from None
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def write(self, record: Mapping[str, object]) -> None:
+        """Append one record as one line, and hand it to the kernel at once.
+
+        Numbers that are not finite, which JSON does not know, are written as null. Numpy scalars,
+        paths and sets are written as what they hold.
+        """
+        line = json.dumps(_plain(record), separators=(",", ":"), allow_nan=False)
+        with self._lock:
+            if self._closed:
+                raise ValueError(f"{self.path} is closed")
+            self._put(line.encode() + b"\n")
+            self._digest.update(line.encode() + b"\n")
+            self.lines += 1
+
+    def close(self, **footer: object) -> None:
+        """Append the footer, which counts and digests the lines before it, and sync to disk.
+
+        `finished` defaults to now. Closing again does nothing.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            finished = datetime.now(UTC).isoformat(timespec="milliseconds")
+            counted = {"lines": self.lines, "digest": f"sha256:{self._digest.hexdigest()}"}
+            end = {"type": "end", "finished": finished, **footer, **counted}
+            try:
+                self._put(json.dumps(_plain(end), separators=(",", ":")).encode() + b"\n")
+                os.fsync(self._file)
+            except OSError as error:
+                raise self._cannot(error) from error
+            finally:
+                os.close(self._file)
+
+    def _put(self, line: bytes) -> None:
+        # After a failure the file may end in half a line: nothing may follow it.
+        if self._broken is not None:
+            raise self._cannot(self._broken)
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError as error:
+            self._broken = error
+            raise self._cannot(error) from error
+
+    def _cannot(self, error: OSError) -> ResultFileError:
+        return ResultFileError(
+            f"{self.path}: results cannot be written: {error.strerror}; "
+            "make room there or write to another folder"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A value made of what JSON knows."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(item) for item in value)
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        return _plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"a result record cannot hold {value!r:.60}")

@@ -1,0 +1,226 @@
+"""The comparison as Markdown, for a pull request or the summary of a CI step."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reports.drawing.comparison_charts import charts
+from reports.model import wording
+from reports.model.comparison import KINDS
+from reports.model.parity import parities
+from reports.model.run import BAD, LABELS
+from reports.verdicts.claims import claims
+from reports.verdicts.recommend import recommendations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reports.model.comparison import Comparison
+    from reports.model.parity import Parity, Unlike
+    from reports.verdicts.claims import Claim
+
+LIMIT: Final = 1 << 20
+"""Bytes that a step summary may have; what is longer is refused as a whole by those who show it."""
+
+_REASON: Final = 300  # characters of a reason; the HTML report has them all
+_VERDICTS: Final = {"pass": "✅", "partial": "🟡", "fail": "❌", "error": "🟣"}
+
+
+def render(comparison: Comparison) -> str:
+    """Markdown in GitHub's dialect, always shorter than `LIMIT` bytes of UTF-8.
+
+    Where everything does not fit, the matrix is left out first, and then what else is at the end.
+    """
+    subjects = dict.fromkeys(column.subject for column in comparison.columns)
+    parts = [
+        [f"# {_text(' · '.join(subjects))}", ""],
+        _verdicts(comparison),
+        _parity(comparison),
+        _differences(comparison),
+        _choice(comparison),
+        _paces(comparison),
+        _claims(comparison),
+        _figures(comparison),
+        _matrix(comparison),
+    ]
+    cut = "\n_More than fits here: the HTML report has it all._\n"
+    out = ""
+    for lines in parts:
+        more = "\n".join([*lines, ""])
+        if len((out + more + cut).encode()) >= LIMIT:
+            return _shortened(out + more, cut)
+        out += more
+    return out
+
+
+def _shortened(whole: str, cut: str) -> str:
+    """As many whole lines as fit; a section that was folded is closed."""
+    room = LIMIT - len(cut.encode()) - len("</details>\n") - 1
+    kept = whole.encode()[:room].decode(errors="ignore").rpartition("\n")[0]
+    folded = kept.count("<details>") > kept.count("</details>")
+    return kept + ("\n</details>\n" if folded else "\n") + cut
+
+
+def _text(value: str) -> str:
+    """Text of others that stays text: no markup, no cell or line of its own, nobody mentioned."""
+    first = value.strip().splitlines()[0] if value.strip() else ""
+    first = first if len(first) <= _REASON else first[: _REASON - 1] + "…"
+    out, last = [], 0
+    for match in wording.URL.finditer(first):
+        out += [_escaped(first[last : match.start()]), match.group().replace("|", "%7C")]
+        last = match.end()
+    return "".join([*out, _escaped(first[last:])])
+
+
+def _escaped(value: str) -> str:
+    value = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", value)
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b")
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+    ]
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    rows = [
+        (f"**{_text(c.label)}**", f"{_VERDICTS[c.verdict]} {c.verdict.upper()}", _text(c.sentence))
+        for c in comparison.columns
+    ]
+    return _table(("", "verdict", ""), rows)
+
+
+def _parity(comparison: Comparison) -> list[str]:
+    lines = []
+    for found in parities(comparison):
+        lines += [f"## Parity: {_text(' and '.join(found.nodes))}", ""]
+        for pair in found.pairs:
+            every = wording.several(pair.total, "requirement")
+            alone = f"; {pair.alone} judged on one side alone" if pair.alone else ""
+            same = sum(pair.same.values())
+            lines.append(f"- {_text(pair.mode)}: {same} of {every} have the same verdict{alone}")
+        lines += [f"- What differs besides: {_text('; '.join(found.also))}"] if found.also else []
+        lines.append("")
+        heads = ("requirement", "mode", *map(_text, found.nodes), "why")
+        rows = [_unlike(found, each) for each in found.unlike]
+        lines += _table(heads, rows) if rows else []
+    return lines
+
+
+def _unlike(parity: Parity, unlike: Unlike) -> list[str]:
+    words = [
+        f"**{LABELS[cell.word]}**" if cell.word in BAD else LABELS[cell.word]
+        for cell in unlike.cells
+    ]
+    said = [
+        f"{name}: {reason}"
+        for name, reasons in zip(parity.nodes, unlike.said, strict=True)
+        for reason in reasons
+    ]
+    why = [*map(_text, unlike.because)] or ["❌ **not explained**"]
+    return [
+        f"`{unlike.requirement.id}`",
+        _text(unlike.mode),
+        *words,
+        "<br>".join([*why, *map(_text, said)]),
+    ]
+
+
+def _differences(comparison: Comparison) -> list[str]:
+    counts = [f"{len(comparison.of_kind(kind))} {kind}" for kind in KINDS]
+    every = wording.several(len(comparison.requirements), "requirement")
+    lines = [
+        "## What differs",
+        "",
+        f"{', '.join(counts)}; {comparison.identical} of {every} the same in every column.",
+        "",
+    ]
+    for kind in KINDS:
+        found = comparison.of_kind(kind)
+        if found:
+            rows = [
+                (
+                    f"`{each.requirement.id}`",
+                    _text(each.requirement.statement),
+                    _text(", ".join(column.label for column in each.columns)),
+                    "<br>".join(map(_text, each.reasons)) or "-",
+                )
+                for each in found
+            ]
+            lines += [f"### {kind.capitalize()}", ""]
+            lines += _table(("requirement", "says", "in", "why"), rows)
+    return lines
+
+
+def _choice(comparison: Comparison) -> list[str]:
+    rows = [
+        (
+            _text(r.about),
+            f"**{r.pick}**" if r.decided else r.pick,
+            "<br>".join(map(_text, r.why)),
+            r.said,
+        )
+        for r in recommendations(comparison)
+    ]
+    return ["## Which mode to take", "", *_table(("scenario", "take", "because", "said"), rows)]
+
+
+def _paces(comparison: Comparison) -> list[str]:
+    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in comparison.paces]
+    if not rows:
+        return []
+    return ["## Slower or faster", "", *_table(("proxy", "figure", "is", "held against"), rows)]
+
+
+def _known(claim: Claim) -> list[str]:
+    return [f"Known: {claim.known}"] if claim.known else []
+
+
+def _claims(comparison: Comparison) -> list[str]:
+    rows = [
+        (c.id, _text(c.statement), f"**{c.word}** ({c.checked})",
+         "<br>".join(map(_text, [*(finding for _, finding in c.findings), *_known(c)])))
+        for c in claims(comparison)
+    ]  # fmt: skip
+    return [
+        "<details><summary>What is said of the modes, and what was found</summary>",
+        "",
+        *_table(("id", "said", "here", "found"), rows),
+        "</details>",
+        "",
+    ]
+
+
+def _figures(comparison: Comparison) -> list[str]:
+    lines = ["<details><summary>What was measured</summary>", ""]
+    for chart in charts(comparison):
+        lines += [f"**{_text(chart.title)}**", ""]
+        lines += _table(chart.heads, [[_text(value) for value in row] for row in chart.rows])
+    return [*lines, "</details>", ""] if len(lines) > 2 else []
+
+
+def _matrix(comparison: Comparison) -> list[str]:
+    rows = [
+        (
+            f"`{each.id}`",
+            each.level,
+            *(
+                f"**{LABELS[cell.word]}**" if cell.word in BAD else LABELS[cell.word]
+                for _, cell in comparison.row(each.id)
+            ),
+        )
+        for each in comparison.requirements
+    ]
+    heads = ("requirement", "level", *(_text(column.label) for column in comparison.columns))
+    return [
+        "<details><summary>Every requirement</summary>",
+        "",
+        *_table(heads, rows),
+        "</details>",
+        "",
+    ]

@@ -1,0 +1,142 @@
+"""What the terminal says at the end of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reports.model import node_words, wording
+from reports.model.run import BAD, LABELS, TOLD
+from reports.records.results import EXPECTED_FAILURE, SKIPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from reports.model.run import Result, Run
+
+_WIDTH: Final = 100  # beyond this a line of a list is cut off
+_MOST: Final = 20  # entries of a list; the report has the rest
+_BOLD, _RED, _GREEN, _YELLOW, _MAGENTA = "1", "31", "32", "33", "35"
+VERDICT_COLOURS = {
+    "pass": f"{_BOLD};{_GREEN}",
+    "partial": f"{_BOLD};{_YELLOW}",
+    "fail": f"{_BOLD};{_RED}",
+    "error": f"{_BOLD};{_MAGENTA}",
+}
+
+
+class Pen:
+    """Writes colours, or leaves them out."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, value: str, code: str) -> str:
+        """The text in the colours of an SGR code, such as `1;31`; as it is without one."""
+        return f"\x1b[{code}m{value}\x1b[0m" if self._colour and code else value
+
+
+def plain(value: str) -> str:
+    """The first line, in ASCII: a terminal in the C locale can show it."""
+    first = value.strip().splitlines()[0] if value.strip() else ""
+    swapped = first.replace("\u2013", "-").replace("µ", "u").replace("…", "...")
+    return swapped.encode("ascii", "replace").decode()
+
+
+def cut(line: str) -> str:
+    """A line that is not wider than most terminals."""
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
+
+
+def _cell_colour(counts: Mapping[str, int]) -> str:
+    if any(counts.get(word) for word in BAD):
+        return _RED
+    return _GREEN if counts.get("passed") else ""
+
+
+def _matrix(run: Run, pen: Pen) -> list[str]:
+    rows = list(run.areas.items())
+    table = [["", *run.modes]]
+    table += [[area, *(wording.told(row[m]) for m in run.modes)] for area, row in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    lines = []
+    for number, line in enumerate(table):
+        cells = [plain(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
+        if number:
+            row = rows[number - 1][1]
+            colours = ["", *(_cell_colour(row[mode]) for mode in run.modes)]
+        else:
+            colours = [_BOLD] * len(cells)
+        painted = [
+            pen(c.rstrip(), code) + c[len(c.rstrip()) :]
+            for c, code in zip(cells, colours, strict=True)
+        ]
+        lines.append("   ".join(painted).rstrip())
+    return lines
+
+
+def _list(run: Run, title: str, outcomes: Sequence[str], pen: Pen) -> list[str]:
+    """One line per requirement and mode that has such outcomes, with its first reason."""
+    entries: list[tuple[str, str, list[Result], int]] = []
+    for requirement in run.requirements:
+        for mode, cell in run.cells[requirement.id].items():
+            results = [result for result in cell.results if result.outcome in outcomes]
+            if results:
+                entries.append((requirement.id, mode, results, len(cell.results)))
+    if not entries:
+        return []
+    first = max(len(entry[0]) for entry in entries)
+    second = max(len(entry[1]) for entry in entries)
+    lines = ["", pen(title, _BOLD)]
+    for name, mode, results, cases in entries[:_MOST]:
+        counts = {word: sum(r.outcome == word for r in results) for word in TOLD}
+        words = ", ".join(LABELS[word] for word in TOLD if counts[word] and word in BAD)
+        of = f"{len(results)}/{cases} cases" if cases > 1 else "1 case"
+        reason = plain(next((r.reason for r in results if r.reason), "no reason given"))
+        about = f"{words}, {of}: {reason}" if words else f"{of}: {reason}"
+        lines.append(cut(f"  {name.ljust(first)}  {mode.ljust(second)}  {about}"))
+    if len(entries) > _MOST:
+        lines.append(f"  and {len(entries) - _MOST} more, in the report")
+    return lines
+
+
+def _verdicts(run: Run, pen: Pen) -> list[str]:
+    width = max(len(mode) for mode in run.modes)
+    lines = [""]
+    for mode in run.modes:
+        verdict = run.verdict(mode)
+        word = pen(verdict.upper().ljust(7), VERDICT_COLOURS[verdict])
+        faults = "; ".join(plain(fault) for fault in run.faults(mode))
+        lines.append(f"{mode.ljust(width)}  {word}  {faults or wording.told(run.totals[mode])}")
+    if run.header.sampled:
+        modes = " and ".join(run.header.sampled)
+        lines.append(f"{modes}: one case of each requirement; --every-case runs all of them")
+    return lines
+
+
+def summary(run: Run, *, colour: bool = False, report: Path | str | None = None) -> str:
+    """The end of a run in a few lines of ASCII: areas by modes, what failed, the verdicts.
+
+    `colour` adds terminal colours, `report` is the page to point to. No newline at the end.
+    """
+    pen = Pen(colour=colour)
+    where = plain(node_words.told(run))
+    title = pen(plain(run.header.subject), _BOLD)
+    lines = [f"{title} on {where}" if where else title, "", *_matrix(run, pen)]
+    lines += _list(run, "Failures", BAD, pen)
+    lines += _list(run, "Expected failures", (EXPECTED_FAILURE,), pen)
+    lines += _list(run, "Skipped", (SKIPPED,), pen)
+    lines += _verdicts(run, pen)
+    end = run.end
+    facts = [wording.duration(end.seconds), wording.several(len(run.results), "case")]
+    if end.statistical_tests:
+        bound = wording.probability(end.false_alarm_bound)
+        facts.append(
+            f"{wording.several(end.statistical_tests, 'statistical test')} (false alarm <= {bound})"
+        )
+    if run.header.seed is not None:
+        facts.append(f"seed {run.header.seed}")
+    lines += ["", plain(", ".join(facts))]
+    if report is not None:
+        lines.append(f"Report: {report}")
+    return "\n".join(lines)
