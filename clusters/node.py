@@ -48,7 +48,7 @@ SYSCTLS = {
     "net/ipv6/conf/default/accept_ra": 0,
     # a refusal must be seen for each probe of a batch, not for the first few
     "net/ipv4/icmp_ratemask": 0,
-    "net/ipv6/icmp/ratelimit": 0,
+    "net/ipv6/icmp/ratemask": 0,
 }
 """Network sysctls of a node, recorded in the report; the comments say where they differ from a
 usual node.

@@ -1,0 +1,50 @@
+"""A node without a proxy: what it must do so that nothing is blamed on one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clusters import netns
+from clusters.node import Management, Node
+from clusters.system import Namespace
+from fixtures.clients.client import Client
+from fixtures.lab.lab import Lab
+from fixtures.world.hosts import Hosts
+from specification.addresses import FAMILIES, Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROBES = 400
+"""More than the kernel refuses in a second if it is not told otherwise: 50 of a host at once."""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A lab around a namespace node, of which each worker has one."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    bridge, subnet = f"alone{worker}", f"100.90.{worker}"
+    netns.add_bridge(bridge, f"{subnet}.1/24")
+    try:
+        node = Node(
+            f"alone-{worker}",
+            Management(bridge, f"alone{worker}-port", f"{subnet}.10"),
+            lambda name, links, address: Namespace(name, tmp_path, links, address),
+        )
+        try:
+            yield Lab(node)
+        finally:
+            node.close()
+    finally:
+        netns.configure(None, [f"link delete {bridge}"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_probe_of_a_batch_is_refused(lab: Lab, family: Family) -> None:
+    client = Client(lab, Hosts()("pod")[0], family, "UDP")
+    sample = client.connect_many(lab.node.address(family), 9, PROBES)
+    assert sample.is_refused.all(), sample
