@@ -25,7 +25,7 @@ from fixtures.clients.client import Client
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
 from fixtures.world.latency import LIMIT, pause
-from specification.errors import UnmeasurableError
+from specification.errors import UnmeasurableError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,6 +147,8 @@ class Site:
             return run()
         except subprocess.TimeoutExpired as problem:
             raise self.unmeasurable(f"{what} takes more than {problem.timeout:.0f} s") from None
+        except UnsupportedError as problem:
+            raise self.unmeasurable(str(problem)) from None
 
     def all_served(self) -> bool:
         """Whether every Service answers a new connection."""

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from clusters.implementation import Implementation, fill
 from clusters.process import Daemon, answers
+from specification.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import subprocess
@@ -90,6 +91,8 @@ class Proxy(ABC):
     def cleanup(self, timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
         """Run the implementation's cleanup command on the node and return what it printed; it is
         given up, with an error, after ``timeout`` seconds.
+
+        Raises UnsupportedError where the implementation has none.
         """
 
     def restart(self, config: Mapping[str, Any] | None = None) -> None:
@@ -144,6 +147,12 @@ class Proxy(ABC):
             for command in self.implementation.modes[self.mode].rules
             for done in [self._run(command, timeout)]
         )
+
+    @property
+    def _cleanup_command(self) -> list[str]:
+        if not self.implementation.cleanup:
+            raise UnsupportedError(f"{self.implementation.name} has no command that cleans up")
+        return self.implementation.cleanup
 
     def _run(self, argv: list[str], timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
         return self._system.run(self._filled(argv), check=False, timeout=timeout)
@@ -216,7 +225,7 @@ class Program(Proxy):
 
     def cleanup(self, timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
         """See Proxy."""
-        return self._run(self.implementation.cleanup, timeout)
+        return self._run(self._cleanup_command, timeout)
 
     def _write(self, name: str, text: str) -> None:
         with self._system.open(self.directory / name, "w") as file:

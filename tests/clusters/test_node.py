@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import netns
+from clusters.implementation import load
 from clusters.node import Management, Node
+from clusters.proxy import Program
 from clusters.system import Namespace
 from fixtures.clients.client import Client
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
 from specification.addresses import FAMILIES, Family
+from specification.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,3 +51,11 @@ def test_each_probe_of_a_batch_is_refused(lab: Lab, family: Family) -> None:
     client = Client(lab, Hosts()("pod")[0], family, "UDP")
     sample = client.connect_many(lab.node.address(family), 9, PROBES)
     assert sample.is_refused.all(), sample
+
+
+def test_proxy_without_a_cleanup_command_does_not_pretend_to_clean_up(
+    lab: Lab, pretender: Path
+) -> None:
+    proxy = Program(load(str(pretender)), "first", lab.node.system, {}, "")
+    with pytest.raises(UnsupportedError, match="pretender has no command"):
+        proxy.cleanup()

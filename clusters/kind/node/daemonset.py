@@ -131,7 +131,7 @@ class DaemonSetProxy(Proxy):
 
     def cleanup(self, timeout: float = _GONE) -> subprocess.CompletedProcess[str]:
         """See Proxy."""
-        argv = self._filled(self.implementation.cleanup)
+        argv = self._filled(self._cleanup_command)
         template = self._template()
         container = self._container(template)
         container["command"] = argv
