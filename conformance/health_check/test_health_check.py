@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.clients.health import Health, health
 from fixtures.plugin.requirement import CORE, requirement
+from fixtures.world.by_time import by_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clusters.system import System
     from fixtures.services.services import Service, Services
     from fixtures.world.fixtures import World
     from specification.addresses import Family
 
 _KEP = "KEP-3836; kubernetes: pkg/proxy/healthcheck/service_health.go"
 _PATIENCE = 30.0  # seconds for another node's proxy to answer at all, which settles by itself
-_LOOK = 0.1
 
 pytestmark = pytest.mark.parametrize("protocol", ["TCP"])
 
@@ -116,15 +115,7 @@ def test_each_node_answers_for_itself(
     assert asked(web) == Health(200, 1)
     port = web.object["spec"]["healthCheckNodePort"]
     for other in world.cluster.others:
-        assert _answer(other, family, port) == Health(503, 0), other
-
-
-def _answer(other: System, family: Family, port: int) -> Health:
-    """What another node's own proxy answers, as soon as it does."""
-    deadline = time.monotonic() + _PATIENCE
-    addresses = other.addresses or {}
-    while time.monotonic() < deadline:
-        if answer := health(other, addresses[family], port):
-            return answer
-        time.sleep(_LOOK)
-    raise AssertionError(f"{other} has not opened port {port} after {_PATIENCE:.0f} s")
+        address = (other.addresses or {})[family]
+        look = partial(health, other, address, port)
+        answer = by_time(f"{other} opens port {port}", look, _PATIENCE)
+        assert answer == Health(503, 0), other

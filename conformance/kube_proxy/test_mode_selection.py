@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from clusters.embedded.cluster import NodeUnderTest
 from conformance.kube_proxy.starts import assert_refuses, pretend
 from fixtures.plugin.requirement import MODE, requirement
+from fixtures.world.by_time import by_time
 
 _RELEASE = Path("/proc/sys/kernel/osrelease")
 _PROGRAMMED = 60  # seconds after which a proxy that is ready should have programmed something
@@ -22,9 +22,7 @@ _PROGRAMMED = 60  # seconds after which a proxy that is ready should have progra
 def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> None:
     """Where no mode is configured, kube-proxy runs in its default mode."""
     bare_node.proxy.start({"mode": None})
-    deadline = time.monotonic() + _PROGRAMMED
-    while not (found := bare_node.proxy.modes_in_kernel()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    found = by_time("anything is programmed", bare_node.proxy.modes_in_kernel, _PROGRAMMED)
     assert found == {mode}, f"{mode} mode claims to be the default"
 
 

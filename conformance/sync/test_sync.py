@@ -159,8 +159,7 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
         for _ in range(often(world, REPETITIONS)):
             for name, write, served in (("deleted", delete, False), ("created", create, True)):
                 note(f"Service {name}", clients, time_changes(Change(write, seen(served=served))))
-                if world.node.proxy.stepwise:  # what was seen may be undone before it is done
-                    service.settle(removed=True)
+                service.settle(removed=True)  # what was seen may be undone before a sync is done
 
 
 @requirement("sync-coalesce-final", level=CORE, reference="pkg/proxy: change trackers")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +14,7 @@ from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
 from conformance.kube_proxy.starts import assert_refuses, pretend
 from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Services
+from fixtures.world.by_time import by_time
 from fixtures.world.fixtures import World
 from specification.addresses import Family
 
@@ -29,14 +29,6 @@ _SYSCTLS = {
     "vs/expire_quiescent_template": 1,
     "ip_forward": 1,
 }
-
-
-def await_that(holds: Callable[[], bool], what: str, seconds: float = _PATIENCE) -> None:
-    """Return when something holds; fails where it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)
 
 
 def ipvs_modules(node: NodeUnderTest) -> list[str]:
@@ -79,7 +71,7 @@ def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
     with without_ipvs(bare_node):
         assert_refuses(bare_node, "ipvs", "not supported")
     bare_node.proxy.start()
-    await_that(lambda: DUMMY in links(bare_node), "the first sync")
+    by_time("the first sync", lambda: DUMMY in links(bare_node), _PATIENCE)
     assert not [key for key in servers(bare_node) if key[1:] == ("198.51.100.0", 20000)]
 
 
@@ -186,7 +178,7 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
     for command, restored in losses:
         assert restored(), f"before {' '.join(command)}"
         node.run(command)
-        await_that(restored, f"repair after {' '.join(command)}")
+        by_time(f"repair after {' '.join(command)}", restored, _PATIENCE)
 
 
 @requirement(
