@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 
 import pytest
@@ -21,6 +20,7 @@ from conformance.kube_proxy.iptables.chains import (
 )
 from fixtures.plugin.requirement import MODE, requirement
 from fixtures.services.services import Service, Services
+from fixtures.world.by_time import by_time
 from specification.addresses import OUTSIDE, Family
 from specification.services import Port
 
@@ -260,8 +260,10 @@ def test_affinity_looks_for_recent_clients_before_choosing(
     whether the client was there within the timeout (rcheck, seconds, reap), then the random ones;
     the endpoint's chain notes the client as it translates.
     """
-    web = service(endpoints=3, affinity=1234)
+    web, default = service(endpoints=3, affinity=1234), service(sessionAffinity="ClientIP")
     nat = chains("nat")
+    seconds = {rule.option("--seconds") for rule in service_chain(nat, default).rules}
+    assert seconds - {None} == {"10800"}, default
     rules = [
         rule for rule in service_chain(nat, web).rules if str(rule.jump).startswith("KUBE-SEP-")
     ]
@@ -313,8 +315,6 @@ def test_canary_chains_exist(chains: Chains) -> None:
     somebody has flushed the rules.
     """
     # made beside the first sync, and tried again after a period should that fail
-    deadline = time.monotonic() + 2 * _PERIOD
-    missing = ["mangle", "nat", "filter"]
-    while missing and time.monotonic() < deadline:
-        missing = [table for table in missing if "KUBE-PROXY-CANARY" not in chains(table)]
-    assert not missing
+    for table in ("mangle", "nat", "filter"):
+        canary = lambda table=table: "KUBE-PROXY-CANARY" in chains(table)  # noqa: E731
+        by_time(f"KUBE-PROXY-CANARY in {table}", canary, 2 * _PERIOD)

@@ -145,8 +145,10 @@ def test_sets_hold_what_the_rules_ask_for(
     Service with ClientIP affinity has a set for each endpoint whose elements end with the
     affinity's timeout; a deleted Service leaves nothing in them.
     """
-    web = service(endpoints=2, affinity=1234)
+    web, default = service(endpoints=2, affinity=1234), service(sessionAffinity="ClientIP")
     table = ruleset()
+    timers = {each.timeout for name, each in table.sets.items() if base_name(default) in name}
+    assert timers == {10800}, default
     assert str(web.cluster_ip) in table.sets["cluster-ips"].elements
     assert set(table.sets["nodeport-ips"].elements) == {str(world.node.address(family))}
     mine = [each for name, each in table.sets.items() if base_name(web) in name]
