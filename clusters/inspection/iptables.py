@@ -10,8 +10,10 @@ from typing import Self
 from clusters.inspection.module import Module
 
 _COMMANDS = {4: "iptables-save", 6: "ip6tables-save"}
-_CHAIN_LINE = re.compile(r":(\S+) (\S+) \[(\d+):(\d+)\]")
+_CHAIN_LINE = re.compile(r":(\S+) (\S+) \[\d+:\d+\]")
 _RULE_LINE = re.compile(r"\[(\d+):(\d+)\] (-A (\S+).*)")
+_INCOMPATIBLE = "is incompatible, use 'nft' tool"
+"""What iptables-save of the nf_tables variant prints, with exit code 0, instead of a table."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 
 
@@ -116,12 +118,12 @@ class Rule(str):  # noqa: SLOT000  # what is parsed is kept
 
 @dataclass
 class Chain:
-    """A chain with its rules; only built-in chains have a policy, and counters of their own."""
+    """A chain with its rules; only built-in chains have a policy. (Its counters are left out: with
+    nf_tables they run only once somebody has set the policy, else any change of rules zeroes them.)
+    """
 
     name: str
     policy: str | None
-    packets: int
-    bytes: int
     rules: list[Rule] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -143,7 +145,8 @@ class Iptables(Module):
     def chains(self, table: str = "filter", version: int = 4) -> dict[str, Chain]:
         """All chains of a table by name, in the order of iptables-save, read at once.
 
-        :raises ValueError: for a version other than 4 and 6.
+        :raises ValueError: for a version other than 4 and 6, and for a table with a rule that
+            iptables cannot express.
         :raises AssertionError: where iptables-save fails, for a table that does not exist say.
         """
         if version not in _COMMANDS:
@@ -168,7 +171,8 @@ class Iptables(Module):
 def parse(saved: str) -> dict[str, Chain]:
     """The chains in what `iptables-save -c -t TABLE` prints.
 
-    :raises ValueError: for a line that is no chain, rule, comment, table or COMMIT.
+    :raises ValueError: for a line that is no chain, rule, comment, table or COMMIT, and where it
+        says that it cannot show the table.
     """
     chains: dict[str, Chain] = {}
     for line in saved.splitlines():
@@ -176,8 +180,10 @@ def parse(saved: str) -> dict[str, Chain]:
             packets, octets, text, name = match.groups()
             chains[name].rules.append(Rule(text, int(packets), int(octets)))
         elif match := _CHAIN_LINE.fullmatch(line):
-            name, policy, packets, octets = match.groups()
-            chains[name] = Chain(name, None if policy == "-" else policy, int(packets), int(octets))
+            name, policy = match.groups()
+            chains[name] = Chain(name, None if policy == "-" else policy)
+        elif _INCOMPATIBLE in line:
+            raise ValueError(f"iptables-save shows nothing: {line}")
         elif line and not line.startswith(("#", "*")) and line != "COMMIT":
             raise ValueError(f"not a line of iptables-save -c: {line!r}")
     return chains

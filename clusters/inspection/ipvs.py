@@ -30,7 +30,8 @@ class RealServer:
     """A server that a virtual server hands connections to.
 
     `forwarding` is "masquerade", "route" or "tunnel" (ipvsadm's -m, -g, -i), or "local". `active`
-    counts its established connections, `inactive` all others, those of UDP among them.
+    counts its connections that are open or half-open, `inactive` all others, those of UDP among
+    them.
     """
 
     address: str

@@ -347,6 +347,15 @@ def test_iptables_chains(host: Host, load: Callable[[str, str], None]) -> None:
     assert SERVICE not in host.iptables.chains("nat", version=6)
 
 
+def test_table_that_iptables_cannot_show_is_not_taken_for_empty(
+    host: Host, load: Callable[[str, str], None]
+) -> None:
+    load("iptables-restore -c", IPTABLES)
+    load("nft -f -", "add rule ip nat PREROUTING fib daddr type local counter")
+    with pytest.raises(ValueError, match="Table `nat' is incompatible"):
+        host.iptables.chains("nat")
+
+
 def test_iptables_rules_that_stay_keep_their_counters(
     host: Host, load: Callable[[str, str], None]
 ) -> None:

@@ -83,7 +83,7 @@ def give_turns(service: Services, world: World, judge: Judge) -> None:
 
 
 def prefer_the_idle(service: Services, world: World, judge: Judge) -> None:
-    """lc, wlc, sed, nq: the endpoint with the fewest open connections is next."""
+    """lc, wlc, sed, nq: the endpoint with the fewest connections, half-open or open, is next."""
     web, clients = service(endpoints=1), clients_of(world, "TCP")
     for client in clients:
         client.open(*frontend(web, client.family), 4)
@@ -92,10 +92,8 @@ def prefer_the_idle(service: Services, world: World, judge: Judge) -> None:
             raise RuntimeError(f"four connections are open, IPVS counts {busy.real_servers}")
     web.set_endpoints([web.endpoint(0), *service.endpoints(3)])
     for client in clients:
-        # one after another: half-open ones do not count for all of these schedulers
-        opened = [client.open(*frontend(web, client.family)) for _ in range(9)]
-        assert all(flow.opened.is_served.all() for flow in opened), opened
-        chosen = tally([flow.endpoints[0] for flow in opened], endpoints(web, client.family))
+        opened = answered(client, web, 9)  # half-open ones count too
+        chosen = tally(opened, endpoints(web, client.family))
         assert list(chosen.values()) == [0, 3, 3, 3], chosen
 
 
