@@ -12,9 +12,9 @@ from scapy.utils import PcapReader, RawPcapReader
 
 from fixtures.lab import icmp
 from fixtures.lab.icmp import Error
-from fixtures.lab.sample import SocketAddress
 from fixtures.lab.simulated import Drop, Pass
 from fixtures.record.evidence import write_pcap
+from specification.attempts import SocketAddress
 from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
 from tests.engine.test_frames_built import recomputed
 
