@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from clusters import sandbox
-from clusters.kind.docker import engine, tidy
+from clusters.kind.docker import choice, tidy
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import build as image
 from specification.errors import ArtifactError
@@ -21,7 +21,7 @@ def prepare(clusters: int, *, named: bool) -> None:
 
     Raises ArtifactError with one line that says what is missing.
     """
-    own = engine.choose(clusters)
+    own = choice.choose(clusters)
     image.kind()
     if own and not named:
         image.build()
@@ -39,7 +39,7 @@ def make_image() -> int:
         " image to Docker.",
         file=sys.stderr,
     )
-    own = engine.choose()
+    own = choice.choose()
     image.build()
     if own:
         print("conform: no Docker runs here, so it goes to the suite's own", file=sys.stderr)
@@ -62,7 +62,7 @@ def clean() -> int:
 def main() -> int:
     """Give the image to the suite's own Docker: this is the part inside the sandbox."""
     try:
-        with engine.chosen() as docker:
+        with choice.chosen() as docker:
             print(image.ensure(docker))
     except ArtifactError as problem:
         print(f"conform: {problem}", file=sys.stderr)

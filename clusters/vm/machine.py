@@ -15,31 +15,25 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-import rpyc
-from rpyc.core.service import MasterService
-from rpyc.core.stream import SocketStream
+from typing import IO, TYPE_CHECKING
 
 from clusters import netns
 from clusters.inspection.machine import host as inspect_host
 from clusters.process import Daemon, LocalProcess
 from clusters.vm import accelerator
+from clusters.vm.connection import PORT, Connections
 from clusters.vm.initramfs import INSTALLED, with_programs
 from clusters.vm.process import RemoteProcess
 from specification.errors import NodeError, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from clusters.vm.kernel import Kernel
     from clusters.wires import Link
 
-_PORT = 18812
 _MEMORY = 1024  # MiB: rules and objects of thousands of Services, beside what the image unpacks to
 _BOOT_TIMEOUT = 120.0
-_CONNECT_TIMEOUT = 20.0
-_CALL_TIMEOUT = 120.0  # seconds for one call: longer than anything that is run to its end
 
 _FAST = (
     # QEMU translates a program anew at every address: at a fixed one it starts five times faster
@@ -67,18 +61,6 @@ forget some of a large sample.
 
 _TUNSETIFF = 0x400454CA  # linux/if_tun.h
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
-
-
-def connect(address: str, *, timeout: float) -> Any:
-    """A connection to the agent of the machine with that address: ``connect(...).modules.os`` is
-    the machine's ``os``. It serves one thread.
-
-    Raises OSError where none is there within ``timeout`` seconds.
-    """
-    link = socket.create_connection((address, _PORT), timeout=timeout)
-    link.settimeout(None)
-    settings = {"sync_request_timeout": _CALL_TIMEOUT}
-    return rpyc.connect_stream(SocketStream(link), MasterService, settings)
 
 
 class Machine:
@@ -115,8 +97,7 @@ class Machine:
         }
         self.address = address
         """Its address on the management wire."""
-        self._here = threading.local()  # an RPyC connection serves one thread
-        self._connections: list[Any] = []
+        self._connections = Connections(address, self.check, self._lost)
         folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
         whole = folder / "image.cpio"
@@ -134,7 +115,7 @@ class Machine:
             self.close()
             raise
         whole.unlink()  # a file in memory, as a rule
-        self.remote.modules.os.makedirs(str(folder), exist_ok=True)
+        self.run(["mkdir", "-p", str(folder)])
         self.host = inspect_host(name, lambda argv: self.run(argv, check=False))
 
     def __repr__(self) -> str:
@@ -152,7 +133,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """See System."""
         result = subprocess.CompletedProcess(
-            list(argv), *self.agent("run")(tuple(argv), input or "", timeout)
+            list(argv), *self._connections.agent("run")(tuple(argv), input or "", timeout)
         )
         if check:
             result.check_returncode()
@@ -160,16 +141,18 @@ class Machine:
 
     def spawn(self, argv: Sequence[str], environment: Mapping[str, str]) -> RemoteProcess:
         """See System."""
-        return RemoteProcess(self, argv, environment)
+        return RemoteProcess(self._connections, argv, environment)
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """See System."""
-        made: socket.socket = self.remote.modules.socket.socket(int(family), int(kind), protocol)
+        made: socket.socket = self._connections.remote.modules.socket.socket(
+            int(family), int(kind), protocol
+        )
         return made
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """See System."""
-        opened: IO[str] = self.remote.builtins.open(str(path), mode)
+        opened: IO[str] = self._connections.remote.builtins.open(str(path), mode)
         return opened
 
     def program(self, path: Path) -> Path:
@@ -183,63 +166,12 @@ class Machine:
     def check(self) -> None:
         """See System."""
         if not self._qemu.running:
-            raise NodeError(self._ended())
+            raise self._error(f"has ended ({self._qemu!r})")
 
     def close(self) -> None:
         """See System."""
-        for connection in self._connections:
-            connection.close()
+        self._connections.close()
         self._qemu.kill()
-
-    # --- how it is reached ------------------------------------------------------------------------
-
-    @property
-    def remote(self) -> Any:
-        """The calling thread's connection: ``remote.modules.os`` is the machine's ``os``."""
-        connection = getattr(self._here, "connection", None)
-        if connection is None or connection.closed:
-            self.check()
-            connection = self._here.connection = self._connect()
-            self._here.functions = {}
-        return connection
-
-    def agent(self, name: str) -> Callable[..., Any]:
-        """The agent's function of that name, which was looked up once."""
-        remote = self.remote
-        functions: dict[str, Callable[..., Any]] = self._here.functions
-        if name not in functions:
-            functions[name] = getattr(remote.modules["__main__"], name)
-        return functions[name]
-
-    def _connect(self) -> Any:
-        try:
-            connection = connect(self.address, timeout=_CONNECT_TIMEOUT)
-        except OSError as problem:
-            self.check()
-            raise NodeError(
-                f"{self.name} does not answer ({problem}); the end of its console:\n"
-                f"{self._qemu.last_lines()}"
-            ) from None
-        self._connections.append(connection)
-        return connection
-
-    def _answers(self) -> bool:
-        """Whether the agent listens; before that, its kernel refuses or is not there at all."""
-        try:
-            socket.create_connection((self.address, _PORT), timeout=0.2).close()
-        except OSError:
-            return False
-        return True
-
-    def _hang_up_at_the_end(self) -> None:
-        """Break all connections when QEMU ends: no packet would ever tell that it has."""
-        self._qemu.wait(None)
-        for connection in self._connections:
-            with (
-                contextlib.suppress(OSError, EOFError),
-                socket.socket(fileno=os.dup(connection.fileno())) as link,
-            ):
-                link.shutdown(socket.SHUT_RDWR)
 
     # --- how it is made ---------------------------------------------------------------------------
 
@@ -256,7 +188,7 @@ class Machine:
             *_FAST,
             *(_EMULATED_FAST if self.emulated else ()),
             _CONNTRACK,
-            f"node.interfaces={interfaces} node.address={self.address}/24 node.port={_PORT}",
+            f"node.interfaces={interfaces} node.address={self.address}/24 node.port={PORT}",
         ]
         argv = [
             *(accelerator.PROGRAM, "-name", self.name),
@@ -278,17 +210,23 @@ class Machine:
         except StartError as problem:
             raise NodeError(str(problem)) from None
 
+    def _hang_up_at_the_end(self) -> None:
+        self._qemu.wait(None)
+        self._connections.hang_up()
+
     def _wait_until_it_answers(self) -> None:
         try:
-            self._qemu.wait_ready(self._answers, _BOOT_TIMEOUT)
+            self._qemu.wait_ready(self._connections.answers, _BOOT_TIMEOUT)
         except StartError as problem:
             raise NodeError(str(problem)) from None
 
-    def _ended(self) -> str:
-        return (
-            f"{self.name} has ended ({self._qemu!r}); the end of its console:\n"
-            f"{self._qemu.last_lines()}"
-        )
+    def _lost(self, problem: OSError) -> NodeError:
+        self.check()
+        return self._error(f"does not answer ({problem})")
+
+    def _error(self, what: str) -> NodeError:
+        lines = self._qemu.last_lines()
+        return NodeError(f"{self.name} {what}; the end of its console:\n{lines}")
 
 
 def _tap(link: Link) -> int:

@@ -13,7 +13,7 @@ from clusters.process import POLL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clusters.vm.machine import Machine
+    from clusters.vm.connection import Connections
 
 _LOOKS = 1.0  # seconds for which a program that runs is taken to go on running
 _LOG = "/dev/virtio-ports/log"
@@ -25,7 +25,7 @@ class RemoteProcess:
     """
 
     def __init__(
-        self, machine: Machine, argv: Sequence[str], environment: Mapping[str, str]
+        self, machine: Connections, argv: Sequence[str], environment: Mapping[str, str]
     ) -> None:
         self._machine = machine
         self._looked = 0.0

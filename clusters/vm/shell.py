@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from clusters.vm.machine import connect
+from clusters.vm.connection import connect
 
 
 def main(address: str) -> int:

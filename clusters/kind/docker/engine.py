@@ -1,35 +1,16 @@
-"""The Docker that kind clusters are in: the user's where one runs, else one of the suite's own."""
+"""A Docker, and the one of the machine's user where one runs."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import shutil
 import socket
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from clusters.kind.docker import limits
-from clusters.kind.image import programs as image_programs
-from clusters.sandbox import CGROUPS, KEEP, KEPT_PROCESSES, KEPT_SOCKET
 from specification.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _USUAL = (Path("/var/run/docker.sock"), Path("/run/podman/podman.sock"))
 """Where engines listen when nobody says otherwise; podman's speaks Docker's language there."""
-
-_NEEDED = {
-    "docker": "docker.io or docker-cli",
-    "dockerd": "docker.io",
-    "containerd": "containerd",
-    "runc": "runc",
-    "iptables": "iptables",
-}
-"""Programs of a private Docker, with Debian's package."""
 
 
 class Engine:
@@ -136,58 +117,3 @@ def answers(path: Path) -> bool:
             return b" 200 " in stream.recv(1024).partition(b"\r\n")[0]
     except OSError:
         return False
-
-
-def choose(clusters: int = 0) -> bool:
-    """Outside the sandbox, find out which Docker is to be used for so many clusters, and have the
-    sandbox let it in; whether that is one of the suite's own.
-
-    Raises ArtifactError with one line that says what is missing.
-    """
-    if os.geteuid() != 0:
-        raise ArtifactError(
-            "kind clusters are judged as root, who alone may enter the network of a Docker's"
-            " containers: run this as root"
-        )
-    limits.check(clusters)
-    found = find()
-    os.environ[KEEP] = found or CGROUPS
-    if found is None:
-        check_programs()
-        if lacks_capability():
-            image_programs.ensure("bounded")
-    return found is None
-
-
-@contextlib.contextmanager
-def chosen() -> Iterator[Engine]:
-    """In the sandbox, the Docker that ``choose`` has chosen outside.
-
-    Raises ArtifactError where it cannot be had.
-    """
-    from clusters.kind.docker.private import private  # noqa: PLC0415  (it is made from what is here)
-
-    if os.environ.get(KEEP, CGROUPS) == CGROUPS:
-        with private() as engine:
-            yield engine
-    else:
-        yield Engine(f"unix://{KEPT_SOCKET}", KEPT_PROCESSES)
-
-
-def check_programs() -> None:
-    """Raise ArtifactError where a program of a private Docker is missing."""
-    missing = [name for name in _NEEDED if not shutil.which(name)]
-    if missing:
-        packages = " ".join(dict.fromkeys(_NEEDED[name] for name in missing))
-        raise ArtifactError(
-            f"no Docker runs here, and one of the suite's own needs {', '.join(missing)}: start"
-            f" yours, or apt-get install {packages}"
-        )
-
-
-def lacks_capability() -> bool:
-    """Whether a capability that "privileged" containers are given cannot be had here."""
-    sys_resource = 24  # linux/capability.h; of all, machines lack this one
-    status = Path("/proc/self/status").read_text()
-    match = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return match is not None and not int(match[1], 16) & 1 << sys_resource

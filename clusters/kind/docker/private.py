@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import itertools
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,13 +17,22 @@ from typing import TYPE_CHECKING
 
 from clusters.build.toolchain import cache_folder
 from clusters.kind.docker import cgroups
-from clusters.kind.docker.engine import Engine, answers, check_programs, lacks_capability
+from clusters.kind.docker.engine import Engine, answers
 from clusters.kind.image import programs as image_programs
 from clusters.process import Daemon, LocalProcess
 from specification.errors import ArtifactError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_NEEDED = {
+    "docker": "docker.io or docker-cli",
+    "dockerd": "docker.io",
+    "containerd": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+}
+"""Programs that it needs, with Debian's package."""
 
 _FIRST = "docker"
 _SHIELDED = ("/etc", "/lib")
@@ -69,7 +79,7 @@ def private() -> Iterator[Engine]:
 
     Raises ArtifactError with one line.
     """
-    check_programs()
+    _check_programs()
     with contextlib.ExitStack() as stack:
         name = _claim(stack)
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="docker-")))
@@ -116,7 +126,7 @@ def _start(name: str, run: Path) -> Daemon:
         "--exec-opt=native.cgroupdriver=cgroupfs",
         f"--cgroup-parent=/{cgroups.PARENT}/{name}",
     ]
-    if lacks_capability():
+    if _lacks_capability():
         bounded = image_programs.ensure("bounded")
         argv += [f"--add-runtime=bounded={bounded}", "--default-runtime=bounded"]
     log = run / "docker.log"
@@ -159,3 +169,31 @@ def _reason(problem: StartError) -> str:
     lines = str(problem).splitlines()
     telling = [line for line in lines[1:] if "level=fatal" in line or "failed" in line]
     return (telling or lines)[-1]
+
+
+def prepare() -> None:
+    """Outside the sandbox, make what one needs that is made here.
+
+    Raises ArtifactError where a program is missing.
+    """
+    _check_programs()
+    if _lacks_capability():
+        image_programs.ensure("bounded")
+
+
+def _check_programs() -> None:
+    missing = [name for name in _NEEDED if not shutil.which(name)]
+    if missing:
+        packages = " ".join(dict.fromkeys(_NEEDED[name] for name in missing))
+        raise ArtifactError(
+            f"no Docker runs here, and one of the suite's own needs {', '.join(missing)}: start"
+            f" yours, or apt-get install {packages}"
+        )
+
+
+def _lacks_capability() -> bool:
+    """Whether a capability that "privileged" containers are given cannot be had here."""
+    sys_resource = 24  # linux/capability.h; of all, machines lack this one
+    status = Path("/proc/self/status").read_text()
+    match = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return match is not None and not int(match[1], 16) & 1 << sys_resource

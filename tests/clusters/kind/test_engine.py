@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import sandbox
-from clusters.kind.docker import engine, limits
+from clusters.kind.docker import choice, engine, limits
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import programs as image_programs
 from specification.errors import ArtifactError
@@ -102,7 +102,7 @@ def test_a_docker_that_fails_is_one_line(program: Program, monkeypatch: pytest.M
 def test_kind_clusters_need_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ArtifactError, match="run this as root"):
-        engine.choose()
+        choice.choose()
 
 
 def test_the_sandbox_is_told_which_engine_is_chosen(
@@ -113,12 +113,12 @@ def test_the_sandbox_is_told_which_engine_is_chosen(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(image_programs, "ensure", Path)
     with listening(machine / "usual.sock"):
-        assert not engine.choose()
+        assert not choice.choose()
     assert os.environ[sandbox.KEEP] == str(machine / "usual.sock")
-    with engine.chosen() as docker:
+    with choice.chosen() as docker:
         assert (docker.host, docker.own) == (f"unix://{sandbox.KEPT_SOCKET}", False)
         assert docker.proc == sandbox.KEPT_PROCESSES
-    assert engine.choose()
+    assert choice.choose()
     assert os.environ[sandbox.KEEP] == sandbox.CGROUPS
 
 
@@ -129,7 +129,7 @@ def test_what_a_docker_of_the_suites_own_lacks_is_named(
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(ArtifactError, match=r"needs dockerd, .*: start yours, or apt-get install"):
-        engine.choose()
+        choice.choose()
 
 
 def test_clusters_for_which_the_machine_has_no_room_are_refused(tmp_path: Path) -> None:

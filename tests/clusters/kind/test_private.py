@@ -85,7 +85,7 @@ def test_a_sandbox_keeps_cgroups_where_it_is_told_to() -> None:
 
 LIVE = """
 import os, pathlib, re, subprocess, sys, time
-from clusters.kind.docker import engine
+from clusters.kind.docker import choice
 from clusters.kind.image import archive, programs
 from clusters.process import LocalProcess
 
@@ -100,7 +100,7 @@ for name in hierarchies:
     option = f"none,{name}" if "=" in name else name
     subprocess.run(["mount", "-t", "cgroup", "-o", option, "none", place], check=True)
 
-with engine.chosen() as docker:
+with choice.chosen() as docker:
     place = pathlib.Path(os.environ["TMPDIR"], "image.tar")
     files = {pathlib.Path("/pause"): programs.ensure("pause")}
     archive.write(place, ["a.invalid/pause:1"], files, ["/pause"])
