@@ -244,14 +244,25 @@ def test_a_truncated_frame_is_never_somebody_elses(
 ) -> None:
     """However short it is, nothing is made up but zeros, and no other id."""
     whole = bytes(ETHERNET / network(family) / segment)
-    for length in range(1, len(whole)):
-        for packets in parse(frames(whole, cut=length)):
-            assert set(packets.id.tolist()) <= {ID, -1} | {
-                ID >> bits << bits for bits in (8, 16, 24, 32)
-            }
+    quote = bytes(ETHERNET / error(family, 3, network(family) / segment))
+    width = 4 if family == "IPv4" else 16
+    for frame in (whole, quote):
+        for length in range(1, len(frame)):
+            for packets in parse(frames(frame, cut=length)):
+                assert packets.source.shape == packets.destination.shape == (1, width)
+                assert packets.reporter.shape == (1, width)
+                known = {ID, -1} | {ID >> bits << bits for bits in (8, 16, 24, 32)}
+                assert set(packets.id.tolist()) <= known
 
 
 ODD = [
+    ETHERNET / IP(dst="10.0.0.1") / ICMP(type=3) / IP(src="10.0.0.2") / UDP() / Raw(MARKED),
+    ETHERNET
+    / IPv6(dst="fd00::1")
+    / ICMPv6DestUnreach()
+    / IPv6(src="fd00::2")
+    / UDP()
+    / Raw(MARKED),
     ETHERNET / ARP(),
     ETHERNET / Dot1Q(vlan=5) / IP() / UDP() / Raw(MARKED),
     Ether(src=MAC, dst=MAC, type=0x88CC) / Raw(bytes(80)),
