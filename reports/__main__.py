@@ -99,6 +99,7 @@ def _compare(arguments: Sequence[str]) -> int:
 
 
 def _gate(arguments: Sequence[str]) -> int:
+    from reports.texts import gate_terminal  # noqa: PLC0415
     from reports.verdicts import gate, gate_rules  # noqa: PLC0415  scipy takes its time
 
     parser = _Parser(
@@ -131,7 +132,7 @@ def _gate(arguments: Sequence[str]) -> int:
         mutants=Path(options.mutants) if options.mutants else None,
         baseline_mutants=Path(options.baseline_mutants) if options.baseline_mutants else None,
     )
-    print(gate.told(found, colour=_colour(options)))
+    print(gate_terminal.told(found, colour=_colour(options)))
     return found.exit_code
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -219,19 +218,8 @@ def _subject(bench: Bench) -> str:
 # --- distributions --------------------------------------------------------------------------------
 
 
-def pooled(column: Column, *, emulated: bool) -> dict[tuple[str, str], list[Interval]]:
-    """Name and unit of each quantity measured in a column -> its samples, of both IP families."""
-    found: dict[tuple[str, str], list[Interval]] = {}
-    for result in column.results:
-        for m in result.measurements:
-            if m.emulated == emulated:
-                name = re.sub(r", IPv[46]$", "", m.name)
-                found.setdefault((name, m.unit), []).extend(m.samples)
-    return found
-
-
 def _distributions(columns: Sequence[Column], *, emulated: bool) -> list[Chart]:
-    measured = [(column, pooled(column, emulated=emulated)) for column in columns]
+    measured = [(column, column.samples(emulated=emulated)) for column in columns]
     names = dict.fromkeys(name for _, found in measured for name in found)
     about = " (emulated)" if emulated else ""
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reports.model import node_words
-from reports.model.run import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, Cell, Run, read
-from reports.model.wording import several, told
+from reports.model.run import Cell, Run, read
+from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, several, told
 from reports.records import figures, result_file
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED, ResultFileError
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reports.records.figures import Bench
-    from reports.records.results import Requirement, Result
-    from reports.verdicts.pace import Pace
+    from reports.records.results import Interval, Requirement, Result
 
 NEWLY_FAILING: Final = "newly failing"
 FAILING: Final = "failing"
@@ -87,6 +87,16 @@ class Column:
         """The results of its mode."""
         return tuple(result for result in self.run.results if result.mode == self.mode)
 
+    def samples(self, *, emulated: bool) -> dict[tuple[str, str], list[Interval]]:
+        """Name and unit of each quantity measured -> its samples, of both IP families."""
+        found: dict[tuple[str, str], list[Interval]] = {}
+        for result in self.results:
+            for m in result.measurements:
+                if m.emulated == emulated:
+                    name = re.sub(r", IPv[46]$", "", m.name)
+                    found.setdefault((name, m.unit), []).extend(m.samples)
+        return found
+
     @cached_property
     def cells(self) -> Mapping[str, Cell]:
         """Requirement id -> its cell in this mode; only those that the run knows."""
@@ -139,7 +149,7 @@ class Difference:
     """What they say, each reason once; a source stands in it where there is one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Columns side by side, and the benches given with them."""
 
@@ -159,15 +169,6 @@ class Comparison:
         for requirement in self.requirements:
             areas.setdefault(requirement.area, []).append(requirement)
         return {area: tuple(members) for area, members in areas.items()}
-
-    @cached_property
-    def paces(self) -> tuple[Pace, ...]:
-        """What became slower or faster from bench to bench."""
-        if len(self.benches) < 2:
-            return ()
-        from reports.verdicts.pace import paces  # noqa: PLC0415  scipy takes its time
-
-        return paces(self.benches)
 
     def row(self, requirement: str) -> tuple[tuple[Column, Cell], ...]:
         """A requirement's cell in each column."""

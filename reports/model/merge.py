@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.model.comparison import Column, columns
-from reports.model.run import NOT_RUN, Run, complete, read
+from reports.model.run import Run, read
+from reports.model.wording import NOT_RUN
 from reports.records import result_file
 from reports.records.results import ResultFileError
 from reports.records.writer import ResultWriter
@@ -74,7 +75,7 @@ def _shards(paths: Sequence[Path]) -> list[_Shard]:
             path,
             run,
             {c.mode: _name(c, made) for c in made if c.number == number},
-            [dict(record.members()) for record in complete(path)],
+            [dict(record.members()) for record in result_file.complete(path)],
         )
         for number, (path, run) in enumerate(runs)
     ]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from reports.model.wording import NOT_APPLICABLE, NOT_RUN, several
 from reports.records import result_file
 from reports.records.results import (
     ERROR,
-    EXPECTED_FAILURE,
     FAILED,
     OUTCOMES,
-    PASSED,
-    SCHEMA_VERSION,
     SKIPPED,
     UNCLAIMED,
     UNEXPECTED_PASS,
@@ -28,6 +25,7 @@ from reports.records.results import (
     ResultFileError,
     RunError,
     Statistic,
+    named,
 )
 
 if TYPE_CHECKING:
@@ -47,41 +45,9 @@ __all__ = [
     "Run",
     "RunError",
     "Statistic",
-    "complete",
     "read",
     "validate",
 ]
-
-# Outcomes of a case that need a look, from worst to best.
-BAD: Final = (ERROR, FAILED, UNEXPECTED_PASS)
-
-# Words of a requirement in a mode in which it has no result.
-NOT_RUN: Final = "not-run"
-NOT_APPLICABLE: Final = "not-applicable"  # the inside of another mode
-WORDS: Final = (*OUTCOMES, NOT_RUN, NOT_APPLICABLE)
-
-LABELS: Final = {
-    ERROR: "ERROR",
-    FAILED: "FAIL",
-    UNEXPECTED_PASS: "UNEXPECTED PASS",
-    SKIPPED: "skipped",
-    EXPECTED_FAILURE: "expected failure",
-    PASSED: "pass",
-    UNCLAIMED: "not claimed",
-    NOT_RUN: "not run",
-    NOT_APPLICABLE: "n/a",
-}
-# The order in which counts are told: the good news, then what disturbs it.
-TOLD: Final = (
-    PASSED,
-    FAILED,
-    UNEXPECTED_PASS,
-    ERROR,
-    EXPECTED_FAILURE,
-    SKIPPED,
-    NOT_RUN,
-    UNCLAIMED,
-)
 
 # From worst to best.
 VERDICTS: Final = ("error", "fail", "partial", "pass")
@@ -105,12 +71,6 @@ class Cell:
         else:
             word = next(outcome for outcome in OUTCOMES if counts[outcome])
         return cls(word, counts, tuple(results))
-
-
-def named(implementation: Mapping[str, str]) -> str:
-    """Name and version of a proxy, as a header has them."""
-    said = f"{implementation['name']} {implementation['version']}".strip()
-    return said or "unknown implementation"
 
 
 @dataclass(frozen=True)
@@ -247,7 +207,7 @@ class Run:
             faults.append("nothing was tested")
         errors = self.totals[mode][ERROR]
         if errors:
-            faults.append(f"{_several(errors, 'requirement')} could not be judged")
+            faults.append(f"{several(errors, 'requirement')} could not be judged")
         return tuple(faults)
 
     def verdict(self, mode: str) -> str:
@@ -277,56 +237,6 @@ class Run:
         return max((_EXIT_CODES[verdict] for verdict in self.verdicts.values()), default=2)
 
 
-def _several(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> list[Record]:
-    """The records of a result file that is whole: its first has the type `header`.
-
-    Raises ResultFileError.
-    """
-    content = result_file.content(path)
-    again = result_file.AGAIN
-    records: list[Record] = []
-    types: list[str] = []
-    ends = -1
-    for number, line in enumerate(content.splitlines(), start=1):
-        where = f"{path}, line {number}"
-        try:
-            values = json.loads(line)
-        except ValueError as error:
-            raise ResultFileError(f"{where}: is no JSON ({error}); {again}") from error
-        if not isinstance(values, dict):
-            raise ResultFileError(f"{where}: is no JSON object; {again}")
-        record = Record(values, where)
-        records.append(record)
-        types.append(record.need("type", str))
-        if types[-1] == "end":
-            ends = record.need("lines", int)
-    if types[0] != header:
-        raise ResultFileError(f"{path}: has no header in its first line; is it a result file?")
-    if types.count(header) > 1:
-        raise ResultFileError(
-            f"{path}: holds the headers of {types.count(header)} runs; join result files with: "
-            "./conform results merge"
-        )
-    found = records[0].maybe("schema", int)
-    if found != version:
-        raise ResultFileError(
-            f"{path}: has schema version {found}, this program reads version {version}; "
-            "use the version of the suite that wrote it"
-        )
-    if types[-1] != "end":
-        raise ResultFileError(f"{path}: has no footer in its last line; {again}")
-    if ends != len(records) - 1:
-        raise ResultFileError(
-            f"{path}: has {len(records) - 1} lines before its footer, which counted {ends}; {again}"
-        )
-    result_file.check_digest(path, content, records[-1].maybe("digest", str))
-    return records
-
-
 def read(path: Path | str) -> Run:
     """Read a result file, or the one in a run's folder.
 
@@ -334,7 +244,7 @@ def read(path: Path | str) -> Run:
     footer, of another schema version, or otherwise not what a run writes.
     """
     path = result_file.locate(path, result_file.RESULTS)
-    first, *middle, last = complete(path)
+    first, *middle, last = result_file.complete(path)
     header, end = Header.of(first), End.of(last)
     if not header.modes:
         raise first.wrong('"modes" is empty')

@@ -1,4 +1,4 @@
-"""How numbers, times and counts are told, the same in every report."""
+"""Words for what becomes of requirements, and how numbers, times and counts are told."""
 
 from __future__ import annotations
 
@@ -6,13 +6,52 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
-from reports.model.run import LABELS, TOLD
-from reports.records.results import EXPECTED_FAILURE
+from reports.records.results import (
+    ERROR,
+    EXPECTED_FAILURE,
+    FAILED,
+    OUTCOMES,
+    PASSED,
+    SKIPPED,
+    UNCLAIMED,
+    UNEXPECTED_PASS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.model.run import Interval
+    from reports.records.results import Interval
+
+# Outcomes of a case that need a look, from worst to best.
+BAD: Final = (ERROR, FAILED, UNEXPECTED_PASS)
+
+# Words of a requirement in a mode in which it has no result.
+NOT_RUN: Final = "not-run"
+NOT_APPLICABLE: Final = "not-applicable"  # the inside of another mode
+WORDS: Final = (*OUTCOMES, NOT_RUN, NOT_APPLICABLE)
+
+LABELS: Final = {
+    ERROR: "ERROR",
+    FAILED: "FAIL",
+    UNEXPECTED_PASS: "UNEXPECTED PASS",
+    SKIPPED: "skipped",
+    EXPECTED_FAILURE: "expected failure",
+    PASSED: "pass",
+    UNCLAIMED: "not claimed",
+    NOT_RUN: "not run",
+    NOT_APPLICABLE: "n/a",
+}
+# The order in which counts are told: the good news, then what disturbs it.
+TOLD: Final = (
+    PASSED,
+    FAILED,
+    UNEXPECTED_PASS,
+    ERROR,
+    EXPECTED_FAILURE,
+    SKIPPED,
+    NOT_RUN,
+    UNCLAIMED,
+)
 
 URL: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
 """A web address in running text, without the punctuation after it."""

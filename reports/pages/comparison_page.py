@@ -10,11 +10,11 @@ from reports.model import fingerprints, node_words
 from reports.model.comparison import KINDS
 from reports.model.parity import parities
 from reports.model.reproduce import reproduce
-from reports.model.run import BAD, WORDS
-from reports.model.wording import several
-from reports.pages.run_page import environment, evidence
+from reports.model.wording import BAD, WORDS, several
+from reports.pages.environment import environment, evidence
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED
 from reports.verdicts.claims import FAILS, HOLDS, LOOSE, OPEN, claims
+from reports.verdicts.pace import paces
 from reports.verdicts.recommend import alike, by_scenario, recommendations
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def render(comparison: Comparison, folder: Path) -> str:
             kinds=KINDS,
             firsts=firsts,
             words=[word for word in WORDS if word in words],
+            paces=paces(comparison),
             parities=parities(comparison),
             nodes=node_words.told,
             about=_about(comparison, firsts),

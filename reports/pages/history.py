@@ -8,12 +8,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reports.drawing.comparison_charts import Chart, pooled
+from reports.drawing.comparison_charts import Chart
 from reports.drawing.curves import Curve, over_time
 from reports.model.comparison import Column, columns
-from reports.model.run import BAD, Run, read
-from reports.model.wording import interval, quantity, several
-from reports.pages.run_page import environment
+from reports.model.run import Run, read
+from reports.model.wording import BAD, interval, quantity, several
+from reports.pages.environment import environment
 from reports.records import figures, result_file
 from reports.records.results import EXPECTED_FAILURE, PASSED, Interval, ResultFileError
 from reports.texts import terminal
@@ -137,7 +137,7 @@ def charts(history: History) -> list[Chart]:
     found: dict[tuple[str, str], dict[str, list[tuple[str, float, str]]]] = {}
     for (proxy, mode), steps in history.lines.items():
         for step in steps:
-            for (name, unit), samples in pooled(step.column, emulated=False).items():
+            for (name, unit), samples in step.column.samples(emulated=False).items():
                 low = statistics.median(max(low, 0.0) for low, _ in samples)
                 high = statistics.median(high for _, high in samples)
                 line = found.setdefault((name, unit), {}).setdefault(f"{proxy} {mode}", [])

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reports.model.run import complete, named
 from reports.records import result_file
-from reports.records.results import Record, ResultFileError
+from reports.records.results import Record, ResultFileError, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -366,7 +365,7 @@ def read(path: Path | str) -> Bench:
     footer, of another schema version, or otherwise not what a bench writes.
     """
     path = result_file.locate(path, FIGURES)
-    first, *middle, last = complete(path, header="bench", version=FIGURES_VERSION)
+    first, *middle, last = result_file.complete(path, header="bench", version=FIGURES_VERSION)
     bench = Bench(
         header=Header.of(first),
         figures=tuple(Figure.of(record) for record in _of_type(middle, "figure")),

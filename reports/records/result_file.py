@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import lzma
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from reports.records.results import ResultFileError
+from reports.records.results import SCHEMA_VERSION, Record, ResultFileError
 
 RESULTS: Final = "results.jsonl"
 """What the file of a conformance run is called in its folder."""
@@ -76,3 +77,48 @@ def check_digest(path: Path, read: bytes, said: str | None) -> None:
             f"{path}: is not what the run wrote: its lines do not match the digest in its footer; "
             "use the file as the run left it"
         )
+
+
+def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> list[Record]:
+    """The records of a result file that is whole: its first has the type `header`.
+
+    Raises ResultFileError.
+    """
+    read = content(path)
+    records: list[Record] = []
+    types: list[str] = []
+    ends = -1
+    for number, line in enumerate(read.splitlines(), start=1):
+        where = f"{path}, line {number}"
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise ResultFileError(f"{where}: is no JSON ({error}); {AGAIN}") from error
+        if not isinstance(values, dict):
+            raise ResultFileError(f"{where}: is no JSON object; {AGAIN}")
+        record = Record(values, where)
+        records.append(record)
+        types.append(record.need("type", str))
+        if types[-1] == "end":
+            ends = record.need("lines", int)
+    if types[0] != header:
+        raise ResultFileError(f"{path}: has no header in its first line; is it a result file?")
+    if types.count(header) > 1:
+        raise ResultFileError(
+            f"{path}: holds the headers of {types.count(header)} runs; join result files with: "
+            "./conform results merge"
+        )
+    found = records[0].maybe("schema", int)
+    if found != version:
+        raise ResultFileError(
+            f"{path}: has schema version {found}, this program reads version {version}; "
+            "use the version of the suite that wrote it"
+        )
+    if types[-1] != "end":
+        raise ResultFileError(f"{path}: has no footer in its last line; {AGAIN}")
+    if ends != len(records) - 1:
+        raise ResultFileError(
+            f"{path}: has {len(records) - 1} lines before its footer, which counted {ends}; {AGAIN}"
+        )
+    check_digest(path, read, records[-1].maybe("digest", str))
+    return records

@@ -337,3 +337,9 @@ class RunError:
             message=record.text("message").strip() or "unknown error",
             details=record.text("details").rstrip(),
         )
+
+
+def named(implementation: Mapping[str, str]) -> str:
+    """Name and version of a proxy, as a header has them."""
+    said = f"{implementation['name']} {implementation['version']}".strip()
+    return said or "unknown implementation"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reports.drawing.comparison_charts import charts
 from reports.model.parity import parities
 from reports.verdicts.claims import claims
+from reports.verdicts.pace import paces
 from reports.verdicts.recommend import recommendations
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "times": p.times,
                 "at_least": p.at_least,
             }
-            for p in comparison.paces
+            for p in paces(comparison)
         ],
         "claims": [
             {

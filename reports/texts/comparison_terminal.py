@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from reports.model.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
 from reports.model.parity import parities
-from reports.model.run import LABELS
-from reports.model.wording import several
+from reports.model.wording import LABELS, several
 from reports.texts import terminal
 from reports.verdicts.claims import claims
+from reports.verdicts.pace import paces
 from reports.verdicts.recommend import by_scenario, recommendations
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
             picks.setdefault(told, []).append(choice.subject)
         split = [f"{told} ({', '.join(about)})" for told, about in picks.items()]
         lines.append(f"  {scenario}: {', '.join(picks if len(picks) == 1 else split)}")
-    moved = comparison.paces
+    moved = paces(comparison)
     if moved:
         lines += ["", pen("Slower or faster, beyond doubt", "1")]
     for pace in moved[:_MOST]:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from reports.model import fingerprints, wording
 from reports.model.reproduce import reproduce
-from reports.model.run import BAD
+from reports.model.wording import BAD
 from reports.records.results import (
     ERROR,
     EXPECTED_FAILURE,

@@ -9,8 +9,9 @@ from reports.drawing.comparison_charts import charts
 from reports.model import wording
 from reports.model.comparison import KINDS
 from reports.model.parity import parities
-from reports.model.run import BAD, LABELS
+from reports.model.wording import BAD, LABELS
 from reports.verdicts.claims import claims
+from reports.verdicts.pace import paces
 from reports.verdicts.recommend import recommendations
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _choice(comparison: Comparison) -> list[str]:
 
 
 def _paces(comparison: Comparison) -> list[str]:
-    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in comparison.paces]
+    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in paces(comparison)]
     if not rows:
         return []
     return ["## Slower or faster", "", *_table(("proxy", "figure", "is", "held against"), rows)]

@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from reports.model.run import BAD, NOT_APPLICABLE
+from reports.model.wording import BAD, NOT_APPLICABLE
 from reports.records.results import EXPECTED_FAILURE, LEVELS, PASSED, UNCLAIMED, ResultFileError
 
 if TYPE_CHECKING:

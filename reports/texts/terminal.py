@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reports.model import node_words, wording
-from reports.model.run import BAD, LABELS, TOLD
+from reports.model.wording import BAD, LABELS, TOLD
 from reports.records.results import EXPECTED_FAILURE, SKIPPED
 
 if TYPE_CHECKING:

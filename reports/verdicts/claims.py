@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reports.model.run import BAD
-from reports.model.wording import number, quantity, several
+from reports.model.wording import BAD, number, quantity, several
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED
 from reports.verdicts.recommend import NO_FIGURES, knowledge, recommendations
 

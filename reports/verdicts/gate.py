@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.model.comparison import columns, load
-from reports.model.run import BAD, LABELS
-from reports.model.wording import number, several
+from reports.model.wording import BAD, LABELS, number, several
 from reports.records.results import (
     EXPECTED_FAILURE,
     PASSED,
@@ -16,7 +15,6 @@ from reports.records.results import (
     UNCLAIMED,
     ResultFileError,
 )
-from reports.texts import terminal
 from reports.verdicts import slowdown
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from reports.records.figures import Bench
     from reports.verdicts.gate_rules import Rules
 
-_MOST: Final = 8  # reasons of one rule that are told: one screen is enough to say no
 _UNJUDGED: Final = (SKIPPED, UNCLAIMED)
 
 
@@ -306,23 +303,3 @@ def _matrix(path: Path) -> list[dict[str, Any]]:
     if not found:
         raise ResultFileError(f"{path}: is a kill matrix without mutants; run ./conform selftest")
     return list(found)
-
-
-# --- telling --------------------------------------------------------------------------------------
-
-
-def told(gate: Gate, *, colour: bool = False) -> str:
-    """One screen of ASCII: each rule, and why it stops the candidate. No newline at the end."""
-    pen = terminal.Pen(colour=colour)
-    lines = [f"{gate.subject} ({gate.verdicts}), held against {gate.against}", ""]
-    for ruling in gate.rulings:
-        word = pen("STOP", "1;31") if ruling.reasons else pen("ok  ", "32")
-        lines.append(f"{word}  {ruling.rule}: {ruling.note}")
-        lines += [terminal.cut(f"      {terminal.plain(r)}") for r in ruling.reasons[:_MOST]]
-        if len(ruling.reasons) > _MOST:
-            lines.append(f"      and {len(ruling.reasons) - _MOST} more")
-    stops = sum(bool(ruling.reasons) for ruling in gate.rulings)
-    verdict = (
-        pen(f"STOPPED by {several(stops, 'rule')}", "1;31") if stops else pen("PASSES", "1;32")
-    )
-    return "\n".join([*lines, "", verdict])

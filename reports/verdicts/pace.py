@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reports.verdicts import slowdown
 from reports.verdicts.gate_rules import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from reports.model.comparison import Comparison
     from reports.records.figures import Bench
     from reports.verdicts.gate_rules import Latency
 
@@ -37,7 +39,8 @@ class Pace:
         return f"{self.times:.3g} times as {word} (at least {self.at_least:.3g})"
 
 
-def paces(benches: Sequence[Bench]) -> tuple[Pace, ...]:
+@lru_cache(maxsize=1)  # seconds of resampling, asked for by every text of one comparison
+def paces(comparison: Comparison) -> tuple[Pace, ...]:
     """Each bench of another proxy, or version, held against the first of its class of machine; what
     takes longest in comparison is first.
 
@@ -46,7 +49,7 @@ def paces(benches: Sequence[Bench]) -> tuple[Pace, ...]:
     rules = load().latency
     first: list[Bench] = []
     found: list[Pace] = []
-    for bench in benches:
+    for bench in comparison.benches:
         before = next((other for other in first if not slowdown.unlike(other, bench)), None)
         if before is None:
             first.append(bench)

@@ -8,9 +8,6 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import bootstrap
-
-from reports.drawing.comparison_charts import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +49,7 @@ def of_runs(baseline: Column, candidate: Column, rules: Latency) -> list[Pair]:
     candidate's counts as its lower bound, the baseline's as its upper one, so that a difference
     that the observations cannot tell is none.
     """
-    before, after = (pooled(column, emulated=False) for column in (baseline, candidate))
+    before, after = (column.samples(emulated=False) for column in (baseline, candidate))
     return [
         Pair(
             f"{name}, {candidate.mode}",
@@ -136,6 +133,8 @@ def slowdowns(pairs: Sequence[Pair], rules: Latency) -> list[Slowdown]:
 
 
 def _slowdown(pair: Pair, alpha: float) -> Slowdown | None:
+    from scipy.stats import bootstrap  # noqa: PLC0415  it takes half a second to load
+
     candidate, baseline = np.asarray(pair.candidate), np.asarray(pair.baseline)
     if not np.isfinite(np.median(baseline)) or np.median(baseline) <= 0:
         return None

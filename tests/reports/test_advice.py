@@ -13,6 +13,7 @@ import pytest
 from reports.model.comparison import Comparison, compare
 from reports.texts import markdown
 from reports.verdicts import claims as said
+from reports.verdicts.pace import paces
 from reports.verdicts.recommend import EITHER, NO_FIGURES, UNDECIDED, knowledge, recommendations
 from tests.reports.test_compare import ROOT, implementation, run
 from tests.samples import bench, grown_bench
@@ -196,7 +197,7 @@ def versions(tmp_path: Path, **of_new: Any) -> Comparison:
 
 
 def test_a_version_whose_changes_take_longer_is_told(tmp_path: Path) -> None:
-    found = versions(tmp_path, slower=3.0).paces
+    found = paces(versions(tmp_path, slower=3.0))
     assert len(found) == len(grown_bench.SIZES) * len(bench.MODES) * 2
     for pace in found:
         assert pace.slower
@@ -208,7 +209,7 @@ def test_a_version_whose_changes_take_longer_is_told(tmp_path: Path) -> None:
 
 
 def test_so_is_one_whose_changes_take_less(tmp_path: Path) -> None:
-    found = versions(tmp_path, slower=0.5).paces
+    found = paces(versions(tmp_path, slower=0.5))
     assert {pace.slower for pace in found} == {False}
     assert all(pace.times == pytest.approx(2, rel=0.1) for pace in found)
 
@@ -227,4 +228,4 @@ def test_so_is_one_whose_changes_take_less(tmp_path: Path) -> None:
 def test_nothing_is_told_of_what_is_alike_or_does_not_compare(
     tmp_path: Path, like: dict[str, Any]
 ) -> None:
-    assert versions(tmp_path, **like).paces == ()
+    assert paces(versions(tmp_path, **like)) == ()

@@ -17,6 +17,7 @@ from reports.__main__ import main
 from reports.model.run import validate
 from reports.records import figures, result_file
 from reports.records.results import ResultFileError
+from reports.texts.gate_terminal import told
 from reports.verdicts import gate, gate_rules, slowdown
 from tests.samples import grown_bench
 from tests.samples import run as sample
@@ -346,7 +347,7 @@ def examples(kind: str) -> list[Path]:
 def test_the_examples_pass_the_gate_one_after_the_other() -> None:
     for before, after in itertools.pairwise(examples("kube-proxy")):
         found = judged(before, after)
-        assert stops(found) == [], gate.told(found)
+        assert stops(found) == [], told(found)
         assert "10 ratios looked at" in note(found, "not slower")
 
 
