@@ -11,12 +11,14 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from clusters.wires import Frames
+from fixtures.lab import history
 from fixtures.lab import lab as engine
 from fixtures.lab.frames import MAGIC, Kind, parse
-from fixtures.lab.simulated import Drop, Pass, Refuse
+from fixtures.lab.simulated import Answer, Drop, Pass, Refuse
 from specification.addresses import FAMILIES, node_address
+from specification.attempts import SocketAddress
 from specification.errors import NodeError, WireError
-from specification.outcomes import Delivered, Dropped
+from specification.outcomes import AnsweredUnseen, Delivered, Dropped, PassedThrough, Reply
 from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
 from tests.engine.test_frames_built import Table
 from tests.engine.test_frames_parsed import frames
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from fixtures.lab.lab import Lab
     from fixtures.lab.simulated import SimulatedNode
     from specification.addresses import Family
+    from specification.places import Place
     from specification.services import Protocol
 
 ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
@@ -42,6 +45,68 @@ def fences(lab: Lab, wire: str) -> list[int]:
     seen = [seen for seen in lab.history if seen.wire == wire and not seen.sent]
     frames = [each.frames[row] for each in seen for row in range(len(each.frames))]
     return [int.from_bytes(frame[-4:]) for frame in frames if is_fence(frame)]
+
+
+# --- who answers whom, by which way ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
+@pytest.mark.parametrize("masquerade", [False, True])
+@pytest.mark.parametrize("endpoint", ["pod", "remote-pod", "outside"])
+@pytest.mark.parametrize("place", ["pod", "remote-pod", "outside"])
+def test_answers_come_by_the_node_only_where_a_network_leads_them_there(
+    lab: Lab,
+    rules: Rules,
+    family: Family,
+    protocol: Protocol,
+    place: Place,
+    endpoint: Place,
+    masquerade: bool,
+) -> None:
+    rules.always(delivery(endpoint, 256, family, masquerade=masquerade))
+    here, frontend = client(lab, place, family, protocol), SocketAddress(VIPS[family], PORT)
+    sample = here.connect_many(*frontend, 4)
+    past = "pod" not in (place, endpoint) and not masquerade
+    source = host(endpoint, 256, family) if past else frontend
+    assert {probe.reply for probe in sample} == {Reply("answer", source, past_node=past)}
+    assert [probe.answered for probe in sample] == [not past] * 4
+    assert sample.words == {"answered past the node" if past else "answered": 4}
+
+
+@pytest.mark.parametrize("place", ["pod", "remote-pod", "outside"])
+def test_what_passes_through_is_answered_whichever_way(
+    lab: Lab, family: Family, place: Place
+) -> None:
+    target = host("remote-pod", 256, family)
+    probe = client(lab, place, family).connect(*target)
+    assert isinstance(probe.outcome, PassedThrough)
+    assert probe.reply == Reply("answer", target, past_node=place != "pod")
+    assert probe.answered
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
+def test_an_answer_of_the_nodes_own_is_no_silence(
+    lab: Lab, rules: Rules, family: Family, protocol: Protocol
+) -> None:
+    rules.always(Answer())
+    probe = client(lab, "pod", family, protocol).connect(VIPS[family], PORT)
+    assert probe.outcome == AnsweredUnseen(Reply("answer", SocketAddress(VIPS[family], PORT)))
+    assert probe.answered
+    assert not probe.unserved
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"), [(MAGIC + b"\1", b"anything"), (MAGIC + b"\1", MAGIC + b"\0")]
+)
+def test_strangers_answer_as_they_please(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family, told: bytes, meant: bytes
+) -> None:
+    """A datagram is an answer whatever it carries, the client's own included."""
+    rules.always(Answer())
+    node.leaving = lambda _wire, frame: [frame.replace(told, meant[: len(told)])]
+    sample = client(lab, "pod", family, "UDP").connect_many(VIPS[family], PORT, 4)
+    assert sample.words == {"answered by somebody unseen": 4}
+    assert sample.is_answered.all()
 
 
 # --- fences ---------------------------------------------------------------------------------------
@@ -273,7 +338,7 @@ def test_ids_and_ports_are_fresh(lab: Lab) -> None:
 
 
 def test_history_is_in_order_and_has_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_HISTORY", 50)
+    monkeypatch.setattr(history, "ROOM", 50)
     client(lab, "pod", "IPv4").connect_many(VIPS["IPv4"], PORT, 30)
     client(lab, "outside", "IPv4").connect(VIPS["IPv4"], PORT)
     kept = sum(len(seen.frames) for seen in lab.history)
