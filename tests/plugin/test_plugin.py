@@ -37,7 +37,12 @@ def judged(pytester: pytest.Pytester, pretender: Path, monkeypatch: pytest.Monke
     ) -> tuple[pytest.RunResult, list[dict[str, Any]]]:
         pytester.makepyfile(HEAD + code)
         results = pytester.path / "results"
-        words = ["-p", "no:cacheprovider", f"--implementation={pretender}", f"--results={results}"]
+        words = [
+            "-pfixtures.plugin",
+            "-pno:cacheprovider",
+            f"--implementation={pretender}",
+            f"--results={results}",
+        ]
         run = pytester.runpytest_subprocess if alone else pytester.runpytest_inprocess
         result = run(*words, *(options or ("--modes=first",)))
         files = sorted(results.glob("*Z-*/results.jsonl"))
@@ -287,7 +292,7 @@ def test_plain(mode):
 
 def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(pytester: pytest.Pytester) -> None:
     asked = ["--modes=nftables", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
-    config = pytester.parseconfig(*asked, "-kslice or dnat")
+    config = pytester.parseconfig("-pfixtures.plugin", *asked, "-kslice or dnat")
     kind: Any = SimpleNamespace(version="v1.35.2", image="kindest/node:v1.35.2", sha256="ab12")
     chosen = dataclasses.replace(options.read(config.option, pytester.path), kind=kind)
     found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
