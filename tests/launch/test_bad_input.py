@@ -69,6 +69,17 @@ def test_a_run_of_nothing_is_refused_and_leaves_no_trace(
     assert (tmp_path / "latest").readlink() == Path("an-earlier-run")
 
 
+@pytest.mark.parametrize("words", [["--markers"], ["--fixtures"], ["--setup-plan", "-qq", CASE]])
+def test_what_only_shows_something_is_no_run(
+    run_suite: Any, tmp_path: Path, words: list[str]
+) -> None:
+    """It would first build programs, which are not there, without a way to get them."""
+    env = {"XDG_CACHE_HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}"}
+    done = run_suite(*words, env=env)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "kube-proxy-conformance").exists()
+
+
 def test_unknown_key_of_an_implementation(run_suite: Any, pretender: Path) -> None:
     pretender.write_text('colour = "red"\n' + pretender.read_text())
     line = one_line(run_suite("conformance", "--implementation", str(pretender)))

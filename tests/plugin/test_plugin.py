@@ -221,24 +221,14 @@ def test_known(mode):
     assert result.ret == 2
 
 
-def test_no_test_at_all_is_an_error(judged: Any) -> None:
-    result, records = judged("", "--modes=first")
-    assert result.ret == 2
-    assert records[-1]["type"] == "end"
-
-
-def test_statements_and_ids_are_checked(judged: Any) -> None:
-    result, _ = judged(
-        """
+UNFIT = {
+    "": "no test is selected by ",
+    """
 @core("silent")
 def test_silent(mode):
     pass
-"""
-    )
-    assert result.ret != 0
-    result.stderr.fnmatch_lines(["*its docstring must state the requirement silent*"])
-    result, _ = judged(
-        """
+""": "its docstring must state the requirement silent",
+    """
 @core("twice")
 def test_one(mode):
     '''One.'''
@@ -246,10 +236,39 @@ def test_one(mode):
 @core("twice")
 def test_two(mode):
     '''Two.'''
-"""
-    )
-    assert result.ret != 0
-    result.stderr.fnmatch_lines(["*are both marked twice*"])
+""": "are both marked twice",
+    """
+@core("plain")
+def test_plain(mode):
+    '''It holds.'''
+
+def test_of_nothing(mode):
+    '''It holds, and nobody is told.'''
+""": "::test_of_nothing tests no requirement: mark it with @requirement(",
+}
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+@pytest.mark.parametrize(("code", "said"), UNFIT.items(), ids=range(len(UNFIT)))
+def test_what_cannot_be_judged_is_refused_before_it_begins(
+    judged: Any, code: str, said: str, workers: str
+) -> None:
+    result, records = judged(code, "--modes=first", workers)
+    assert result.ret == 2
+    (line,) = result.errlines
+    assert said in line
+    assert line.startswith("error: ")
+    assert not result.outlines
+    assert not records
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_a_file_that_cannot_be_read_is_an_error_of_the_run(judged: Any, workers: str) -> None:
+    result, records = judged("import nothing_like_this", "--modes=first", workers)
+    assert result.ret == 2
+    (error,) = (record for record in records if record["type"] == "error")
+    assert error["message"].endswith(".py cannot be collected")
+    assert "nothing_like_this" in error["details"]
 
 
 def test_workers_report_to_one_file(judged: Any) -> None:
