@@ -20,7 +20,7 @@ CACHE = cache_folder()
 
 HEAD = """
 import pytest
-from fixtures.requirement import CORE, EXTENDED, requirement
+from fixtures.plugin.requirement import CORE, EXTENDED, requirement
 
 def core(id):
     return requirement(id, level=CORE, reference="the test of the plugin")
@@ -278,7 +278,7 @@ def test_workers_report_to_one_file(judged: Any) -> None:
 @pytest.mark.parametrize("number", range(20))
 def test_many(mode, number, judge, measure):
     '''It holds many times.'''
-    from fixtures.statistics import uniform
+    from fixtures.judge.statistics import uniform
     judge(uniform, [500, 500])
     measure(name="a time", unit="s", samples=[[0.1, 0.2]], p50=[0.1, 0.2], p95=[0.1, 0.2],
             p99=[0.1, 0.2], note="")
