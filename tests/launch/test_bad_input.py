@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clusters.build import artifacts
 from reports.model.run import read
 from tests.conftest import ROOT, outside
 from tests.processes import alive, descendants
@@ -150,6 +152,33 @@ def test_proxy_that_never_gets_ready(run_suite: Any, crippled: Any, tmp_path: Pa
     assert done.returncode == 2
     assert "was not ready after 2 s; the end of its log:" in done.stdout
     assert "waiting for better times" in done.stdout
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mode_that_does_not_start_leaves_the_others_judged(
+    run_suite: Any, tmp_path: Path, workers: int
+) -> None:
+    gated = tmp_path / "kube-proxy"
+    gated.write_text(
+        "#!/bin/sh\n"
+        'case $1 in --config=*) grep -q \'"mode": "nftables"\' "${1#--config=}" &&'
+        " { echo unknown mode nftables; exit 1; } ;; esac\n"
+        f'exec {artifacts.ensure(["kube-proxy"])["kube-proxy"]} "$@"\n'
+    )
+    gated.chmod(0o755)
+    words = ["--modes=nftables,iptables", f"--proxy-binary={gated}", f"--results={tmp_path}"]
+    done = run_suite(CASE, *words, "-k", "cip-tcp-dnat or cip-udp-dnat", f"-n{workers}")
+    assert done.returncode == 2, done.stdout
+    run = read(tmp_path / "latest")
+    assert run.verdicts == {"nftables": "error", "iptables": "pass"}
+    (error,) = run.errors
+    assert error.mode == "nftables"
+    assert "unknown mode nftables" in error.message
+    found = Counter((result.mode, result.outcome) for result in run.results)
+    assert found["iptables", "passed"] == 4
+    assert 1 <= found["nftables", "error"] <= max(workers, 1), "none tries it twice"
+    assert found["nftables", "skipped"] == 4 - found["nftables", "error"]
+    assert "nftables  ERROR" in done.stdout
 
 
 def test_full_disk_at_the_results_folder(run_suite: Any, tmp_path: Path) -> None:

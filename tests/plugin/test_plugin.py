@@ -253,7 +253,7 @@ def test_of_nothing(mode):
 def test_what_cannot_be_judged_is_refused_before_it_begins(
     judged: Any, code: str, said: str, workers: str
 ) -> None:
-    result, records = judged(code, "--modes=first", workers)
+    result, records = judged(code, "--modes=first", workers, alone=True)
     assert result.ret == 2
     (line,) = result.errlines
     assert said in line
@@ -293,6 +293,60 @@ def test_many(mode, number, judge, measure):
     assert records[-1]["statistical_tests"] == 40
     assert all(record["measurements"][0]["p50"] == [0.1, 0.2] for record in found)
     result.stdout.fnmatch_lines(["first*PASS*", "second*PASS*", "Report: *report.html"])
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_what_cannot_be_done_on_a_node_is_skipped_with_the_reason(
+    judged: Any, workers: str
+) -> None:
+    result, records = judged(
+        """
+from specification.errors import UnsupportedError
+
+@pytest.fixture
+def wrapper():
+    raise UnsupportedError("the image has no shell")
+
+@core("in-its-preparation")
+def test_in_its_preparation(mode, wrapper):
+    '''It is prepared.'''
+
+@core("in-the-test")
+def test_in_the_test(mode):
+    '''It holds.'''
+    raise UnsupportedError("the image has no unshare")
+
+@core("plain")
+def test_plain(mode):
+    '''It holds too.'''
+""",
+        "--modes=first",
+        workers,
+    )
+    assert outcomes(records) == {
+        "in-its-preparation first": "skipped",
+        "in-the-test first": "skipped",
+        "plain first": "passed",
+    }
+    reasons = {r["requirement"]: r["reason"] for r in records if r["type"] == "result"}
+    said = "unsupported on this kind of node: the image has no "
+    assert reasons["in-its-preparation"] == f"{said}shell"
+    assert reasons["in-the-test"] == f"{said}unshare"
+    assert result.ret == 0
+
+
+def test_what_is_set_up_but_not_run_is_no_pass(judged: Any) -> None:
+    result, records = judged(
+        """
+@core("plain")
+def test_plain(mode):
+    '''It holds.'''
+""",
+        "--modes=first",
+        "--setup-only",
+    )
+    assert outcomes(records) == {"plain first": "error"}
+    assert result.ret == 2
 
 
 def test_seed_is_recorded_and_repeated(judged: Any) -> None:
