@@ -21,7 +21,7 @@ from bench.costs import cpu_seconds
 from bench.figures.packets import Stopwatch
 from bench.population import Population, Target
 from clusters.embedded.cluster import Cluster
-from fixtures.clients.client import Client
+from fixtures.clients.client import LabClient
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
 from fixtures.world.latency import LIMIT, pause
@@ -64,7 +64,7 @@ class Site:
         self.hosts = Hosts()
         self.lab = Lab(node, seed)
         pods = self.hosts("pod", _CLIENTS)
-        self._clients = [Client(self.lab, pod, "IPv4", "TCP") for pod in pods]
+        self._clients = [LabClient(self.lab, pod, "IPv4", "TCP") for pod in pods]
         self.stopwatch = Stopwatch(node)
         self.population = Population(cluster.api)
         self.rolling = Population(cluster.api, "rolling")
@@ -76,7 +76,7 @@ class Site:
         return f"<site of {self.mode or 'no proxy'}, {len(self.population)} Services>"
 
     @property
-    def client(self) -> Client:
+    def client(self) -> LabClient:
         """A pod that has used none of the next ports lately.
 
         IPVS remembers a connection for a minute, whatever is done to conntrack, and sends one that

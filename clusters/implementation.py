@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from specification import features
 from specification.errors import ImplementationError
 
 T = TypeVar("T")
@@ -182,8 +183,8 @@ def load(name_or_path: str) -> Implementation:
     that path.
 
     Raises:
-        ImplementationError: no such file, no TOML, or a key that is unknown, missing or of the
-            wrong type.
+        ImplementationError: no such file, no TOML, a key that is unknown, missing or of the wrong
+            type, or a feature that is unknown.
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
     try:
@@ -201,7 +202,7 @@ def load(name_or_path: str) -> Implementation:
     modes, kind = table.pop("modes", None), table.pop("kind", None)
     if not isinstance(modes, dict) or not modes:
         raise ImplementationError(f"{path}: at least one table [modes.NAME] is needed")
-    return _build(
+    made = _build(
         Implementation,
         {
             **table,
@@ -214,6 +215,10 @@ def load(name_or_path: str) -> Implementation:
         },
         str(path),
     )
+    claimed = made.features.union(*(mode.features for mode in made.modes.values()))
+    if unknown := features.unknown(claimed):
+        raise ImplementationError(f"{path}: features: {unknown}")
+    return made
 
 
 def _deployment(table: Mapping[str, Any], where: str) -> Deployment:

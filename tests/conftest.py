@@ -27,7 +27,7 @@ version = ["{binary}", "--version"]
 argv = ["{binary}"]
 ready = ""
 expected_failures = "pretender.expected-failures.toml"
-features = ["claimed"]
+features = ["sctp"]
 
 [modes.first]
 present = ["true"]
@@ -36,7 +36,7 @@ rules = []
 [modes.second]
 present = ["false"]
 rules = []
-features = ["second-only"]
+features = ["bursts"]
 """
 
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import pytest
+from conformance.vocabulary import (
+    Crowd,
+    Family,
+    Judge,
+    Service,
+    SocketAddress,
+    World,
+    consistent,
+    spread,
+    tally,
+)
 
-from fixtures.clients.client import Crowd
-from fixtures.judge.judgement import Judge
-from fixtures.judge.statistics import consistent, spread, tally
-from fixtures.services.services import Service
-from fixtures.world.fixtures import World
-from specification.addresses import Family
-from specification.attempts import SocketAddress
-
-TCP_ONLY = pytest.mark.parametrize("protocol", ["TCP"])
-FROM_OUTSIDE = pytest.mark.parametrize("vantage", ["outside"])
-DOCS = "docs: Virtual IPs and service proxies, session affinity"
-E2E = "e2e: service 'session affinity"
 HOUR = 3600
 CLIENTS = 64
 

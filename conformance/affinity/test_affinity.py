@@ -6,31 +6,55 @@ import pytest
 
 from conformance.affinity.pool import (
     CLIENTS,
-    DOCS,
-    E2E,
-    FROM_OUTSIDE,
     HOUR,
-    TCP_ONLY,
     choices,
     node_port,
     sticky_choices,
 )
-from fixtures.clients.client import Client, Crowd, Crowds
-from fixtures.clients.node_client import NodeClient
-from fixtures.judge.judgement import Budget, Judge
-from fixtures.judge.statistics import all_hit, consistent, sample_to_hit_all, tally
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family, numbered
-from specification.attempts import SocketAddress
-from specification.services import Port
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    FAMILIES,
+    LOAD_BALANCER_IPS,
+    Budget,
+    Client,
+    Crowd,
+    Crowds,
+    Family,
+    Judge,
+    NodeClient,
+    Port,
+    Services,
+    SocketAddress,
+    World,
+    all_hit,
+    api,
+    consistent,
+    docs,
+    e2e,
+    issue,
+    kep,
+    linux,
+    numbered,
+    over,
+    requirement,
+    sample_to_hit_all,
+    source,
+    tally,
+)
 
 # --- on, off, and whose ---------------------------------------------------------------------------
 
 
-@requirement("aff-clientip-sticky", level=CORE, reference=f"{DOCS}; {E2E} work ... clusterIP'")
-@TCP_ONLY
+@requirement(
+    "aff-clientip-sticky",
+    level=CORE,
+    reference=(
+        docs("virtual-ips", "session affinity"),
+        e2e("service", "session affinity work ... clusterIP"),
+    ),
+)
+@over(protocol="TCP")
 def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Judge) -> None:
     """With session affinity ClientIP, all new connections from one client address within the
     timeout must go to the same endpoint.
@@ -41,8 +65,10 @@ def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Jud
     judge(consistent, [(client.address, endpoint) for endpoint in sample.chosen], 3)
 
 
-@requirement("aff-udp", level=CORE, reference="e2e: networking 'client IP based ... affinity: udp'")
-@pytest.mark.parametrize("protocol", ["UDP"])
+@requirement(
+    "aff-udp", level=CORE, reference=e2e("networking", "client IP based ... affinity: udp")
+)
+@over(protocol="UDP")
 def test_client_keeps_its_endpoint_over_udp(service: Services, crowd: Crowds, judge: Judge) -> None:
     """With session affinity ClientIP, datagrams from one client address must go to the same
     endpoint, whatever ports they come from.
@@ -52,9 +78,12 @@ def test_client_keeps_its_endpoint_over_udp(service: Services, crowd: Crowds, ju
 
 
 @requirement(
-    "aff-sctp", level=EXTENDED, feature="sctp", reference="KEP-614; unit test: nftables proxier"
+    "aff-sctp",
+    level=EXTENDED,
+    feature="sctp",
+    reference=(kep(614), source("pkg/proxy/nftables/proxier_test.go")),
 )
-@pytest.mark.parametrize("protocol", ["SCTP"])
+@over(protocol="SCTP")
 def test_client_keeps_its_endpoint_over_sctp(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -65,8 +94,8 @@ def test_client_keeps_its_endpoint_over_sctp(
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
-@requirement("aff-none-spreads", level=CORE, reference=DOCS)
-@TCP_ONLY
+@requirement("aff-none-spreads", level=CORE, reference=docs("virtual-ips", "session affinity"))
+@over(protocol="TCP")
 def test_without_affinity_connections_spread(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -80,8 +109,12 @@ def test_without_affinity_connections_spread(
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
 
-@requirement("aff-enable-live", level=CORE, reference=f"{E2E} ... switch session affinity'")
-@TCP_ONLY
+@requirement(
+    "aff-enable-live",
+    level=CORE,
+    reference=e2e("service", "session affinity ... switch session affinity"),
+)
+@over(protocol="TCP")
 def test_affinity_is_switched_on(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Switching session affinity of a Service from None to ClientIP must take effect for new
     connections.
@@ -92,8 +125,12 @@ def test_affinity_is_switched_on(service: Services, crowd: Crowds, judge: Judge)
     sticky_choices(judge, clients, web.frontend, web.endpoints)
 
 
-@requirement("aff-disable-live", level=CORE, reference=f"{E2E} ... switch session affinity'")
-@TCP_ONLY
+@requirement(
+    "aff-disable-live",
+    level=CORE,
+    reference=e2e("service", "session affinity ... switch session affinity"),
+)
+@over(protocol="TCP")
 def test_affinity_is_switched_off(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -110,8 +147,8 @@ def test_affinity_is_switched_off(
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
 
-@requirement("aff-per-client", level=CORE, reference=DOCS)
-@TCP_ONLY
+@requirement("aff-per-client", level=CORE, reference=docs("virtual-ips", "session affinity"))
+@over(protocol="TCP")
 def test_clients_choose_for_themselves(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Clients of different addresses must be given endpoints independently of each other, and each
     must keep its own.
@@ -120,8 +157,12 @@ def test_clients_choose_for_themselves(service: Services, crowd: Crowds, judge: 
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
-@requirement("aff-single-ep", level=CORE, reference="unit test: ipvs TestSessionAffinity")
-@TCP_ONLY
+@requirement(
+    "aff-single-ep",
+    level=CORE,
+    reference=source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
+)
+@over(protocol="TCP")
 def test_affinity_to_the_only_endpoint(service: Services, crowd: Crowds) -> None:
     """A Service with session affinity ClientIP and a single endpoint must send all connections of
     all clients to it.
@@ -131,9 +172,10 @@ def test_affinity_to_the_only_endpoint(service: Services, crowd: Crowds) -> None
         assert set(choices(clients, web.frontend)) == web.endpoints
 
 
-@requirement("aff-hostnet-clients-share", level=CORE, reference="API: Service, sessionAffinity")
-@TCP_ONLY
-@pytest.mark.parametrize("vantage", ["node"])
+@requirement(
+    "aff-hostnet-clients-share", level=CORE, reference=api("Service", "spec.sessionAffinity")
+)
+@over(vantage="node", protocol="TCP")
 def test_processes_on_the_node_share_an_endpoint(
     service: Services, client: NodeClient, world: World, family: Family, judge: Judge
 ) -> None:
@@ -152,9 +194,9 @@ def test_processes_on_the_node_share_an_endpoint(
     "aff-many-clients",
     level=EXTENDED,
     feature="affinity-many-clients",
-    reference="kernel: xt_recent, ip_list_tot (100 addresses a list, unless the module is told)",
+    reference=linux("net/netfilter/xt_recent.c", "ip_list_tot"),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_hundreds_of_clients_keep_their_endpoint(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -169,9 +211,9 @@ def test_hundreds_of_clients_keep_their_endpoint(
 @requirement(
     "aff-not-cross-port",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/103000",
+    reference=issue(103000),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Affinity must be kept for each Service port on its own: the endpoint of a client on one port
     does not determine its endpoint on another.
@@ -189,9 +231,8 @@ def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: J
     assert differ, f"all {CLIENTS} clients have the same endpoint on both ports"
 
 
-@requirement("aff-not-cross-family", level=CORE, reference="KEP-563")
-@TCP_ONLY
-@pytest.mark.parametrize("family", ["IPv4"])
+@requirement("aff-not-cross-family", level=CORE, reference=kep(563))
+@over(family="IPv4", protocol="TCP")
 def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -> None:
     """Affinity must be kept for each IP family on its own: the endpoint of a dual-stack client over
     IPv4 does not determine its endpoint over IPv6.
@@ -212,9 +253,12 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
 # --- other frontends, and traffic policies --------------------------------------------------------
 
 
-@requirement("aff-nodeport", level=CORE, reference=f"{E2E} work for NodePort service'")
-@TCP_ONLY
-@FROM_OUTSIDE
+@requirement(
+    "aff-nodeport",
+    level=CORE,
+    reference=e2e("service", "session affinity work for NodePort service"),
+)
+@over(vantage="outside", protocol="TCP")
 def test_affinity_through_node_port(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
 ) -> None:
@@ -223,9 +267,8 @@ def test_affinity_through_node_port(
     sticky_choices(judge, crowd(CLIENTS), node_port(web, world, family), web.endpoints)
 
 
-@requirement("aff-lb", level=CORE, reference="e2e: loadbalancer 'session affinity work for LB'")
-@TCP_ONLY
-@FROM_OUTSIDE
+@requirement("aff-lb", level=CORE, reference=e2e("loadbalancer", "session affinity work for LB"))
+@over(vantage="outside", protocol="TCP")
 @pytest.mark.parametrize("policy", ["Cluster", "Local"])
 def test_affinity_through_load_balancer(
     service: Services, crowd: Crowds, family: Family, judge: Judge, policy: str
@@ -243,9 +286,8 @@ def test_affinity_through_load_balancer(
     sticky_choices(judge, crowd(CLIENTS), at, allowed)
 
 
-@requirement("aff-presnat-key", level=CORE, reference=DOCS)
-@TCP_ONLY
-@FROM_OUTSIDE
+@requirement("aff-presnat-key", level=CORE, reference=docs("virtual-ips", "session affinity"))
+@over(vantage="outside", protocol="TCP")
 def test_masked_clients_remain_distinct(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
 ) -> None:

@@ -7,22 +7,28 @@ from dataclasses import replace
 
 from conformance.affinity.pool import (
     CLIENTS,
-    DOCS,
-    FROM_OUTSIDE,
     HOUR,
-    TCP_ONLY,
     choices,
     node_port,
     sticky_choices,
 )
-from fixtures.clients.client import Crowds
-from fixtures.judge.judgement import Judge
-from fixtures.lab.lab import Lab
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
-from specification.services import Endpoint
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Crowds,
+    Endpoint,
+    Family,
+    Judge,
+    Lab,
+    Service,
+    Services,
+    World,
+    docs,
+    issue,
+    kep,
+    over,
+    requirement,
+)
 
 
 def assert_left_at_once(
@@ -46,7 +52,7 @@ def assert_left_at_once(
 @requirement(
     "aff-ep-removed",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/71809",
+    reference=issue(71809),
 )
 def test_client_of_a_removed_endpoint_gets_another(
     service: Services, crowd: Crowds, judge: Judge
@@ -57,8 +63,8 @@ def test_client_of_a_removed_endpoint_gets_another(
     assert_left_at_once(judge, crowd, service(affinity=HOUR), lambda _: None)
 
 
-@requirement("aff-ep-unready", level=CORE, reference="docs: EndpointSlices, ready")
-@TCP_ONLY
+@requirement("aff-ep-unready", level=CORE, reference=docs("endpoint-slices", "ready"))
+@over(protocol="TCP")
 def test_client_of_an_unready_endpoint_gets_another(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -70,8 +76,8 @@ def test_client_of_an_unready_endpoint_gets_another(
     )
 
 
-@requirement("aff-ep-terminating", level=CORE, reference="KEP-1669")
-@TCP_ONLY
+@requirement("aff-ep-terminating", level=CORE, reference=kep(1669))
+@over(protocol="TCP")
 def test_client_of_a_terminating_endpoint_gets_another(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -86,8 +92,8 @@ def test_client_of_a_terminating_endpoint_gets_another(
     )
 
 
-@requirement("aff-ep-topology-excluded", level=CORE, reference="docs: Topology Aware Routing")
-@TCP_ONLY
+@requirement("aff-ep-topology-excluded", level=CORE, reference=docs("topology-aware-routing"))
+@over(protocol="TCP")
 def test_affinity_does_not_lead_out_of_the_zone(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -104,8 +110,10 @@ def test_affinity_does_not_lead_out_of_the_zone(
     sticky_choices(judge, clients, web.frontend, {web.socket(0), web.socket(1)})
 
 
-@requirement("aff-survives-other-ep-change", level=CORE, reference=DOCS)
-@TCP_ONLY
+@requirement(
+    "aff-survives-other-ep-change", level=CORE, reference=docs("virtual-ips", "session affinity")
+)
+@over(protocol="TCP")
 def test_affinity_survives_changes_of_other_endpoints(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -122,9 +130,9 @@ def test_affinity_survives_changes_of_other_endpoints(
 @requirement(
     "aff-conditions-recover",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/71809",
+    reference=issue(71809),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_no_connection_follows_affinity_to_a_dead_endpoint(
     service: Services, crowd: Crowds, lab: Lab
 ) -> None:
@@ -149,10 +157,9 @@ def test_no_connection_follows_affinity_to_a_dead_endpoint(
 @requirement(
     "aff-etp-local",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/55429",
+    reference=issue(55429),
 )
-@TCP_ONLY
-@FROM_OUTSIDE
+@over(vantage="outside", protocol="TCP")
 def test_affinity_stays_within_external_policy_local(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
 ) -> None:
@@ -167,8 +174,8 @@ def test_affinity_stays_within_external_policy_local(
     sticky_choices(judge, clients, node_port(web, world, family), local)
 
 
-@requirement("aff-itp-local", level=CORE, reference="KEP-2086")
-@TCP_ONLY
+@requirement("aff-itp-local", level=CORE, reference=kep(2086))
+@over(protocol="TCP")
 def test_affinity_stays_within_internal_policy_local(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -186,9 +193,9 @@ def test_affinity_stays_within_internal_policy_local(
     "aff-survives-resync",
     level=EXTENDED,
     feature="affinity-survives-restart",
-    reference="docs: Virtual IPs and service proxies (rules stay while the proxy is away)",
+    reference=docs("virtual-ips", note="rules stay while the proxy is away"),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_affinity_survives_a_restart_of_the_proxy(
     service: Services, crowd: Crowds, world: World, judge: Judge
 ) -> None:

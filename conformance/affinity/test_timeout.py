@@ -6,13 +6,21 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.affinity.pool import CLIENTS, E2E, TCP_ONLY
+from conformance.affinity.pool import CLIENTS
 from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Timeline
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
-from specification.services import Protocol
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Family,
+    Protocol,
+    Services,
+    World,
+    api,
+    e2e,
+    issue,
+    over,
+    requirement,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +29,11 @@ def timeline(shared_world: World, names: Callable[[], str]) -> Timeline:
     return Timeline(shared_world, names)
 
 
-@requirement("aff-timeout-min-hold", level=CORE, reference=f"{E2E} timeout work ...'")
+@requirement(
+    "aff-timeout-min-hold",
+    level=CORE,
+    reference=e2e("service", "session affinity timeout work ..."),
+)
 def test_affinity_holds_within_the_timeout(
     timeline: Timeline, family: Family, protocol: Protocol
 ) -> None:
@@ -31,7 +43,9 @@ def test_affinity_holds_within_the_timeout(
     assert not record.moved(0, 1), f"{record.moved(0, 1)} of {CLIENTS} clients moved too early"
 
 
-@requirement("aff-timeout-expire", level=CORE, reference=f"{E2E} timeout work ...'")
+@requirement(
+    "aff-timeout-expire", level=CORE, reference=e2e("service", "session affinity timeout work ...")
+)
 def test_affinity_ends_after_the_timeout(
     timeline: Timeline, family: Family, protocol: Protocol
 ) -> None:
@@ -46,7 +60,7 @@ def test_affinity_ends_after_the_timeout(
 @requirement(
     "aff-refresh-new-conn",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/110302",
+    reference=issue(110302),
 )
 def test_new_connections_prolong_affinity(
     timeline: Timeline, family: Family, protocol: Protocol
@@ -61,8 +75,10 @@ def test_new_connections_prolong_affinity(
     assert not record.moved(0, 2), f"{record.moved(0, 2)} of {CLIENTS} clients moved too early"
 
 
-@requirement("aff-default-timeout", level=CORE, reference="API: Service, sessionAffinityConfig")
-@TCP_ONLY
+@requirement(
+    "aff-default-timeout", level=CORE, reference=api("Service", "spec.sessionAffinityConfig")
+)
+@over(protocol="TCP")
 def test_default_timeout_is_three_hours(
     timeline: Timeline, service: Services, family: Family, protocol: Protocol
 ) -> None:
@@ -81,7 +97,7 @@ def test_default_timeout_is_three_hours(
     "aff-timeout-change",
     level=EXTENDED,
     feature="affinity-timeout-change",
-    reference="API: Service, sessionAffinityConfig",
+    reference=api("Service", "spec.sessionAffinityConfig"),
 )
 def test_changed_timeout_takes_effect(
     timeline: Timeline, family: Family, protocol: Protocol

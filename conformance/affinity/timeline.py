@@ -14,14 +14,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fixtures.clients.client import Crowd
-from fixtures.lab.sample import Sample
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, Family
-from specification.attempts import SocketAddress
-from specification.errors import TimingError
-from specification.services import Port, Protocol
+from conformance.vocabulary import (
+    FAMILIES,
+    Crowd,
+    Family,
+    Port,
+    Protocol,
+    Sample,
+    Service,
+    Services,
+    SocketAddress,
+    TimingError,
+    World,
+)
 
 TIMEOUT = 2
 """timeoutSeconds of the Services, if not said otherwise: seconds."""

@@ -6,18 +6,33 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.conftest import Pool
-from fixtures.clients.client import Client
-from fixtures.clients.node_client import NodeClient
-from fixtures.clients.node_server import NodeServer
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from fixtures.world.fixtures import World
-from fixtures.world.hosts import itself
-from specification.attempts import SocketAddress
-from specification.outcomes import Delivered, Reply
-from specification.places import Place, Vantage
-from specification.services import Endpoint, Port, Protocol, Slice
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    Delivered,
+    Endpoint,
+    LabClient,
+    NodeClient,
+    NodeServer,
+    Place,
+    Pool,
+    Port,
+    Protocol,
+    Reply,
+    Services,
+    Slice,
+    SocketAddress,
+    Vantage,
+    World,
+    docs,
+    e2e,
+    itself,
+    kep,
+    over,
+    requirement,
+    source,
+)
 
 _ATTEMPTS = 16
 
@@ -25,9 +40,12 @@ _ATTEMPTS = 16
 @requirement(
     "cip-tcp-dnat",
     level=CORE,
-    reference="docs: Service, type ClusterIP; e2e: service 'serve a basic endpoint from pods'",
+    reference=(
+        docs("service", "type ClusterIP"),
+        e2e("service", "serve a basic endpoint from pods"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
     service: Services, client: Client
 ) -> None:
@@ -41,9 +59,9 @@ def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
 
 
 @requirement(
-    "cip-udp-dnat", level=CORE, reference="docs: Service; e2e: networking 'pod-Service: udp'"
+    "cip-udp-dnat", level=CORE, reference=(docs("service"), e2e("networking", "pod-Service: udp"))
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
+@over(protocol="UDP")
 def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: Client) -> None:
     """A UDP datagram sent to a Service's cluster IP and port must be delivered to one ready
     endpoint of that Service port.
@@ -58,9 +76,9 @@ def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: C
     "cip-sctp-dnat",
     level=EXTENDED,
     feature="sctp",
-    reference="KEP-614; e2e: networking 'pod-Service: sctp'",
+    reference=(kep(614), e2e("networking", "pod-Service: sctp")),
 )
-@pytest.mark.parametrize("protocol", ["SCTP"])
+@over(protocol="SCTP")
 def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: Client) -> None:
     """An SCTP INIT sent to a Service's cluster IP and port must be delivered to one ready endpoint
     of that Service port, and the INIT-ACK must come back from the cluster IP and port.
@@ -74,7 +92,7 @@ def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: 
 @requirement(
     "cip-port-remap",
     level=CORE,
-    reference="docs: Service, port definitions",
+    reference=docs("service", "port definitions"),
 )
 def test_endpoint_is_reached_on_its_target_port(service: Services, client: Client) -> None:
     """The destination port at the endpoint must be the one that the EndpointSlice gives the port of
@@ -96,9 +114,9 @@ def test_endpoint_is_reached_on_its_target_port(service: Services, client: Clien
 @requirement(
     "cip-multiport",
     level=CORE,
-    reference="docs: Service, multi-port Services; e2e: service 'serve multiport endpoints'",
+    reference=(docs("service", "multi-port Services"), e2e("service", "serve multiport endpoints")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_each_port_of_a_service_is_served(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -114,10 +132,10 @@ def test_each_port_of_a_service_is_served(
 @requirement(
     "cip-same-port-diff-proto",
     level=CORE,
-    reference="docs: Service; e2e: service 'same port and different protocols'",
+    reference=(docs("service"), e2e("service", "same port and different protocols")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_protocols_on_one_port_number_are_apart(service: Services, client: Client) -> None:
+@over(protocol="TCP")
+def test_protocols_on_one_port_number_are_apart(service: Services, client: LabClient) -> None:
     """TCP and UDP ports of a Service that share a port number must be routed independently, each to
     its own endpoints and target port.
     """
@@ -135,9 +153,9 @@ def test_protocols_on_one_port_number_are_apart(service: Services, client: Clien
 @requirement(
     "cip-from-host",
     level=CORE,
-    reference="docs: Virtual IPs and service proxies; e2e: networking 'node-Service'",
+    reference=(docs("virtual-ips"), e2e("networking", "node-Service")),
 )
-@pytest.mark.parametrize("vantage", ["node"])
+@over(vantage="node")
 def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: NodeClient) -> None:
     """A process on the node, in the node's own network namespace, must be able to use a cluster IP,
     whether the endpoint is on this node or on another.
@@ -153,11 +171,14 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
     "cip-from-external",
     level=EXTENDED,
     feature="external-clients",
-    reference="docs: Virtual IPs and service proxies; kube-proxy: masquerading of off-cluster"
-    " traffic to cluster IPs",
+    reference=(
+        docs("virtual-ips"),
+        source(
+            "pkg/proxy/iptables/proxier.go", "masquerading of off-cluster traffic to cluster IPs"
+        ),
+    ),
 )
-@pytest.mark.parametrize("vantage", ["outside", "remote-pod"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP", vantage=["outside", "remote-pod"])
 def test_cluster_ip_can_be_used_through_the_node(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -171,10 +192,10 @@ def test_cluster_ip_can_be_used_through_the_node(
 @requirement(
     "cip-from-endpoint",
     level=CORE,
-    reference="docs: Virtual IPs and service proxies; e2e: networking 'endpoint-Service'",
+    reference=(docs("virtual-ips"), e2e("networking", "endpoint-Service")),
 )
 def test_endpoint_can_use_its_own_service(
-    service: Services, client: Client, assert_pool: Pool
+    service: Services, client: LabClient, assert_pool: Pool
 ) -> None:
     """A pod that is an endpoint of a Service must be able to use that Service. Where it is chosen
     itself, the source must not be its own address, or its answers would never leave it.
@@ -187,8 +208,8 @@ def test_endpoint_can_use_its_own_service(
             assert probe.source.address != client.address, probe
 
 
-@requirement("cip-ep-offnode", level=CORE, reference="e2e: networking 'pod-Service'")
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement("cip-ep-offnode", level=CORE, reference=e2e("networking", "pod-Service"))
+@over(protocol="TCP")
 def test_endpoints_on_other_nodes_are_reached(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -205,9 +226,9 @@ def test_endpoints_on_other_nodes_are_reached(
 @requirement(
     "cip-ep-hostnetwork",
     level=CORE,
-    reference="e2e: networking 'service endpoints using hostNetwork'",
+    reference=e2e("networking", "service endpoints using hostNetwork"),
 )
-@pytest.mark.parametrize("vantage", ["pod", "outside", "node"])
+@over(vantage=["pod", "outside", "node"])
 @pytest.mark.parametrize("place", ["remote-node", "node"])
 def test_endpoints_with_a_node_address_are_reached(
     service: Services, client: Client, world: World, place: Place, vantage: Vantage
@@ -229,10 +250,10 @@ def test_endpoints_with_a_node_address_are_reached(
 @requirement(
     "cip-many-services-same-eps",
     level=CORE,
-    reference="e2e: networking 'multiple endpoint-Services with same selector'",
+    reference=e2e("networking", "multiple endpoint-Services with same selector"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_many_services_share_endpoints(service: Services, client: Client) -> None:
+@over(protocol="TCP")
+def test_many_services_share_endpoints(service: Services, client: LabClient) -> None:
     """Several Services with the same endpoints, over TCP and over UDP, must all work at the same
     time.
     """
@@ -253,9 +274,9 @@ def test_many_services_share_endpoints(service: Services, client: Client) -> Non
 @requirement(
     "cip-namespace-isolation",
     level=CORE,
-    reference="docs: Namespaces; kube-proxy: Services are known by namespace and name",
+    reference=(docs("namespaces"), source("pkg/proxy/types.go", "ServicePortName")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_namesakes_in_two_namespaces_are_apart(
     service: Services, client: Client, assert_pool: Pool, names: Callable[[], str]
 ) -> None:

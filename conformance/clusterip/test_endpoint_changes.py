@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from conformance.conftest import Pool
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Service, Services
-from specification.services import Object, Port, Protocol, Slice
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    LabClient,
+    Object,
+    Pool,
+    Port,
+    Protocol,
+    Service,
+    Services,
+    Slice,
+    docs,
+    e2e,
+    kep,
+    over,
+    requirement,
+    source,
+)
 
 _FLOWS = 8
 
@@ -18,10 +30,10 @@ _FLOWS = 8
 @requirement(
     "cip-keep-on-ep-add",
     level=CORE,
-    reference="docs: Virtual IPs and service proxies; KEP-3866",
+    reference=(docs("virtual-ips"), kep(3866)),
 )
 def test_connections_stay_when_endpoints_are_added(
-    service: Services, client: Client, assert_pool: Pool
+    service: Services, client: LabClient, assert_pool: Pool
 ) -> None:
     """Adding endpoints to a Service must neither move nor break its established connections."""
     web = service(endpoints=2)
@@ -36,11 +48,11 @@ def test_connections_stay_when_endpoints_are_added(
 @requirement(
     "cip-keep-on-ep-unready",
     level=CORE,
-    reference="docs: Service, endpoints; e2e: pod_lifecycle",
+    reference=(docs("service", "endpoints"), e2e("pod_lifecycle")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_connections_stay_when_their_endpoint_turns_unready(
-    service: Services, client: Client
+    service: Services, client: LabClient
 ) -> None:
     """A TCP connection must stay with its endpoint when that turns unready, while new connections
     go elsewhere.
@@ -59,10 +71,12 @@ def test_connections_stay_when_their_endpoint_turns_unready(
     "cip-keep-on-ep-removed",
     level=EXTENDED,
     feature="established-outlives-endpoint",
-    reference="kube-proxy: TCP connections are left to conntrack",
+    reference=source("pkg/proxy/conntrack/cleanup.go", "TCP connections are left alone"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_connections_stay_when_their_endpoint_is_removed(service: Services, client: Client) -> None:
+@over(protocol="TCP")
+def test_connections_stay_when_their_endpoint_is_removed(
+    service: Services, client: LabClient
+) -> None:
     """A TCP connection should continue after its endpoint has been removed from the EndpointSlices,
     as long as both sides keep it up, while new connections go elsewhere.
     """
@@ -80,7 +94,7 @@ def test_connections_stay_when_their_endpoint_is_removed(service: Services, clie
 @requirement(
     "cip-new-avoid-removed",
     level=CORE,
-    reference="docs: EndpointSlices, conditions; e2e: networking 'should update endpoints'",
+    reference=(docs("endpoint-slices", "conditions"), e2e("networking", "update endpoints")),
 )
 def test_new_connections_avoid_what_is_gone(
     service: Services, client: Client, assert_pool: Pool
@@ -98,8 +112,8 @@ def test_new_connections_avoid_what_is_gone(
     assert_pool(web.cluster_ip, web.port, ready)
 
 
-@requirement("cip-ep-ip-change", level=CORE, reference="docs: EndpointSlices")
-@pytest.mark.parametrize("protocol", ["UDP"])
+@requirement("cip-ep-ip-change", level=CORE, reference=docs("endpoint-slices"))
+@over(protocol="UDP")
 def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
     """Replacing the address of an endpoint must send new connections to the new address."""
     web = service(endpoints=1)
@@ -113,9 +127,9 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
 @requirement(
     "cip-targetport-change",
     level=CORE,
-    reference="docs: EndpointSlices; e2e: conntrack 'target port changes'",
+    reference=(docs("endpoint-slices"), e2e("conntrack", "target port changes")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
     """Changing the port number in the EndpointSlices must send new connections to the new one."""
     web = service(endpoints=1)
@@ -127,8 +141,8 @@ def test_new_connections_follow_a_new_target_port(service: Services, client: Cli
         assert probe.answered, probe
 
 
-@requirement("cip-slice-delete", level=CORE, reference="docs: EndpointSlices")
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement("cip-slice-delete", level=CORE, reference=docs("endpoint-slices"))
+@over(protocol="TCP")
 def test_deleted_slice_takes_its_endpoints_along(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -150,10 +164,10 @@ def test_deleted_slice_takes_its_endpoints_along(
 @requirement(
     "cip-slice-dup-move",
     level=CORE,
-    reference="KEP-752; API: EndpointSlice, duplicates",
+    reference=(kep(752), docs("endpoint-slices", "duplicate endpoints")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_endpoint_may_move_between_slices(service: Services, client: Client) -> None:
+@over(protocol="TCP")
+def test_endpoint_may_move_between_slices(service: Services, client: LabClient) -> None:
     """While an endpoint moves from one EndpointSlice to another and is listed in at least one of
     them, the Service must not lose it, nor the connections to it.
     """
@@ -198,9 +212,9 @@ def _label_second_slice(service: Services, web: Service, labels: Object) -> Slic
     "cip-slice-relabel",
     level=EXTENDED,
     feature="slice-label-changes",
-    reference="docs: EndpointSlices, ownership",
+    reference=docs("endpoint-slices", "ownership"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_relabelled_slice_changes_sides(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -220,9 +234,9 @@ def test_relabelled_slice_changes_sides(
     "cip-slice-label-removed",
     level=EXTENDED,
     feature="slice-label-changes",
-    reference="docs: EndpointSlices, ownership",
+    reference=docs("endpoint-slices", "ownership"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_unlabelled_slice_is_withdrawn(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -239,9 +253,9 @@ def test_unlabelled_slice_is_withdrawn(
     "cip-slice-gains-headless",
     level=EXTENDED,
     feature="slice-label-changes",
-    reference="docs: EndpointSlices; e2e: service 'implement service.kubernetes.io/headless'",
+    reference=(docs("endpoint-slices"), e2e("service", "implement service.kubernetes.io/headless")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_slice_labelled_headless_is_withdrawn(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:

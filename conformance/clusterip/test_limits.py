@@ -5,21 +5,37 @@ from __future__ import annotations
 import contextlib
 import socket
 
-import pytest
-
-from fixtures.clients.client import Client
-from fixtures.lab.arp_nd import Neighbours
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
-from specification.attempts import SocketAddress
-from specification.outcomes import Dropped, PassedThrough, Probe, Rejected, Reply
-from specification.places import Place, Vantage
-from specification.services import Port, Protocol
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    Dropped,
+    Family,
+    LabClient,
+    Neighbours,
+    PassedThrough,
+    Place,
+    Port,
+    Probe,
+    Protocol,
+    Rejected,
+    Reply,
+    Service,
+    Services,
+    SocketAddress,
+    Vantage,
+    World,
+    docs,
+    e2e,
+    issue,
+    kep,
+    over,
+    requirement,
+    setting,
+    source,
+)
 
 _UNSERVED = 4321
-_KEP = "KEP-3866, cluster IP behaviour"
 
 
 def _probe_unserved(service: Services, client: Client) -> tuple[Service, Probe]:
@@ -30,9 +46,10 @@ def _probe_unserved(service: Services, client: Client) -> tuple[Service, Probe]:
     return web, client.connect(web.cluster_ip, _UNSERVED)
 
 
-@requirement("cip-unserved-port", level=CORE, reference=_KEP)
-@pytest.mark.parametrize(
-    ("vantage", "protocol"), [("pod", "TCP"), ("pod", "UDP"), ("outside", "TCP")]
+@requirement("cip-unserved-port", level=CORE, reference=kep(3866, "cluster IP behaviour"))
+@over(
+    {"vantage": "pod", "protocol": ["TCP", "UDP"]},
+    {"vantage": "outside", "protocol": "TCP"},
 )
 def test_port_that_a_service_does_not_have(service: Services, client: Client) -> None:
     """Traffic to a cluster IP on a port that the Service does not define must not reach any
@@ -46,7 +63,7 @@ def test_port_that_a_service_does_not_have(service: Services, client: Client) ->
     "cip-unserved-port-passed",
     level=EXTENDED,
     feature="unserved-port-passed",
-    reference="docs: Virtual IPs and service proxies, iptables mode; " + _KEP,
+    reference=(docs("virtual-ips", "proxy mode iptables"), kep(3866, "cluster IP behaviour")),
 )
 def test_port_that_a_service_does_not_have_is_left_to_routing(
     service: Services, client: Client
@@ -64,9 +81,9 @@ def test_port_that_a_service_does_not_have_is_left_to_routing(
     "cip-unserved-port-rejected",
     level=EXTENDED,
     feature="unserved-port-rejected",
-    reference="docs: Virtual IPs and service proxies, nftables mode; " + _KEP,
+    reference=(docs("virtual-ips", "proxy mode nftables"), kep(3866, "cluster IP behaviour")),
 )
-@pytest.mark.parametrize(("vantage", "protocol"), [("pod", "TCP"), ("outside", "UDP")])
+@over({"vantage": "pod", "protocol": "TCP"}, {"vantage": "outside", "protocol": "UDP"})
 def test_port_that_a_service_does_not_have_is_rejected(service: Services, client: Client) -> None:
     """Traffic to a cluster IP on a port that the Service does not define should be rejected with
     ICMP port unreachable.
@@ -79,9 +96,9 @@ def test_port_that_a_service_does_not_have_is_rejected(service: Services, client
     "cip-unallocated-ip",
     level=EXTENDED,
     feature="unallocated-ip-dropped",
-    reference="docs: Virtual IPs and service proxies, nftables mode; " + _KEP,
+    reference=(docs("virtual-ips", "proxy mode nftables"), kep(3866, "cluster IP behaviour")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) -> None:
     """Traffic to an address of the Service range that no Service has, or has any longer, should be
     dropped on the node.
@@ -95,9 +112,11 @@ def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) 
 @requirement(
     "cip-proto-mismatch",
     level=CORE,
-    reference="kube-proxy: unit test 'TCP-only port does not match UDP traffic'",
+    reference=source(
+        "pkg/proxy/iptables/proxier_test.go", "'TCP-only port does not match UDP traffic'"
+    ),
 )
-def test_other_protocols_do_not_match(service: Services, client: Client) -> None:
+def test_other_protocols_do_not_match(service: Services, client: LabClient) -> None:
     """Traffic of one protocol must not be delivered to a Service port of another protocol with the
     same number.
     """
@@ -113,9 +132,9 @@ def test_other_protocols_do_not_match(service: Services, client: Client) -> None
 @requirement(
     "cip-no-cross-service",
     level=CORE,
-    reference="kube-proxy: unit test 'svc1 does not accept svc2's ports'",
+    reference=source("pkg/proxy/iptables/proxier_test.go", "'svc1 does not accept svc2's ports'"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_ports_of_another_service_do_not_match(service: Services, client: Client) -> None:
     """A cluster IP must not accept the port numbers of other Services, nor of its own endpoints."""
     protocol = client.protocol
@@ -134,9 +153,9 @@ def test_ports_of_another_service_do_not_match(service: Services, client: Client
 @requirement(
     "cip-host-svc-via-vip",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/72236",
+    reference=issue(72236),
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
+@over(protocol="UDP")
 def test_cluster_ip_does_not_lead_to_the_node(
     service: Services, client: Client, world: World, family: Family
 ) -> None:
@@ -158,9 +177,9 @@ def test_cluster_ip_does_not_lead_to_the_node(
 @requirement(
     "cip-headless-ignored",
     level=CORE,
-    reference="docs: Service, headless Services",
+    reference=docs("service", "headless Services"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_headless_service_has_no_effect(service: Services, client: Client) -> None:
     """A headless Service must have no effect on traffic to the addresses of its endpoints, on its
     port or on their target port.
@@ -177,11 +196,12 @@ def test_headless_service_has_no_effect(service: Services, client: Client) -> No
 @requirement(
     "cip-nonsvc-untouched",
     level=CORE,
-    reference="docs: Cluster networking; e2e: no_snat 'pods without SNAT'",
+    reference=(docs("networking"), e2e("no_snat", "pods without SNAT")),
 )
-@pytest.mark.parametrize(
-    ("vantage", "protocol"),
-    [("pod", "TCP"), ("pod", "UDP"), ("remote-pod", "UDP"), ("outside", "TCP")],
+@over(
+    {"vantage": "pod", "protocol": ["TCP", "UDP"]},
+    {"vantage": "remote-pod", "protocol": "UDP"},
+    {"vantage": "outside", "protocol": "TCP"},
 )
 def test_other_traffic_is_untouched(
     service: Services, client: Client, world: World, vantage: Vantage
@@ -210,9 +230,9 @@ def test_other_traffic_is_untouched(
     "cip-arp-silent",
     level=EXTENDED,
     feature="silent-cluster-ips",
-    reference="kube-proxy: KubeProxyIPVSConfiguration.strictARP; cluster IPs are on no link",
+    reference=setting("KubeProxyIPVSConfiguration.strictARP"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_node_does_not_claim_cluster_ips(service: Services, world: World, family: Family) -> None:
     """The node should not answer ARP requests or neighbour solicitations for a cluster IP on its
     external link.

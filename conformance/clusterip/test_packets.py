@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.clients.client import Client
-from fixtures.lab import icmp
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
-from specification.attempts import SocketAddress
-from specification.outcomes import Reply
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    Family,
+    LabClient,
+    Reply,
+    Services,
+    SocketAddress,
+    World,
+    docs,
+    e2e,
+    icmp,
+    linux,
+    over,
+    requirement,
+    rfc,
+)
 
 _ATTEMPTS = 16
 
@@ -19,9 +29,9 @@ _ATTEMPTS = 16
 @requirement(
     "cip-reply-source",
     level=CORE,
-    reference="docs: Virtual IPs and service proxies",
+    reference=docs("virtual-ips"),
 )
-def test_replies_come_from_the_cluster_ip(service: Services, client: Client) -> None:
+def test_replies_come_from_the_cluster_ip(service: Services, client: LabClient) -> None:
     """Every reply that a client of a cluster IP sees must have the cluster IP and the Service port
     as its source, never the endpoint's address or port.
     """
@@ -35,7 +45,7 @@ def test_replies_come_from_the_cluster_ip(service: Services, client: Client) -> 
 @requirement(
     "cip-no-snat-pod",
     level=CORE,
-    reference="docs: Virtual IPs and service proxies; e2e: service 'preserve source pod IP'",
+    reference=(docs("virtual-ips"), e2e("service", "preserve source pod IP")),
 )
 def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -> None:
     """Traffic from a pod on the node to a cluster IP must keep the pod's address as its source at
@@ -53,9 +63,9 @@ def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -
     "cip-sport-preserved",
     level=EXTENDED,
     feature="source-port-preserved",
-    reference="netfilter: DNAT leaves the source port alone unless the tuple is taken",
+    reference=linux("net/netfilter/nf_nat_core.c", "get_unique_tuple"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Client) -> None:
     """Where the source address is not translated, the endpoint must see the client's own source
     port.
@@ -67,8 +77,8 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
         assert probe.source == probe.client, probe
 
 
-@requirement("cip-conn-pinned", level=CORE, reference="docs: Virtual IPs and service proxies")
-def test_a_connection_stays_with_its_endpoint(service: Services, client: Client) -> None:
+@requirement("cip-conn-pinned", level=CORE, reference=docs("virtual-ips"))
+def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClient) -> None:
     """All packets of one established connection must go to the endpoint that it was opened to."""
     web = service.shared(endpoints=4)
     flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
@@ -81,9 +91,9 @@ def test_a_connection_stays_with_its_endpoint(service: Services, client: Client)
 @requirement(
     "cip-direct-podip",
     level=CORE,
-    reference="docs: Cluster networking; e2e: pod_lifecycle",
+    reference=(docs("networking"), e2e("pod_lifecycle")),
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
+@over(protocol="UDP")
 def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> None:
     """A connection to an endpoint's own address and port must reach it untranslated while the
     endpoint serves a Service, on the target port and on the number of the Service port.
@@ -100,9 +110,9 @@ def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> 
 @requirement(
     "cip-ep-refused",
     level=CORE,
-    reference="docs: Virtual IPs and service proxies",
+    reference=docs("virtual-ips"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_refusal_by_an_endpoint_reaches_the_client(
     service: Services, client: Client, world: World
 ) -> None:
@@ -122,10 +132,13 @@ def test_refusal_by_an_endpoint_reaches_the_client(
     "cip-icmp-related",
     level=EXTENDED,
     feature="icmp-translation",
-    reference="RFC 5508, section 4; netfilter: ICMP errors of a translated connection",
+    reference=(
+        rfc(5508, "4"),
+        linux("net/netfilter/nf_nat_proto.c", "nf_nat_icmp_reply_translation"),
+    ),
 )
 @pytest.mark.parametrize("kind", ["port-unreachable", "too-big"])
-@pytest.mark.parametrize("protocol", ["UDP"])
+@over(protocol="UDP")
 def test_icmp_errors_are_translated(
     service: Services, client: Client, world: World, family: Family, kind: icmp.Kind
 ) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from conformance.conftest import Pool
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import CORE, requirement
-from fixtures.services.services import Service, Services
-from specification.addresses import FAMILIES
-from specification.services import Port
+from conformance.vocabulary import (
+    CORE,
+    FAMILIES,
+    Client,
+    LabClient,
+    Pool,
+    Port,
+    Service,
+    Services,
+    docs,
+    e2e,
+    over,
+    requirement,
+    source,
+)
 
 _FLOWS = 8
-_PORTS = "e2e: service 'be updated after adding or deleting ports'"
 
 
 def _set_ports(web: Service, *ports: Port) -> None:
@@ -25,9 +31,13 @@ def _set_ports(web: Service, *ports: Port) -> None:
     web.set_endpoints(only.endpoints)
 
 
-@requirement("cip-port-add", level=CORE, reference=_PORTS)
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_added_port_is_served(service: Services, client: Client, assert_pool: Pool) -> None:
+@requirement(
+    "cip-port-add",
+    level=CORE,
+    reference=e2e("service", "be updated after adding or deleting ports"),
+)
+@over(protocol="TCP")
+def test_added_port_is_served(service: Services, client: LabClient, assert_pool: Pool) -> None:
     """A port added to a Service must be served, and the ports it had must go on, connections
     included.
     """
@@ -42,9 +52,15 @@ def test_added_port_is_served(service: Services, client: Client, assert_pool: Po
     assert not flows.broken(sample), sample
 
 
-@requirement("cip-port-del", level=CORE, reference=_PORTS)
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_removed_port_is_not_served(service: Services, client: Client, assert_pool: Pool) -> None:
+@requirement(
+    "cip-port-del",
+    level=CORE,
+    reference=e2e("service", "be updated after adding or deleting ports"),
+)
+@over(protocol="TCP")
+def test_removed_port_is_not_served(
+    service: Services, client: LabClient, assert_pool: Pool
+) -> None:
     """A port removed from a Service must no longer lead to its endpoints, while its other ports go
     on, connections included.
     """
@@ -63,9 +79,12 @@ def test_removed_port_is_not_served(service: Services, client: Client, assert_po
 @requirement(
     "cip-port-rename",
     level=CORE,
-    reference="docs: Service, multi-port Services; kube-proxy: unit test 'rename a port'",
+    reference=(
+        docs("service", "multi-port Services"),
+        source("pkg/proxy/endpointschangetracker_test.go", "'rename a port'"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_renamed_port_is_served(service: Services, client: Client, assert_pool: Pool) -> None:
     """A port that is renamed, in the Service and in its EndpointSlices, must stay served."""
     port = Port(protocol=client.protocol, name="before")
@@ -78,9 +97,12 @@ def test_renamed_port_is_served(service: Services, client: Client, assert_pool: 
 @requirement(
     "cip-port-renumber",
     level=CORE,
-    reference="docs: Service; kube-proxy: unit test 'renumber a port'",
+    reference=(
+        docs("service"),
+        source("pkg/proxy/endpointschangetracker_test.go", "'renumber a port'"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_renumbered_port_moves(service: Services, client: Client) -> None:
     """When the number of a Service port is changed, the new number must be served and the old one
     must no longer lead to the endpoints.
@@ -96,7 +118,7 @@ def test_renumbered_port_moves(service: Services, client: Client) -> None:
     assert probe.unserved, probe
 
 
-@requirement("cip-delete", level=CORE, reference="e2e: service 'be able to up and down services'")
+@requirement("cip-delete", level=CORE, reference=e2e("service", "be able to up and down services"))
 def test_deleted_service_is_not_served(service: Services, client: Client) -> None:
     """When a Service is deleted, its cluster IP must no longer lead to its former endpoints, even
     if its EndpointSlices remain.
@@ -114,9 +136,9 @@ def test_deleted_service_is_not_served(service: Services, client: Client) -> Non
 @requirement(
     "cip-recreate",
     level=CORE,
-    reference="e2e: service 'work after the service has been recreated'",
+    reference=e2e("service", "work after the service has been recreated"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_recreated_service_moves_to_its_new_address(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -140,7 +162,7 @@ def test_recreated_service_moves_to_its_new_address(
 @requirement(
     "cip-vip-reassign",
     level=CORE,
-    reference="docs: Service ClusterIP allocation",
+    reference=docs("cluster-ip-allocation"),
 )
 def test_reassigned_cluster_ip_belongs_to_its_new_service(
     service: Services, client: Client, assert_pool: Pool
@@ -160,9 +182,9 @@ def test_reassigned_cluster_ip_belongs_to_its_new_service(
 @requirement(
     "cip-to-externalname",
     level=CORE,
-    reference="docs: Service, type ExternalName; e2e: service 'ClusterIP to ExternalName'",
+    reference=(docs("service", "type ExternalName"), e2e("service", "ClusterIP to ExternalName")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_service_turned_external_name_is_not_served(service: Services, client: Client) -> None:
     """When a Service turns into one of type ExternalName, its former cluster IP must no longer lead
     to its endpoints.
@@ -186,9 +208,9 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
 @requirement(
     "cip-from-externalname",
     level=CORE,
-    reference="docs: Service, type ExternalName; e2e: service 'ExternalName to ClusterIP'",
+    reference=(docs("service", "type ExternalName"), e2e("service", "ExternalName to ClusterIP")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_service_turned_cluster_ip_is_served(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:

@@ -7,16 +7,30 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.conftest import Pool
-from fixtures.clients.client import Client
-from fixtures.judge.statistics import Budget, Statistic, sample_size, tally, uniform
-from fixtures.plugin.requirement import CORE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, Family
-from specification.services import Port, Slice
-
-_SLICES = "docs: EndpointSlices"
+from conformance.vocabulary import (
+    CORE,
+    FAMILIES,
+    Budget,
+    Client,
+    Family,
+    LabClient,
+    Pool,
+    Port,
+    Service,
+    Services,
+    Slice,
+    World,
+    api,
+    docs,
+    e2e,
+    kep,
+    over,
+    requirement,
+    sample_size,
+    tally,
+    uniform,
+)
+from fixtures.judge.statistics import Statistic
 
 
 def _add_slices(service: Services, web: Service, *slices: Slice) -> None:
@@ -31,10 +45,10 @@ def _add_slices(service: Services, web: Service, *slices: Slice) -> None:
 @requirement(
     "cip-targetport-from-slice",
     level=CORE,
-    reference="docs: Service, Services without selectors",
+    reference=docs("service", "Services without selectors"),
 )
 @pytest.mark.parametrize("target", [9999, "elsewhere"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_target_port_is_that_of_the_slice(
     service: Services, client: Client, target: int | str
 ) -> None:
@@ -49,8 +63,8 @@ def test_target_port_is_that_of_the_slice(
     assert probe.answered, probe
 
 
-@requirement("cip-port-key-name", level=CORE, reference=_SLICES)
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement("cip-port-key-name", level=CORE, reference=docs("endpoint-slices"))
+@over(protocol="TCP")
 def test_ports_are_matched_by_name(service: Services, client: Client, assert_pool: Pool) -> None:
     """A port of a Service must get the endpoints of those slice ports that have its name, even if
     slice ports of other names have the same number, and none if no slice port has its name.
@@ -64,8 +78,8 @@ def test_ports_are_matched_by_name(service: Services, client: Client, assert_poo
     assert probe.unserved, probe
 
 
-@requirement("cip-unnamed-port", level=CORE, reference="API: EndpointPort.name")
-@pytest.mark.parametrize("protocol", ["UDP"])
+@requirement("cip-unnamed-port", level=CORE, reference=api("EndpointSlice", "ports.name"))
+@over(protocol="UDP")
 def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     """A Service with one unnamed port must be served by slice ports whose name is the empty
     string.
@@ -79,9 +93,9 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
 @requirement(
     "cip-named-targetport-per-ep",
     level=CORE,
-    reference="e2e: service 'endpoints with named targetPorts that resolve to different ports'",
+    reference=e2e("service", "endpoints with named targetPorts that resolve to different ports"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_endpoints_have_port_numbers_of_their_own(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -100,10 +114,12 @@ def test_endpoints_have_port_numbers_of_their_own(
 @requirement(
     "cip-multi-slice-merge",
     level=CORE,
-    reference="KEP-752; e2e: endpointslice 'multiple endpoint IPs specified in multiple"
-    " EndpointSlices'",
+    reference=(
+        kep(752),
+        e2e("endpointslice", "multiple endpoint IPs specified in multiple EndpointSlices"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool) -> None:
     """The endpoints of all EndpointSlices of a Service must be served as one pool."""
     ports = (Port(protocol=client.protocol),)
@@ -116,9 +132,9 @@ def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool)
 @requirement(
     "cip-multi-slice-ports",
     level=CORE,
-    reference="e2e: endpointslice 'multiple ports specified in multiple EndpointSlices'",
+    reference=e2e("endpointslice", "multiple ports specified in multiple EndpointSlices"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_ports_may_live_in_different_slices(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -135,9 +151,9 @@ def test_ports_may_live_in_different_slices(
 @requirement(
     "cip-slice-dedupe",
     level=CORE,
-    reference="API: EndpointSlice, duplicates; KEP-752",
+    reference=(docs("endpoint-slices", "duplicate endpoints"), kep(752)),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_duplicates_count_once(
     service: Services, client: Client, budget: Budget, judge: Callable[..., Statistic]
 ) -> None:
@@ -156,9 +172,9 @@ def test_duplicates_count_once(
 @requirement(
     "cip-first-address-only",
     level=CORE,
-    reference="API: Endpoint.addresses, 'consumers should use the first'",
+    reference=api("EndpointSlice", "endpoints.addresses", "consumers should use the first"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_only_the_first_address_counts(
     service: Services, client: Client, world: World, assert_pool: Pool
 ) -> None:
@@ -172,9 +188,9 @@ def test_only_the_first_address_counts(
 @requirement(
     "cip-slice-no-svc-label",
     level=CORE,
-    reference="docs: EndpointSlices, ownership",
+    reference=docs("endpoint-slices", "ownership"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_slice_without_service_label_is_ignored(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -202,10 +218,10 @@ def test_slice_without_service_label_is_ignored(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement("cip-slice-other-family", level=CORE, reference="KEP-752; KEP-2438")
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement("cip-slice-other-family", level=CORE, reference=(kep(752), kep(2438)))
+@over(protocol="TCP")
 def test_slices_of_the_other_family_do_not_count(
-    service: Services, client: Client, world: World, family: Family
+    service: Services, client: LabClient, world: World, family: Family
 ) -> None:
     """EndpointSlices of one address type must not feed the cluster IP of the other family: it has
     no endpoints then, while that of their own family is served.
@@ -214,7 +230,7 @@ def test_slices_of_the_other_family_do_not_count(
     ports = (Port(protocol=client.protocol),)
     slices = [Slice(tuple(service.endpoints(2)), ports, families=(other,))]
     web = service(slices=slices, families=FAMILIES)
-    neighbour = Client(world.lab, client.host, other, client.protocol)
+    neighbour = LabClient(world.lab, client.host, other, client.protocol)
     served = neighbour.connect(web.cluster_ip_of(other), web.port)
     assert served.answered, served
     probe = client.connect(web.cluster_ip, web.port)
@@ -224,9 +240,9 @@ def test_slices_of_the_other_family_do_not_count(
 @requirement(
     "cip-slice-fqdn-ignored",
     level=CORE,
-    reference="API: EndpointSlice.addressType FQDN; KEP-752",
+    reference=(api("EndpointSlice", "addressType", "FQDN"), kep(752)),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_slices_of_names_are_ignored(service: Services, client: Client, assert_pool: Pool) -> None:
     """An EndpointSlice of the address type FQDN must be ignored."""
     web = service(endpoints=2)
@@ -245,9 +261,9 @@ def test_slices_of_names_are_ignored(service: Services, client: Client, assert_p
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement("cip-order-independent", level=CORE, reference=_SLICES)
+@requirement("cip-order-independent", level=CORE, reference=docs("endpoint-slices"))
 @pytest.mark.parametrize("first", ["service", "slices"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_order_of_arrival_does_not_matter(
     service: Services, client: Client, names: Callable[[], str], first: str, assert_pool: Pool
 ) -> None:
@@ -271,9 +287,9 @@ def test_order_of_arrival_does_not_matter(
 @requirement(
     "cip-selectorless-slice",
     level=CORE,
-    reference="docs: Service, Services without selectors",
+    reference=docs("service", "Services without selectors"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_endpoints_may_be_outside_the_cluster(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:

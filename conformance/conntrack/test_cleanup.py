@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from fixtures.clients.traffic import between_looks, client_of_each_kind, down
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, SERVICE_RANGES
-from specification.attempts import SocketAddress
-from specification.services import Port
-
-if TYPE_CHECKING:
-    from fixtures.clients.client import Client
-    from fixtures.clients.node_client import NodeClient
-    from fixtures.services.services import Service, Services
-    from fixtures.world.fixtures import World
-    from specification.addresses import Family, IPAddress
-
-UDP = pytest.mark.parametrize("protocol", ["UDP"])
-TCP = pytest.mark.parametrize("protocol", ["TCP"])
-OUTSIDE = pytest.mark.parametrize("vantage", ["outside"])
-ALL = pytest.mark.parametrize(
-    ("family", "protocol", "families"),
-    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    EXTERNAL_IPS,
+    FAMILIES,
+    LOAD_BALANCER_IPS,
+    SERVICE_RANGES,
+    Client,
+    Family,
+    IPAddress,
+    LabClient,
+    NodeClient,
+    Port,
+    Service,
+    Services,
+    SocketAddress,
+    World,
+    between_looks,
+    client_of_each_kind,
+    docs,
+    down,
+    e2e,
+    issue,
+    over,
+    requirement,
+    source,
 )
-"""A single case in which the test itself sees to both families and protocols."""
 
 SINGLE: dict[str, dict[str, Any]] = {
     family: {"ipFamilyPolicy": "SingleStack", "ipFamilies": [family]} for family in ("IPv4", "IPv6")
@@ -35,10 +39,9 @@ SINGLE: dict[str, dict[str, Any]] = {
 """Fields of a Service of one family."""
 
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
-KUBE_PROXY = "pkg/proxy/conntrack TestCleanStaleEntries"
 
 
-def assert_moves(client: Client, web: Service, address: IPAddress, port: int) -> None:
+def assert_moves(client: LabClient, web: Service, address: IPAddress, port: int) -> None:
     """Sixteen flows to a frontend; the endpoint of the first is removed."""
     flows = client.open(address, port, 16)
     assert flows.opened.is_served.all(), flows.opened
@@ -60,11 +63,14 @@ def assert_moves(client: Client, web: Service, address: IPAddress, port: int) ->
 @requirement(
     "ct-udp-ep-removed-cip",
     level=CORE,
-    reference=f"e2e: conntrack, ClusterIP; {KUBE_PROXY}",
+    reference=(
+        e2e("conntrack", "server pod cycles for a ClusterIP service"),
+        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    ),
 )
-@UDP
+@over(protocol="UDP")
 def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
-    service: Services, client: Client
+    service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the cluster IP from the same port is served by one that remains.
@@ -76,12 +82,14 @@ def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
 @requirement(
     "ct-udp-ep-removed-np",
     level=CORE,
-    reference=f"e2e: conntrack, NodePort; {KUBE_PROXY}",
+    reference=(
+        e2e("conntrack", "server pod cycles for a NodePort service"),
+        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    ),
 )
-@UDP
-@OUTSIDE
+@over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the nodePort from the same port is served by one that remains.
@@ -94,12 +102,14 @@ def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
 @requirement(
     "ct-udp-ep-removed-lb",
     level=CORE,
-    reference=f"e2e: loadbalancer, UDP; {KUBE_PROXY}",
+    reference=(
+        e2e("loadbalancer", "preserve UDP traffic when server pod cycles"),
+        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    ),
 )
-@UDP
-@OUTSIDE
+@over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
-    service: Services, client: Client
+    service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the load balancer's IP from the same port is served by one that remains.
@@ -109,11 +119,14 @@ def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
     assert_moves(client, web, balanced, web.port)
 
 
-@requirement("ct-udp-ep-removed-eip", level=CORE, reference=KUBE_PROXY)
-@UDP
-@OUTSIDE
+@requirement(
+    "ct-udp-ep-removed-eip",
+    level=CORE,
+    reference=source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+)
+@over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
-    service: Services, client: Client
+    service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to an external IP from the same port is served by one that remains.
@@ -124,10 +137,10 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
 
 
 @requirement(
-    "ct-udp-itp-local", level=CORE, reference="e2e: conntrack, internalTrafficPolicy Local"
+    "ct-udp-itp-local", level=CORE, reference=e2e("conntrack", "InternalTrafficPolicy set to Local")
 )
-@UDP
-def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: Client) -> None:
+@over(protocol="UDP")
+def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: LabClient) -> None:
     """When the only local endpoint of a UDP Service with internalTrafficPolicy Local is replaced,
     a client that keeps sending from the same port is served by the new local endpoint.
     """
@@ -141,9 +154,8 @@ def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: Cli
     assert after.is_served.all(), after
 
 
-@requirement("ct-udp-host-client", level=CORE, reference="e2e: conntrack, client is hostNetwork")
-@UDP
-@pytest.mark.parametrize("vantage", ["node"])
+@requirement("ct-udp-host-client", level=CORE, reference=e2e("conntrack", "client is hostNetwork"))
+@over(vantage="node", protocol="UDP")
 def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
     service: Services, client: NodeClient
 ) -> None:
@@ -163,10 +175,10 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
 @requirement(
     "ct-udp-port-change",
     level=CORE,
-    reference="e2e: conntrack, target port changes; kubernetes/kubernetes#130542",
+    reference=(e2e("conntrack", "target port changes"), issue(130542)),
 )
-@UDP
-def test_udp_flow_follows_the_target_port(service: Services, client: Client) -> None:
+@over(protocol="UDP")
+def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) -> None:
     """When the target port of a UDP Service's endpoints changes, a client that keeps sending from
     the same port is served at the new one.
     """
@@ -182,11 +194,11 @@ def test_udp_flow_follows_the_target_port(service: Services, client: Client) -> 
 @requirement(
     "ct-udp-unreplied",
     level=CORE,
-    reference="e2e: conntrack, initial unready endpoints get ready",
+    reference=e2e("conntrack", "initial unready endpoints get ready"),
 )
-@UDP
+@over(protocol="UDP")
 def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A client that sends to a UDP Service without ready endpoint, and goes on from the same port,
     is served once an endpoint gets ready.
@@ -204,10 +216,10 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
 @requirement(
     "ct-udp-zero-eps",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/139628",
+    reference=issue(139628),
 )
-@UDP
-def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: Client) -> None:
+@over(protocol="UDP")
+def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClient) -> None:
     """When a UDP Service loses its last endpoint, a client that keeps sending from the same port
     no longer reaches it, and is refused.
     """
@@ -225,9 +237,9 @@ def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: Client)
     "ct-restart-stale",
     level=EXTENDED,
     feature="stale-conntrack-on-restart",
-    reference="pkg/proxy/conntrack: cleanup by desired state",
+    reference=source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state"),
 )
-@ALL
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_removes_entries_that_became_stale(service: Services, world: World) -> None:
     """When an endpoint of a UDP Service is removed while the proxy is down, and others remain, a
     client that keeps sending from the same port is served by one that remains once the proxy is
@@ -249,8 +261,8 @@ def test_restart_removes_entries_that_became_stale(service: Services, world: Wor
         assert after.is_served.all(), after
 
 
-@requirement("ct-service-no-bypass", level=CORE, reference="docs: Service")
-@TCP
+@requirement("ct-service-no-bypass", level=CORE, reference=docs("service"))
+@over(protocol="TCP")
 def test_connection_after_too_early_a_one_is_served(
     service: Services, client: Client, family: Family
 ) -> None:

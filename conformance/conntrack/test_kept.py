@@ -5,30 +5,28 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.clients.traffic import client_of_each_kind
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from specification.errors import TimingError
-from specification.services import Port
-
-if TYPE_CHECKING:
-    from fixtures.clients.client import Client
-    from fixtures.services.services import Services
-    from fixtures.world.fixtures import World
-
-UDP = pytest.mark.parametrize("protocol", ["UDP"])
-TCP = pytest.mark.parametrize("protocol", ["TCP"])
-ALL = pytest.mark.parametrize(
-    ("family", "protocol", "families"),
-    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    FAMILIES,
+    LabClient,
+    Port,
+    Services,
+    TimingError,
+    World,
+    client_of_each_kind,
+    docs,
+    e2e,
+    issue,
+    over,
+    requirement,
+    source,
 )
-"""A single case in which the test itself sees to both families and protocols."""
 
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
-KUBE_PROXY = "pkg/proxy/conntrack TestCleanStaleEntries"
 
 
 UDP_TIMEOUT = 29.0
@@ -38,10 +36,15 @@ packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl).
 
 
 @requirement(
-    "ct-udp-keep-live", level=CORE, reference=f"docs: Virtual IPs and service proxies; {KUBE_PROXY}"
+    "ct-udp-keep-live",
+    level=CORE,
+    reference=(
+        docs("virtual-ips"),
+        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    ),
 )
-@UDP
-def test_udp_flows_to_serving_endpoints_stay(service: Services, client: Client) -> None:
+@over(protocol="UDP")
+def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClient) -> None:
     """When endpoints of a UDP Service are added, removed or begin to terminate while they still
     serve, the flows to all other endpoints, and to those that terminate, stay with them.
     """
@@ -61,10 +64,13 @@ def test_udp_flows_to_serving_endpoints_stay(service: Services, client: Client) 
 @requirement(
     "ct-udp-keep-other-svc",
     level=CORE,
-    reference="pkg/proxy/conntrack TestCleanStaleEntries; kubernetes/kubernetes#49881",
+    reference=(
+        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+        issue(49881),
+    ),
 )
-@UDP
-def test_flows_of_others_stay(service: Services, client: Client, world: World) -> None:
+@over(protocol="UDP")
+def test_flows_of_others_stay(service: Services, client: LabClient, world: World) -> None:
     """When the endpoints of a UDP Service change, UDP flows of other Services, and those that
     belong to no Service, go on as before.
     """
@@ -83,9 +89,13 @@ def test_flows_of_others_stay(service: Services, client: Client, world: World) -
         assert not flow.broken(sample), f"{flow.opened.counts} before, {sample.counts} after"
 
 
-@requirement("ct-np-port-clash", level=CORE, reference="pkg/proxy/conntrack CleanStaleEntries")
-@UDP
-def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: Client) -> None:
+@requirement(
+    "ct-np-port-clash",
+    level=CORE,
+    reference=source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
+)
+@over(protocol="UDP")
+def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: LabClient) -> None:
     """When the endpoints of a UDP Service change, flows to another Service whose port has the
     number of the first one's nodePort stay with their endpoints.
     """
@@ -113,10 +123,12 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
     "ct-udp-serving-unready",
     level=EXTENDED,
     feature="conservative-udp-cleanup",
-    reference="pkg/proxy/conntrack CleanStaleEntries",
+    reference=source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
 )
-@UDP
-def test_udp_flow_to_unready_but_serving_endpoint_stays(service: Services, client: Client) -> None:
+@over(protocol="UDP")
+def test_udp_flow_to_unready_but_serving_endpoint_stays(
+    service: Services, client: LabClient
+) -> None:
     """When an endpoint of a UDP Service is no longer ready but still serving, new flows avoid it
     and flows to it stay with it.
     """
@@ -134,10 +146,10 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(service: Services, clien
     "ct-udp-policy-change",
     level=EXTENDED,
     feature="conservative-udp-cleanup",
-    reference="pkg/proxy/conntrack CleanStaleEntries",
+    reference=source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
 )
-@UDP
-def test_udp_flow_outlives_a_change_of_policy(service: Services, client: Client) -> None:
+@over(protocol="UDP")
+def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClient) -> None:
     """When the traffic policy of a UDP Service changes so that it no longer takes a serving
     endpoint, flows to that endpoint stay with it.
     """
@@ -156,10 +168,10 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: Client)
     "ct-tcp-never",
     level=EXTENDED,
     feature="established-outlives-endpoint",
-    reference="docs: Virtual IPs and service proxies; pkg/proxy/conntrack",
+    reference=(docs("virtual-ips"), source("pkg/proxy/conntrack/cleanup.go")),
 )
-@TCP
-def test_tcp_connections_are_never_ended(service: Services, client: Client) -> None:
+@over(protocol="TCP")
+def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -> None:
     """Established TCP connections of a Service with UDP ports besides go on when their endpoints,
     and when the whole Service, go.
     """
@@ -175,9 +187,11 @@ def test_tcp_connections_are_never_ended(service: Services, client: Client) -> N
 
 
 @requirement(
-    "ct-restart-keep", level=CORE, reference="pkg/proxy/conntrack: cleanup by desired state"
+    "ct-restart-keep",
+    level=CORE,
+    reference=source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state"),
 )
-@ALL
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
     """A restart of the proxy leaves flows to endpoints that serve with them."""
     web = service(endpoints=3, ports=BOTH)
@@ -199,12 +213,12 @@ def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
 @requirement(
     "ct-invalid-no-reset",
     level=CORE,
-    reference="e2e: conntrack, drop INVALID conntrack entries; kubernetes/kubernetes#74839",
+    reference=(e2e("conntrack", "drop INVALID conntrack entries"), issue(74839)),
 )
-@TCP
+@over(protocol="TCP")
 @pytest.mark.parametrize("segment", ["behind", "ahead"])
 def test_segment_out_of_window_resets_no_connection(
-    service: Services, client: Client, segment: str
+    service: Services, client: LabClient, segment: str
 ) -> None:
     """A TCP segment from an endpoint that is far behind or far ahead of its connection's window
     does not lead to a reset of the connection.

@@ -11,29 +11,39 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 
-from fixtures.clients.client import Client, Crowds
-from fixtures.judge.judgement import Budget, Judge
-from fixtures.judge.statistics import (
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    EXTERNAL_IPS,
+    LOAD_BALANCER_IPS,
+    Budget,
+    Client,
+    Crowds,
+    Judge,
+    Lab,
+    LabClient,
+    Port,
+    Sample,
+    Services,
+    Slice,
+    SocketAddress,
+    World,
     all_hit,
+    docs,
+    e2e,
     independent,
+    issue,
+    kep,
+    over,
+    requirement,
     sample_size,
     sample_to_hit_all,
     share,
+    source,
     spread,
     successive,
     uniform,
 )
-from fixtures.lab.lab import Lab
-from fixtures.lab.sample import Sample
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS
-from specification.attempts import SocketAddress
-from specification.services import Port, Slice
-
-TCP_ONLY = pytest.mark.parametrize("protocol", ["TCP"])
-VIPS = "docs: Virtual IPs and service proxies"
 
 
 def tally(sample: Sample, endpoints: Collection[SocketAddress]) -> dict[SocketAddress, int]:
@@ -49,7 +59,7 @@ def tally(sample: Sample, endpoints: Collection[SocketAddress]) -> dict[SocketAd
 @requirement(
     "lb-all-eps-hit",
     level=CORE,
-    reference="docs: Service; e2e: networking 'Granular Checks: Services' (every endpoint is seen)",
+    reference=(docs("service"), e2e("networking", "Granular Checks: Services")),
 )
 def test_every_endpoint_gets_connections(
     service: Services, client: Client, judge: Judge, budget: Budget
@@ -63,7 +73,10 @@ def test_every_endpoint_gets_connections(
 
 
 @requirement(
-    "lb-uniform", level=EXTENDED, feature="uniform-distribution", reference=f"{VIPS}: iptables mode"
+    "lb-uniform",
+    level=EXTENDED,
+    feature="uniform-distribution",
+    reference=docs("virtual-ips", "proxy mode iptables"),
 )
 def test_endpoints_are_chosen_uniformly(
     service: Services, client: Client, judge: Judge, budget: Budget
@@ -81,9 +94,9 @@ def test_endpoints_are_chosen_uniformly(
     "lb-independence",
     level=EXTENDED,
     feature="independent-choice",
-    reference=f"{VIPS}: a backend is chosen at random",
+    reference=docs("virtual-ips", note="a backend is chosen at random"),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_successive_choices_are_independent(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -98,7 +111,7 @@ def test_successive_choices_are_independent(
         judge(successive, sample.chosen, sorted(web.endpoints), lag=lag)
 
 
-@requirement("lb-single-ep", level=CORE, reference="docs: Service")
+@requirement("lb-single-ep", level=CORE, reference=docs("service"))
 def test_single_endpoint_gets_every_connection(service: Services, client: Client) -> None:
     """The only ready endpoint of a Service must be given every new connection, and none may be
     lost.
@@ -113,9 +126,12 @@ def test_single_endpoint_gets_every_connection(service: Services, client: Client
     "lb-large-n",
     level=EXTENDED,
     feature="uniform-distribution",
-    reference=f"{VIPS}; unit test: iptables TestComputeProbability",
+    reference=(
+        docs("virtual-ips"),
+        source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
+    ),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 @pytest.mark.parametrize(("family", "endpoints"), [("IPv6", 100), ("IPv4", 1000)])
 def test_many_endpoints_are_chosen_uniformly(
     service: Services, client: Client, judge: Judge, budget: Budget, endpoints: int
@@ -131,7 +147,7 @@ def test_many_endpoints_are_chosen_uniformly(
     judge(uniform, shares)
 
 
-@requirement("lb-after-add", level=CORE, reference=VIPS)
+@requirement("lb-after-add", level=CORE, reference=docs("virtual-ips"))
 def test_added_endpoint_gets_its_share(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -146,7 +162,7 @@ def test_added_endpoint_gets_its_share(
     judge(uniform, tally(sample, web.endpoints))
 
 
-@requirement("lb-after-remove", level=CORE, reference=VIPS)
+@requirement("lb-after-remove", level=CORE, reference=docs("virtual-ips"))
 def test_rest_shares_what_a_removed_endpoint_got(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -162,9 +178,9 @@ def test_rest_shares_what_a_removed_endpoint_got(
 
 
 @requirement(
-    "lb-weights-equal", level=CORE, reference="docs: EndpointSlices (there are no weights)"
+    "lb-weights-equal", level=CORE, reference=docs("endpoint-slices", note="there are no weights")
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_endpoints_have_equal_weight(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -187,9 +203,9 @@ def test_endpoints_have_equal_weight(
 # --- what is chosen once --------------------------------------------------------------------------
 
 
-@requirement("lb-per-conn", level=CORE, reference=VIPS)
+@requirement("lb-per-conn", level=CORE, reference=docs("virtual-ips"))
 def test_packets_of_a_connection_stay_together(
-    service: Services, client: Client, judge: Judge
+    service: Services, client: LabClient, judge: Judge
 ) -> None:
     """All packets of one connection (for UDP: of one pair of addresses and ports) must go to the
     endpoint that was chosen for the first of them.
@@ -202,11 +218,11 @@ def test_packets_of_a_connection_stay_together(
         assert not flows.broken(sample), f"message {message}: {sample}"
 
 
-@requirement("lb-udp-tuple-sticks", level=CORE, reference=VIPS)
-@pytest.mark.parametrize("protocol", ["UDP"])
+@requirement("lb-udp-tuple-sticks", level=CORE, reference=docs("virtual-ips"))
+@over(protocol="UDP")
 @pytest.mark.parametrize("answers", ["answered", "unanswered"])
 def test_datagrams_from_one_port_stay_together(
-    service: Services, client: Client, lab: Lab, judge: Judge, budget: Budget, answers: str
+    service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget, answers: str
 ) -> None:
     """Datagrams from one source port must go to one endpoint as long as the node remembers the
     first of them, answered or not, while other source ports are given other endpoints.
@@ -226,10 +242,10 @@ def test_datagrams_from_one_port_stay_together(
         assert again.chosen == first.chosen, again
 
 
-@requirement("lb-sctp-assoc", level=EXTENDED, feature="sctp", reference="KEP-614")
-@pytest.mark.parametrize("protocol", ["SCTP"])
+@requirement("lb-sctp-assoc", level=EXTENDED, feature="sctp", reference=kep(614))
+@over(protocol="SCTP")
 def test_sctp_balances_by_association(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    service: Services, client: LabClient, judge: Judge, budget: Budget
 ) -> None:
     """Each SCTP association must be given one endpoint, which gets all of its packets; new
     associations must be spread over all endpoints.
@@ -242,10 +258,10 @@ def test_sctp_balances_by_association(
         assert not associations.broken(sample), sample
 
 
-@requirement("lb-no-retry", level=CORE, reference=VIPS)
-@TCP_ONLY
+@requirement("lb-no-retry", level=CORE, reference=docs("virtual-ips"))
+@over(protocol="TCP")
 def test_silent_endpoint_is_not_replaced(
-    service: Services, client: Client, lab: Lab, judge: Judge, budget: Budget
+    service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget
 ) -> None:
     """When the chosen endpoint does not answer, the proxy must not send the connection to another
     one: with one silent endpoint of two, half of the attempts stay unanswered, and a client's
@@ -272,11 +288,11 @@ def test_silent_endpoint_is_not_replaced(
 @requirement(
     "lb-multiport-independent",
     level=CORE,
-    reference="https://github.com/kubernetes/kubernetes/issues/103000",
+    reference=issue(103000),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_ports_of_a_service_choose_independently(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    service: Services, client: LabClient, judge: Judge, budget: Budget
 ) -> None:
     """The endpoint chosen on one port of a Service must not determine the one chosen on another:
     every combination of endpoints occurs.
@@ -302,11 +318,11 @@ def test_ports_of_a_service_choose_independently(
     "lb-svc-independent",
     level=EXTENDED,
     feature="independent-choice",
-    reference=f"{VIPS}: a backend is chosen at random",
+    reference=docs("virtual-ips", note="a backend is chosen at random"),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_services_choose_independently(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    service: Services, client: LabClient, judge: Judge, budget: Budget
 ) -> None:
     """The endpoint chosen for a connection to one Service must not depend on those chosen for
     another Service with the same endpoints.
@@ -320,10 +336,12 @@ def test_services_choose_independently(
     judge(independent, sample.chosen[::2], sample.chosen[1::2], (endpoints, endpoints))
 
 
-@requirement("lb-frontends-independent", level=CORE, reference="docs: Service, publishing Services")
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
+@requirement(
+    "lb-frontends-independent", level=CORE, reference=docs("service", "publishing Services")
+)
+@over(vantage=["pod", "outside"])
 def test_frontends_share_their_endpoints(
-    service: Services, client: Client, world: World, judge: Judge, budget: Budget
+    service: Services, client: LabClient, world: World, judge: Judge, budget: Budget
 ) -> None:
     """The cluster IP, the nodePort, every external IP and every load balancer IP of one Service
     port must all lead to every one of its endpoints.
@@ -354,7 +372,7 @@ def test_frontends_share_their_endpoints(
     "lb-concurrency",
     level=EXTENDED,
     feature="bursts",
-    reference="docs: Virtual IPs and service proxies (each client gets the answers to its own)",
+    reference=docs("virtual-ips", note="each client gets the answers to its own"),
 )
 def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds, world: World) -> None:
     """In a burst of thousands of connections from many clients, each must reach one endpoint, once,
@@ -376,11 +394,11 @@ def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds, wo
     "lb-same-tuple-vip-podip",
     level=EXTENDED,
     feature="source-port-reuse",
-    reference="https://github.com/kubernetes/kubernetes/issues/90042",
+    reference=issue(90042),
 )
-@TCP_ONLY
+@over(protocol="TCP")
 def test_one_source_port_towards_service_and_endpoint(
-    service: Services, client: Client, lab: Lab
+    service: Services, client: LabClient, lab: Lab
 ) -> None:
     """A client that uses one source port for a connection to a cluster IP and for one to the
     endpoint behind it must get two working connections, in whatever order it opens them.
@@ -394,10 +412,12 @@ def test_one_source_port_towards_service_and_endpoint(
     "lb-same-tuple-two-vips",
     level=EXTENDED,
     feature="source-port-reuse",
-    reference="https://github.com/kubernetes/kubernetes/issues/90042",
+    reference=issue(90042),
 )
-@TCP_ONLY
-def test_one_source_port_towards_two_services(service: Services, client: Client, lab: Lab) -> None:
+@over(protocol="TCP")
+def test_one_source_port_towards_two_services(
+    service: Services, client: LabClient, lab: Lab
+) -> None:
     """A client that uses one source port for connections to two cluster IPs with the same single
     endpoint must get two working connections.
     """
@@ -406,7 +426,9 @@ def test_one_source_port_towards_two_services(service: Services, client: Client,
     assert_both_work(client, lab, first.frontend, second.frontend)
 
 
-def assert_both_work(client: Client, lab: Lab, first: SocketAddress, second: SocketAddress) -> None:
+def assert_both_work(
+    client: LabClient, lab: Lab, first: SocketAddress, second: SocketAddress
+) -> None:
     """Connections from one port to both are opened and carry messages at the same time."""
     port = lab.ports(1)
     flows = []

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.clients.health import Health, health
-from fixtures.plugin.requirement import CORE, requirement
+from conformance.vocabulary import (
+    CORE,
+    Family,
+    Health,
+    Service,
+    Services,
+    World,
+    health,
+    kep,
+    over,
+    requirement,
+    source,
+)
 from fixtures.world.by_time import by_time
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fixtures.services.services import Service, Services
-    from fixtures.world.fixtures import World
-    from specification.addresses import Family
-
-_KEP = "KEP-3836; kubernetes: pkg/proxy/healthcheck/service_health.go"
 _PATIENCE = 30.0  # seconds for another node's proxy to answer at all, which settles by itself
 
-pytestmark = pytest.mark.parametrize("protocol", ["TCP"])
+pytestmark = over(protocol="TCP")
 
 
 @pytest.fixture
@@ -44,7 +47,11 @@ def exposed(service: Services, *places: tuple[str, int | None]) -> Service:
     return service(endpoints, type="LoadBalancer", externalTrafficPolicy="Local")
 
 
-@requirement("hc-np-200", level=CORE, reference=_KEP)
+@requirement(
+    "hc-np-200",
+    level=CORE,
+    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
+)
 def test_node_with_endpoints_is_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
@@ -55,7 +62,11 @@ def test_node_with_endpoints_is_healthy(
     assert asked(web) == Health(200, 2)
 
 
-@requirement("hc-np-503", level=CORE, reference=_KEP)
+@requirement(
+    "hc-np-503",
+    level=CORE,
+    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
+)
 def test_node_without_endpoints_is_not_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
@@ -68,7 +79,11 @@ def test_node_without_endpoints_is_not_healthy(
     assert asked(web) == Health(503, 0)
 
 
-@requirement("hc-np-term-503", level=CORE, reference=f"{_KEP}; KEP-1669")
+@requirement(
+    "hc-np-term-503",
+    level=CORE,
+    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go"), kep(1669)),
+)
 def test_node_with_terminating_endpoints_alone_is_not_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
@@ -81,7 +96,11 @@ def test_node_with_terminating_endpoints_alone_is_not_healthy(
     assert asked(web) == Health(503, 0)
 
 
-@requirement("hc-np-only-when", level=CORE, reference=_KEP)
+@requirement(
+    "hc-np-only-when",
+    level=CORE,
+    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
+)
 def test_port_is_closed_where_no_node_is_preferred(
     service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
 ) -> None:
@@ -104,7 +123,11 @@ def test_port_is_closed_where_no_node_is_preferred(
     assert answer() is None
 
 
-@requirement("hc-np-not-dnat", level=CORE, reference=_KEP)
+@requirement(
+    "hc-np-not-dnat",
+    level=CORE,
+    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
+)
 def test_each_node_answers_for_itself(
     service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
 ) -> None:

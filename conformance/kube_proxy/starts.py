@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from clusters.embedded.cluster import NodeUnderTest
-from specification.errors import StartError
+from conformance.vocabulary import NodeUnderTest, StartError
 
 
 def pretend(node: NodeUnderTest, *wrapper: str, **environment: str) -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
+from conformance.vocabulary import (
+    MODE,
+    Client,
+    Family,
+    Service,
+    Services,
+    World,
+    docs,
+    kep,
+    requirement,
+    source,
+)
 
 
 @requirement(
     "ipt-noflush",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, NoFlushTables and RestoreCounters",
+    reference=source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters"),
 )
 def test_chains_of_others_survive_in_the_same_tables(
     service: Services, chains: Chains, client: Client, world: World, version: int
@@ -63,7 +70,7 @@ def test_chains_of_others_survive_in_the_same_tables(
     "nft-tables",
     level=MODE,
     feature="nftables-rules",
-    reference="KEP-3866; kubernetes: pkg/proxy/nftables/README.md",
+    reference=(kep(3866), source("pkg/proxy/nftables/README.md")),
 )
 def test_everything_is_in_one_table_for_each_family(
     service: Services, client: Client, world: World, family: Family
@@ -115,7 +122,7 @@ def test_everything_is_in_one_table_for_each_family(
     "nft-no-accept",
     level=MODE,
     feature="nftables-rules",
-    reference="KEP-3866; docs: Virtual IPs and service proxies, nftables proxy mode",
+    reference=(kep(3866), docs("virtual-ips", "proxy mode nftables")),
 )
 def test_other_firewalls_have_the_last_word(
     exposed: Service, ruleset: Ruleset, world: World, client: Client, family: Family

@@ -6,9 +6,7 @@ import time
 
 from conformance.kube_proxy.iptables.chains import Chains, service_chain, targets
 from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
+from conformance.vocabulary import MODE, Client, Service, Services, kep, requirement, source
 
 _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
 
@@ -17,8 +15,10 @@ _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
     "sync-partial-only-changed",
     level=MODE,
     feature="iptables-rules",
-    reference="KEP-3453; kubernetes: pkg/proxy/iptables/proxier_test.go,"
-    " TestSyncProxyRulesRepeated",
+    reference=(
+        kep(3453),
+        source("pkg/proxy/iptables/proxier_test.go", "TestSyncProxyRulesRepeated"),
+    ),
 )
 def test_change_rewrites_the_chains_of_the_changed_service_alone(
     service: Services, chains: Chains, client: Client
@@ -49,7 +49,7 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
     "nft-partial-ops",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier_test.go, TestSyncProxyRulesRepeated",
+    reference=source("pkg/proxy/nftables/proxier_test.go", "TestSyncProxyRulesRepeated"),
 )
 def test_change_leaves_rules_and_elements_of_other_services_alone(
     service: Services, ruleset: Ruleset
@@ -81,7 +81,7 @@ def test_change_leaves_rules_and_elements_of_other_services_alone(
     "ipt-stale-gc",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, 'Delete chains no longer in use'",
+    reference=source("pkg/proxy/iptables/proxier.go", "'Delete chains no longer in use'"),
 )
 def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, the chain of a removed endpoint, and all chains of a
@@ -104,7 +104,7 @@ def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) 
     "nft-stale-chains",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier.go, staleChains",
+    reference=source("pkg/proxy/nftables/proxier.go", "staleChains"),
 )
 def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: Ruleset) -> None:
     """The chains of a deleted Service are emptied at once, together with the removal of the

@@ -8,12 +8,21 @@ from clusters.inspection.iptables import Rule
 from clusters.inspection.nftables import Table
 from conformance.kube_proxy.iptables.chains import Chains, only, service_chain, targets, towards
 from conformance.kube_proxy.nftables.chains import Ruleset
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
-from specification.services import Port, Slice
+from conformance.vocabulary import (
+    MODE,
+    Client,
+    Family,
+    LabClient,
+    Port,
+    Service,
+    Services,
+    Slice,
+    World,
+    docs,
+    kep,
+    man,
+    requirement,
+)
 
 _FEW, _MORE = 5, 30
 
@@ -35,7 +44,7 @@ def single_stack(service: Services, family: Family, count: int) -> list[Service]
     "cip-local-route",
     level=MODE,
     feature="unbound-cluster-ips",
-    reference="docs: Virtual IPs and service proxies",
+    reference=docs("virtual-ips"),
 )
 def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world: World) -> None:
     """A cluster IP belongs to no interface of the node, and is no local address of it; packets to
@@ -59,7 +68,10 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
     "ipt-linear-search",
     level=MODE,
     feature="iptables-rules",
-    reference="KEP-3866: motivation; docs: Virtual IPs, optimizing iptables mode performance",
+    reference=(
+        kep(3866, "motivation"),
+        docs("virtual-ips", "optimizing iptables mode performance"),
+    ),
 )
 def test_a_first_packet_is_compared_with_one_rule_per_service(
     service: Services, chains: Chains, client: Client, world: World, family: Family, version: int
@@ -107,11 +119,10 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
     "ipt-first-packet-only",
     level=MODE,
     feature="iptables-rules",
-    reference="man iptables: table nat 'is consulted when a packet that creates a new connection is"
-    " encountered'",
+    reference=man("iptables", "table nat is consulted when a packet creates a new connection"),
 )
 def test_later_packets_do_not_walk_the_rules(
-    service: Services, chains: Chains, client: Client
+    service: Services, chains: Chains, client: LabClient
 ) -> None:
     """The first packet of a connection alone is matched by the rules of its Service: conntrack
     translates all later packets and the replies.
@@ -129,10 +140,10 @@ def test_later_packets_do_not_walk_the_rules(
     "nft-first-packet-only",
     level=MODE,
     feature="nftables-rules",
-    reference="man nft: chains of type nat see 'only the first packet of a given connection'",
+    reference=man("nft", "type nat sees only the first packet of a given connection"),
 )
 def test_later_packets_do_not_look_anything_up(
-    service: Services, ruleset: Ruleset, client: Client, world: World
+    service: Services, ruleset: Ruleset, client: LabClient, world: World
 ) -> None:
     """The first packet of a connection alone is sent through the chain of its Service: conntrack
     translates all later packets and the replies.
@@ -148,7 +159,7 @@ def test_later_packets_do_not_look_anything_up(
     assert counting.packets == 10, counting
 
 
-def exchange(client: Client, web: Service, connections: int) -> None:
+def exchange(client: LabClient, web: Service, connections: int) -> None:
     """Open connections and send five messages there and back over each."""
     flows = client.open(web.cluster_ip, web.port, connections)
     for _ in range(5):
@@ -160,7 +171,7 @@ def exchange(client: Client, web: Service, connections: int) -> None:
     "nft-constant-rules",
     level=MODE,
     feature="nftables-rules",
-    reference="KEP-3866; docs: Virtual IPs and service proxies, nftables proxy mode",
+    reference=(kep(3866), docs("virtual-ips", "proxy mode nftables")),
 )
 def test_more_services_are_no_more_rules_to_pass(
     service: Services, ruleset: Ruleset, family: Family

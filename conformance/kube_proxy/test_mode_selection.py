@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clusters.embedded.cluster import NodeUnderTest
 from conformance.kube_proxy.starts import assert_refuses, pretend
-from fixtures.plugin.requirement import MODE, requirement
+from conformance.vocabulary import MODE, NodeUnderTest, docs, kep, requirement, setting, source
 from fixtures.world.by_time import by_time
 
 _RELEASE = Path("/proc/sys/kernel/osrelease")
@@ -17,7 +16,11 @@ _PROGRAMMED = 60  # seconds after which a proxy that is ready should have progra
     "life-default-mode-warn",
     level=MODE,
     feature="default-mode",
-    reference="docs: kube-proxy, --proxy-mode; KubeProxyConfiguration v1alpha1, mode; KEP-5343",
+    reference=(
+        docs("kube-proxy", note="--proxy-mode"),
+        setting("KubeProxyConfiguration.mode"),
+        kep(5343),
+    ),
 )
 def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> None:
     """Where no mode is configured, kube-proxy runs in its default mode."""
@@ -30,7 +33,7 @@ def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> Non
     "cfg-mode-enum",
     level=MODE,
     feature="kube-proxy-modes",
-    reference="kubernetes: pkg/proxy/apis/config/validation/validation.go, validateProxyMode",
+    reference=source("pkg/proxy/apis/config/validation/validation.go", "validateProxyMode"),
 )
 def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
     """kube-proxy refuses to start in a mode that it does not have, and names that mode and those
@@ -43,8 +46,10 @@ def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
     "nft-kernel-check",
     level=MODE,
     feature="nftables-rules",
-    reference="docs: Virtual IPs and service proxies, nftables proxy mode; kubernetes:"
-    " pkg/proxy/nftables/supported.go",
+    reference=(
+        docs("virtual-ips", "proxy mode nftables"),
+        source("pkg/proxy/nftables/supported.go"),
+    ),
 )
 def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
     """On a kernel before 5.13, kube-proxy refuses to start in nftables mode and says which it
@@ -74,7 +79,7 @@ def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
     "nft-version-check",
     level=MODE,
     feature="nftables-rules",
-    reference="KEP-3866; kubernetes: pkg/proxy/nftables/supported.go",
+    reference=(kep(3866), source("pkg/proxy/nftables/supported.go")),
 )
 def test_refuses_nft_before_1_0_1(bare_node: NodeUnderTest) -> None:
     """Where the program nft is older than 1.0.1, kube-proxy refuses to start in nftables mode and

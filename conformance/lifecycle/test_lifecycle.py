@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
-from fixtures.clients.traffic import client_of_each_kind, down, during
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from specification.attempts import SocketAddress
-from specification.services import Port
-
-if TYPE_CHECKING:
-    from fixtures.clients.client import Client
-    from fixtures.clients.flows import Flows
-    from fixtures.lab.sample import Sample
-    from fixtures.services.services import Service, Services
-    from fixtures.world.fixtures import World
-
-ALL_AT_ONCE = pytest.mark.parametrize(
-    ("family", "protocol", "families"),
-    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    FAMILIES,
+    Flows,
+    LabClient,
+    Port,
+    Sample,
+    Service,
+    Services,
+    SocketAddress,
+    World,
+    client_of_each_kind,
+    down,
+    during,
+    e2e,
+    over,
+    requirement,
+    source,
 )
-"""A single case in which the test itself sees to both families and protocols."""
 
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
 
@@ -37,7 +36,7 @@ def failures(samples: list[Sample]) -> list[str]:
     ]
 
 
-def connect_each(clients: list[Client], web: Service) -> list[Sample]:
+def connect_each(clients: list[LabClient], web: Service) -> list[Sample]:
     """Eight new connections of each client."""
     return [each.connect_many(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
 
@@ -57,9 +56,9 @@ def open_each(service: Services, world: World) -> list[Flows]:
 @requirement(
     "life-restart-existing",
     level=CORE,
-    reference="e2e: Services, should work after restarting kube-proxy",
+    reference=e2e("service", "work after restarting kube-proxy"),
 )
-@ALL_AT_ONCE
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_breaks_no_connection(service: Services, world: World) -> None:
     """Connections that exist when the proxy is restarted go on without loss where they were."""
     flows = open_each(service, world)
@@ -74,9 +73,9 @@ def test_restart_breaks_no_connection(service: Services, world: World) -> None:
 @requirement(
     "life-restart-new",
     level=CORE,
-    reference="e2e: Services, should work after restarting kube-proxy",
+    reference=e2e("service", "work after restarting kube-proxy"),
 )
-@ALL_AT_ONCE
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_fails_no_new_connection(service: Services, world: World) -> None:
     """While the proxy is restarted every new connection to a Service is answered."""
     web = service(endpoints=3, ports=BOTH)
@@ -93,9 +92,9 @@ def test_restart_fails_no_new_connection(service: Services, world: World) -> Non
     "life-stop-keeps-rules",
     level=EXTENDED,
     feature="rules-outlive-proxy",
-    reference="pkg/proxy: nothing is removed at exit",
+    reference=source("cmd/kube-proxy/app/server.go", "nothing is removed at exit"),
 )
-@ALL_AT_ONCE
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_killed_proxy_leaves_services_as_they_are(service: Services, world: World) -> None:
     """When the proxy is killed, existing connections go on and new ones are answered for as long
     as it is down.
@@ -115,9 +114,9 @@ def test_killed_proxy_leaves_services_as_they_are(service: Services, world: Worl
 @requirement(
     "life-restart-missed-changes",
     level=CORE,
-    reference="pkg/proxy: the first sync after a start is a full one",
+    reference=source("pkg/proxy/iptables/proxier.go", "the first sync after a start is a full one"),
 )
-@ALL_AT_ONCE
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
     service: Services, world: World
 ) -> None:
@@ -139,9 +138,11 @@ def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
 
 
 @requirement(
-    "sync-relist-delete", level=CORE, reference="client-go: an informer lists before it watches"
+    "sync-relist-delete",
+    level=CORE,
+    reference=source("staging/src/k8s.io/client-go/tools/cache/reflector.go", "ListAndWatch"),
 )
-@ALL_AT_ONCE
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
     service: Services, world: World
 ) -> None:

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fixtures.clients.client import Client
-from fixtures.clients.node_client import NodeClient
-from fixtures.judge.statistics import sample_size, uniform
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Service, Services
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, numbered
-from specification.attempts import SocketAddress
-from specification.outcomes import PassedThrough
-from specification.services import Endpoint
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    EXTERNAL_IPS,
+    LOAD_BALANCER_IPS,
+    Budget,
+    Client,
+    Endpoint,
+    IPAddress,
+    LabClient,
+    NodeClient,
+    PassedThrough,
+    Probe,
+    Service,
+    Services,
+    SocketAddress,
+    World,
+    docs,
+    e2e,
+    kep,
+    numbered,
+    over,
+    requirement,
+    rfc,
+    sample_size,
+    source,
+    uniform,
+)
+from fixtures.judge.judgement import Statistic
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from fixtures.judge.judgement import Budget, Statistic
-    from fixtures.world.fixtures import World
-    from specification.addresses import IPAddress
-    from specification.outcomes import Probe
-
-_UNIT_TEST = "kubernetes pkg/proxy TestInternalExternalMasquerade"
 _EXTERNAL_IP = numbered(EXTERNAL_IPS, 77)
 _BALANCER_IP = numbered(LOAD_BALANCER_IPS, 77)
 
@@ -70,8 +82,10 @@ def assert_seen_from(address: IPAddress, probe: Probe, web: Service) -> None:
 @requirement(
     "masq-pod-cip",
     level=CORE,
-    reference="docs: Using Source IP, Services with type ClusterIP; e2e: service 'should preserve"
-    " source pod IP for traffic thru service cluster IP'",
+    reference=(
+        docs("source-ip", "Services with type ClusterIP"),
+        e2e("service", "preserve source pod IP for traffic thru service cluster IP"),
+    ),
 )
 def test_pods_keep_their_address(service: Services, client: Client) -> None:
     """An endpoint sees a connection from a pod of the node to the cluster IP come from the pod's
@@ -85,9 +99,15 @@ def test_pods_keep_their_address(service: Services, client: Client) -> None:
     "masq-ext-cip",
     level=EXTENDED,
     feature="cluster-ip-masquerade",
-    reference=f"docs: kube-proxy --cluster-cidr; {_UNIT_TEST} 'external to ClusterIP'",
+    reference=(
+        docs("kube-proxy", note="--cluster-cidr"),
+        source(
+            "pkg/proxy/iptables/proxier_test.go",
+            "TestInternalExternalMasquerade 'external to ClusterIP'",
+        ),
+    ),
 )
-@pytest.mark.parametrize("vantage", ["outside"])
+@over(vantage="outside")
 def test_strangers_to_cluster_ip_are_masqueraded(
     service: Services, client: Client, world: World
 ) -> None:
@@ -113,7 +133,9 @@ def second_address(world: World, family: str) -> Iterator[IPAddress]:
     "masq-node-cip",
     level=EXTENDED,
     feature="cluster-ip-masquerade",
-    reference=f"{_UNIT_TEST} 'node to ClusterIP'",
+    reference=source(
+        "pkg/proxy/iptables/proxier_test.go", "TestInternalExternalMasquerade 'node to ClusterIP'"
+    ),
 )
 def test_processes_on_the_node_are_masqueraded(
     service: Services, client: Client, world: World, second_address: IPAddress
@@ -133,9 +155,12 @@ def test_processes_on_the_node_are_masqueraded(
 @requirement(
     "masq-ext-cluster",
     level=CORE,
-    reference="docs: Using Source IP; kubernetes pkg/proxy TestExternalTrafficPolicyCluster",
+    reference=(
+        docs("source-ip"),
+        source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
+    ),
 )
-@pytest.mark.parametrize("vantage", ["outside"])
+@over(vantage="outside")
 def test_external_clients_are_masqueraded(service: Services, client: Client, world: World) -> None:
     """Under externalTrafficPolicy Cluster, an endpoint sees a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the node's address, so that its replies
@@ -149,10 +174,12 @@ def test_external_clients_are_masqueraded(service: Services, client: Client, wor
 @requirement(
     "masq-ext-local",
     level=CORE,
-    reference="docs: Virtual IPs, External traffic policy; kubernetes pkg/proxy"
-    " TestExternalTrafficPolicyLocal",
+    reference=(
+        docs("virtual-ips", "external traffic policy"),
+        source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyLocal"),
+    ),
 )
-@pytest.mark.parametrize("vantage", ["outside"])
+@over(vantage="outside")
 def test_local_policy_keeps_the_external_client(
     service: Services, client: Client, world: World
 ) -> None:
@@ -167,16 +194,15 @@ def test_local_policy_keeps_the_external_client(
 @requirement(
     "masq-hairpin",
     level=CORE,
-    reference="e2e: service 'should allow pods to hairpin back to themselves through services'",
+    reference=e2e("service", "allow pods to hairpin back to themselves through services"),
 )
 def test_pod_reaches_itself_through_its_service(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A pod that connects to a Service of which it is itself the endpoint, by cluster IP, nodePort,
     load balancer IP or external IP, reaches itself and sees the connection come from the node's
     address, so that its answer returns through the node.
     """
-    assert isinstance(client, Client)
     web = exposed(service, Endpoint(client.host))
     for frontend in (web.frontend, *external_frontends(web, world, client)):
         assert_seen_from(world.node.address(client.family), client.connect(*frontend), web)
@@ -185,16 +211,17 @@ def test_pod_reaches_itself_through_its_service(
 @requirement(
     "masq-hairpin-not-direct",
     level=CORE,
-    reference="kubernetes pkg/proxy: masquerade of hairpin connections after DNAT only",
+    reference=source(
+        "pkg/proxy/iptables/proxier.go", "masquerade of hairpin connections after DNAT only"
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_endpoints_talk_to_each_other_directly(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A connection from a pod to its own address or to that of another pod on the node, past any
     Service, is not masqueraded, although both are endpoints of one.
     """
-    assert isinstance(client, Client)
     web = service([Endpoint(client.host), service.endpoint("pod")])
     for endpoint in web.endpoints:
         _assert_untouched(client, endpoint)
@@ -203,10 +230,12 @@ def test_endpoints_talk_to_each_other_directly(
 @requirement(
     "masq-only-marked",
     level=CORE,
-    reference="docs: Virtual IPs and Service Proxies; kubernetes pkg/proxy TestMasqueradeRule",
+    reference=(
+        docs("virtual-ips"),
+        source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
+@over(vantage=["pod", "outside"], protocol="TCP")
 def test_other_traffic_keeps_its_source(service: Services, client: Client, world: World) -> None:
     """A connection that is not to a Service passes the node with source and destination, addresses
     and ports, unchanged.
@@ -232,15 +261,20 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
     "masq-all",
     level=EXTENDED,
     feature="masquerade-all",
-    reference="docs: kube-proxy --masquerade-all; kubernetes pkg/proxy 'masqueradeAll'",
+    reference=(
+        docs("kube-proxy", note="--masquerade-all"),
+        source(
+            "pkg/proxy/iptables/proxier_test.go", "TestInternalExternalMasquerade 'masqueradeAll'"
+        ),
+    ),
 )
-@pytest.mark.parametrize(
-    "configuration",
-    [{"iptables": {"masqueradeAll": True}, "nftables": {"masqueradeAll": True}}],
-    ids=["masqueradeAll"],
+@over(
+    vantage=["pod", "outside"],
+    protocol="TCP",
+    configuration={
+        "masqueradeAll": {"iptables": {"masqueradeAll": True}, "nftables": {"masqueradeAll": True}}
+    },
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
 def test_everybody_can_be_masqueraded(service: Services, client: Client, world: World) -> None:
     """With masqueradeAll, an endpoint sees every connection to the cluster IP, also those of pods,
     come from the node's address.
@@ -254,14 +288,13 @@ def test_everybody_can_be_masqueraded(service: Services, client: Client, world: 
     "masq-udp-sctp",
     level=EXTENDED,
     feature="sctp",
-    reference="KEP-614; e2e: networking 'should function for endpoint-Service: sctp'",
+    reference=(kep(614), e2e("networking", "function for endpoint-Service: sctp")),
 )
-@pytest.mark.parametrize("protocol", ["SCTP"])
-def test_sctp_is_masqueraded_like_tcp(service: Services, client: Client, world: World) -> None:
+@over(protocol="SCTP")
+def test_sctp_is_masqueraded_like_tcp(service: Services, client: LabClient, world: World) -> None:
     """SCTP associations are masqueraded as TCP connections are: those of pods to the cluster IP are
     not, those of pods to themselves and those from outside to the nodePort are.
     """
-    assert isinstance(client, Client)
     node = world.node.address(client.family)
     web, mirror = service.create(
         [
@@ -269,7 +302,7 @@ def test_sctp_is_masqueraded_like_tcp(service: Services, client: Client, world: 
             service.wanted([Endpoint(client.host)]),
         ]
     )
-    stranger = Client(world.lab, world.hosts("outside")[0], client.family, client.protocol)
+    stranger = LabClient(world.lab, world.hosts("outside")[0], client.family, client.protocol)
     assert_seen_from(client.address, client.connect(*web.frontend), web)
     assert_seen_from(node, client.connect(*mirror.frontend), mirror)
     assert_seen_from(node, stranger.connect(node, web.node_port()), web)
@@ -283,10 +316,9 @@ _RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo
     "masq-random-port",
     level=EXTENDED,
     feature="masquerade-random-port",
-    reference="kubernetes pkg/proxy TestMasqueradeRule (--random-fully)",
+    reference=source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule (--random-fully)"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-@pytest.mark.parametrize("vantage", ["outside"])
+@over(vantage="outside", protocol="TCP")
 def test_masqueraded_ports_are_random(
     service: Services,
     client: Client,
@@ -309,7 +341,10 @@ def test_masqueraded_ports_are_random(
 @requirement(
     "lb-masq-port-clash",
     level=CORE,
-    reference="RFC 3022, 2.2; kubernetes pkg/proxy: masquerade --random-fully",
+    reference=(
+        rfc(3022, "2.2"),
+        source("pkg/proxy/iptables/proxier.go", "masquerade --random-fully"),
+    ),
 )
 def test_clients_may_use_the_same_source_port(
     service: Services, client: Client, world: World
@@ -321,7 +356,7 @@ def test_clients_may_use_the_same_source_port(
     hosts = world.hosts("outside", 16)
     node = world.node.address(client.family)
     probes = [
-        Client(world.lab, host, client.family, client.protocol).connect(
+        LabClient(world.lab, host, client.family, client.protocol).connect(
             node, web.node_port(), source_port=34_568
         )
         for host in hosts

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from specification.outcomes import Probe, Rejected
-from specification.services import Port, Slice
-
-if TYPE_CHECKING:
-    from fixtures.world.fixtures import World
-    from specification.places import Vantage
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    LabClient,
+    Port,
+    Probe,
+    Rejected,
+    Services,
+    Slice,
+    Vantage,
+    World,
+    docs,
+    e2e,
+    linux,
+    man,
+    over,
+    requirement,
+    rfc,
+    source,
+)
 
 REFUSALS = {"TCP": {"port-unreachable", "reset"}, "UDP": {"port-unreachable"}}
 """What a client's kernel reports as "connection refused", without waiting for a timeout."""
-
-_DOCS = "docs: Virtual IPs and Service Proxies"
 
 
 def assert_refused(probe: Probe) -> None:
@@ -31,10 +37,9 @@ def assert_refused(probe: Probe) -> None:
 @requirement(
     "noep-cip-tcp",
     level=CORE,
-    reference=f"{_DOCS}; e2e: service 'be rejected when no endpoints exist'",
+    reference=(docs("virtual-ips"), e2e("service", "be rejected when no endpoints exist")),
 )
-@pytest.mark.parametrize("vantage", ["pod", "remote-pod"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP", vantage=["pod", "remote-pod"])
 def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> None:
     """A TCP connection to the cluster IP and port of a Service without a usable endpoint is refused
     at once, by an ICMP error or a reset, and not left to a timeout.
@@ -44,9 +49,14 @@ def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> 
 
 
 @requirement(
-    "noep-cip-udp", level=CORE, reference=f"{_DOCS}; kubernetes pkg/proxy TestNoEndpointsReject"
+    "noep-cip-udp",
+    level=CORE,
+    reference=(
+        docs("virtual-ips"),
+        source("pkg/proxy/iptables/proxier_test.go", "TestNoEndpointsReject"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
+@over(protocol="UDP")
 def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> None:
     """A datagram to the cluster IP and port of a Service without a usable endpoint is refused at
     once with ICMP port unreachable.
@@ -58,11 +68,9 @@ def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> 
 @requirement(
     "noep-icmpv6",
     level=CORE,
-    reference="RFC 4443, 3.1; linux: default type of a reject rule",
+    reference=(rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with")),
 )
-@pytest.mark.parametrize("family", ["IPv6"])
-@pytest.mark.parametrize("protocol", ["UDP"])
-@pytest.mark.parametrize("vantage", ["pod", "node"])
+@over(vantage=["pod", "node"], protocol="UDP", family="IPv6")
 def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> None:
     """Over IPv6, the error that refuses a datagram to a Service without a usable endpoint is ICMPv6
     destination unreachable with the code port unreachable.
@@ -76,10 +84,12 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
     "noep-icmp-source",
     level=EXTENDED,
     feature="icmp-refusals",
-    reference="kubernetes pkg/proxy TestNoEndpointsReject; linux: nf_send_unreach",
+    reference=(
+        source("pkg/proxy/iptables/proxier_test.go", "TestNoEndpointsReject"),
+        linux("net/ipv4/netfilter/nf_reject_ipv4.c", "nf_send_unreach"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
+@over(vantage=["pod", "outside"], protocol="TCP")
 def test_the_node_refuses_with_icmp(service: Services, client: Client, world: World) -> None:
     """A TCP connection to a Service without a usable endpoint is refused, as datagrams are, with
     ICMP port unreachable, and the error comes from the node's own address.
@@ -93,9 +103,9 @@ def test_the_node_refuses_with_icmp(service: Services, client: Client, world: Wo
 @requirement(
     "noep-from-host",
     level=CORE,
-    reference=f"{_DOCS}; e2e: service 'be rejected when no endpoints exist'",
+    reference=(docs("virtual-ips"), e2e("service", "be rejected when no endpoints exist")),
 )
-@pytest.mark.parametrize("vantage", ["node"])
+@over(vantage="node")
 def test_processes_on_the_node_are_refused(service: Services, client: Client) -> None:
     """The connection of a process on the node to the cluster IP and port of a Service without a
     usable endpoint is refused at once.
@@ -107,9 +117,12 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
 @requirement(
     "noep-nodeport",
     level=CORE,
-    reference="kubernetes pkg/proxy TestNoEndpointsReject 'external to NodePort with no endpoints'",
+    reference=source(
+        "pkg/proxy/iptables/proxier_test.go",
+        "TestNoEndpointsReject 'external to NodePort with no endpoints'",
+    ),
 )
-@pytest.mark.parametrize("vantage", ["outside"])
+@over(vantage="outside")
 def test_node_port_without_endpoints_is_refused(
     service: Services, client: Client, world: World
 ) -> None:
@@ -119,9 +132,11 @@ def test_node_port_without_endpoints_is_refused(
 
 
 @requirement(
-    "noep-per-port", level=CORE, reference="docs: EndpointSlices (each slice has its own ports)"
+    "noep-per-port",
+    level=CORE,
+    reference=docs("endpoint-slices", note="each slice has its own ports"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_each_port_is_refused_by_itself(service: Services, client: Client) -> None:
     """Where only one port of a Service has endpoints, connections to it are sent to them, and those
     to the other port are refused.
@@ -137,10 +152,13 @@ def test_each_port_is_refused_by_itself(service: Services, client: Client) -> No
 @requirement(
     "noep-proto-indep",
     level=CORE,
-    reference="docs: Service, multi-port Services; kubernetes pkg/proxy ServicePortName",
+    reference=(
+        docs("service", "multi-port Services"),
+        source("pkg/proxy/types.go", "ServicePortName"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
-def test_each_protocol_is_refused_by_itself(service: Services, client: Client) -> None:
+@over(protocol=["TCP", "UDP"])
+def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient) -> None:
     """Where a Service has TCP and UDP at the same port number and only one of them has endpoints,
     connections of that protocol are sent to them, and those of the other are refused.
     """
@@ -158,7 +176,7 @@ def test_each_protocol_is_refused_by_itself(service: Services, client: Client) -
 
 
 @requirement(
-    "noep-0-to-n", level=CORE, reference="e2e: service 'be rejected when no endpoints exist'"
+    "noep-0-to-n", level=CORE, reference=e2e("service", "be rejected when no endpoints exist")
 )
 def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> None:
     """Once the first endpoint of a Service is ready, new connections reach it and are no longer
@@ -176,8 +194,10 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
 @requirement(
     "noep-n-to-0",
     level=CORE,
-    reference="kubernetes pkg/proxy TestClusterIPGeneral"
-    " 'pod to clusterIP after endpoints deleted'",
+    reference=source(
+        "pkg/proxy/iptables/proxier_test.go",
+        "TestClusterIPGeneral 'pod to clusterIP after endpoints deleted'",
+    ),
 )
 def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> None:
     """Once the last endpoint of a Service has gone, new connections are refused."""
@@ -191,9 +211,9 @@ def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> No
 @requirement(
     "noep-evicted",
     level=CORE,
-    reference="e2e: service 'be rejected for evicted pods (no endpoints exist)'",
+    reference=e2e("service", "be rejected for evicted pods (no endpoints exist)"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
     """A Service whose EndpointSlices list only endpoints that are not ready, as those of evicted
     pods, has no usable endpoint: connections are refused.
@@ -207,10 +227,12 @@ def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
 @requirement(
     "noep-no-slice",
     level=CORE,
-    reference="e2e: endpointslice 'create and delete Endpoints and EndpointSlices for a Service"
-    " with a selector specified'",
+    reference=e2e(
+        "endpointslice",
+        "create and delete Endpoints and EndpointSlices for a Service with a selector specified",
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
     """A Service without any EndpointSlice has no usable endpoint: connections are refused."""
     web = service(slices=[])
@@ -220,10 +242,12 @@ def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
 @requirement(
     "noep-established",
     level=CORE,
-    reference="kubernetes pkg/proxy: rules for Services without endpoints match new flows only",
+    reference=source(
+        "pkg/proxy/iptables/proxier.go", "rules for Services without endpoints match new flows only"
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_established_connections_are_not_refused(service: Services, client: Client) -> None:
+@over(protocol="TCP")
+def test_established_connections_are_not_refused(service: Services, client: LabClient) -> None:
     """When the last endpoint leaves the EndpointSlices but still runs, established TCP connections
     to it go on: only new connections are refused.
     """
@@ -239,11 +263,9 @@ def test_established_connections_are_not_refused(service: Services, client: Clie
 @requirement(
     "noep-no-conntrack-poison",
     level=CORE,
-    reference="e2e: conntrack 'should be able to preserve UDP traffic when initial unready"
-    " endpoints get ready'",
+    reference=e2e("conntrack", "initial unready endpoints get ready"),
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
+@over(vantage=["pod", "outside"], protocol="UDP")
 def test_refused_datagrams_leave_no_trace(
     service: Services, client: Client, world: World, vantage: Vantage
 ) -> None:

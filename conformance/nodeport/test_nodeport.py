@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Service, Services
-from specification.outcomes import PassedThrough
-from specification.services import Port
-
-if TYPE_CHECKING:
-    from fixtures.world.fixtures import World
-    from specification.outcomes import Probe
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    LabClient,
+    PassedThrough,
+    Port,
+    Probe,
+    Service,
+    Services,
+    World,
+    docs,
+    e2e,
+    kep,
+    over,
+    requirement,
+    source,
+)
 
 # The lower end of the range, which the API server hands out last of all by itself.
 CHOSEN, OTHER = 30_010, 30_011
@@ -40,9 +47,12 @@ def assert_delivered(probe: Probe, to: Service) -> None:
 @requirement(
     "np-tcp",
     level=CORE,
-    reference="docs: Service, type NodePort; e2e: service 'create a functioning NodePort service'",
+    reference=(
+        docs("service", "type NodePort"),
+        e2e("service", "create a functioning NodePort service"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_node_port_delivers_tcp(service: Services, client: Client, world: World) -> None:
     """A TCP connection from outside the cluster to the address of a node and the nodePort of a
     Service is sent to the address and target port of one ready endpoint.
@@ -55,9 +65,9 @@ def test_node_port_delivers_tcp(service: Services, client: Client, world: World)
 @requirement(
     "np-udp",
     level=CORE,
-    reference="docs: Service, type NodePort; e2e: networking 'basic nodePort: udp'",
+    reference=(docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp")),
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
+@over(protocol="UDP")
 def test_node_port_delivers_udp(service: Services, client: Client, world: World) -> None:
     """A datagram from outside the cluster to the address of a node and the nodePort of a Service is
     sent to the address and target port of one ready endpoint.
@@ -71,9 +81,9 @@ def test_node_port_delivers_udp(service: Services, client: Client, world: World)
     "np-sctp",
     level=EXTENDED,
     feature="sctp",
-    reference="KEP-614; e2e: networking 'function for node-Service: sctp'",
+    reference=(kep(614), e2e("networking", "function for node-Service: sctp")),
 )
-@pytest.mark.parametrize("protocol", ["SCTP"])
+@over(protocol="SCTP")
 def test_node_port_delivers_sctp(service: Services, client: Client, world: World) -> None:
     """An SCTP association from outside the cluster to the address of a node and the nodePort of a
     Service is set up with one ready endpoint, at its target port.
@@ -82,8 +92,8 @@ def test_node_port_delivers_sctp(service: Services, client: Client, world: World
     assert_delivered(at_node(world, client, web.node_port()), web)
 
 
-@requirement("np-any-node", level=CORE, reference="docs: Service, type NodePort")
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement("np-any-node", level=CORE, reference=docs("service", "type NodePort"))
+@over(protocol="TCP")
 def test_node_without_endpoints_serves_the_node_port(
     service: Services, client: Client, world: World
 ) -> None:
@@ -95,8 +105,10 @@ def test_node_without_endpoints_serves_the_node_port(
     assert_delivered(at_node(world, client, web.node_port()), web)
 
 
-@requirement("np-reply-source", level=CORE, reference="docs: Service, type NodePort")
-def test_replies_come_from_the_node_port(service: Services, client: Client, world: World) -> None:
+@requirement("np-reply-source", level=CORE, reference=docs("service", "type NodePort"))
+def test_replies_come_from_the_node_port(
+    service: Services, client: LabClient, world: World
+) -> None:
     """All that a client of a nodePort gets back, the first answer and what follows on the
     connection, comes from the very node address and nodePort that it has addressed, wherever the
     endpoint is.
@@ -112,10 +124,9 @@ def test_replies_come_from_the_node_port(service: Services, client: Client, worl
 @requirement(
     "np-remote-dst-untouched",
     level=CORE,
-    reference="docs: Service, type NodePort (a nodePort belongs to the addresses of the node)",
+    reference=docs("service", "type NodePort", "a nodePort belongs to the addresses of the node"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
+@over(vantage=["pod", "outside"], protocol="TCP")
 def test_other_hosts_keep_their_ports(service: Services, client: Client, world: World) -> None:
     """A packet that the node only forwards is not captured although its destination port is the
     number of a nodePort: it reaches the host that it is addressed to.
@@ -132,10 +143,9 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
 @requirement(
     "np-vip-nodeport",
     level=CORE,
-    reference="docs: Virtual IPs and Service Proxies; k8s.io/kubernetes pkg/proxy TestNodePorts",
+    reference=(docs("virtual-ips"), source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts")),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-@pytest.mark.parametrize("vantage", ["pod"])
+@over(vantage="pod", protocol="TCP")
 def test_node_port_is_no_port_of_the_cluster_ip(
     service: Services, client: Client, world: World
 ) -> None:
@@ -151,10 +161,12 @@ def test_node_port_is_no_port_of_the_cluster_ip(
 @requirement(
     "np-masq-cluster",
     level=CORE,
-    reference="docs: Using Source IP, Services with type NodePort; kubernetes pkg/proxy"
-    " TestExternalTrafficPolicyCluster",
+    reference=(
+        docs("source-ip", "Services with type NodePort"),
+        source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_replies_return_through_the_node(service: Services, client: Client, world: World) -> None:
     """Under externalTrafficPolicy Cluster, an endpoint on another node sees a connection from
     outside to a nodePort come from an address of the node, so that its replies return through it.
@@ -169,9 +181,9 @@ def test_replies_return_through_the_node(service: Services, client: Client, worl
 @requirement(
     "np-from-pod",
     level=CORE,
-    reference="e2e: networking 'function for endpoint-Service', nodePort",
+    reference=e2e("networking", "function for endpoint-Service"),
 )
-@pytest.mark.parametrize("vantage", ["pod"])
+@over(vantage="pod")
 def test_pods_can_use_node_ports(service: Services, client: Client, world: World) -> None:
     """A pod's connection to the nodePort of its own node is sent to an endpoint; to the nodePort of
     another node it reaches that node.
@@ -182,9 +194,9 @@ def test_pods_can_use_node_ports(service: Services, client: Client, world: World
 @requirement(
     "np-from-host",
     level=CORE,
-    reference="e2e: networking 'function for node-Service', nodePort",
+    reference=e2e("networking", "function for node-Service"),
 )
-@pytest.mark.parametrize("vantage", ["node"])
+@over(vantage="node")
 def test_processes_on_nodes_can_use_node_ports(
     service: Services, client: Client, world: World
 ) -> None:
@@ -206,7 +218,7 @@ def _assert_node_ports_usable(service: Services, client: Client, world: World) -
 @requirement(
     "np-change",
     level=CORE,
-    reference="e2e: networking 'should update nodePort: http', 'should update nodePort: udp'",
+    reference=e2e("networking", "update nodePort: http", "update nodePort: udp"),
 )
 def test_node_port_can_be_changed(service: Services, client: Client, world: World) -> None:
     """When the nodePort of a Service is changed, new connections are served at the new number and
@@ -224,9 +236,12 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
 @requirement(
     "np-remove",
     level=CORE,
-    reference="docs: Service, type NodePort; e2e: service, changes of type",
+    reference=(
+        docs("service", "type NodePort"),
+        e2e("service", "change the type from NodePort to ExternalName"),
+    ),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP")
 def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, world: World) -> None:
     """When the type of a Service is changed from NodePort to ClusterIP, its nodePort is no longer
     served, and its cluster IP still is.
@@ -240,8 +255,8 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
     assert_delivered(client.connect(web.cluster_ip, web.port), web)
 
 
-@requirement("np-add", level=CORE, reference="e2e: service 'update service type to NodePort'")
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement("np-add", level=CORE, reference=e2e("service", "update service type to NodePort"))
+@over(protocol="TCP")
 def test_type_can_be_changed_to_node_port(service: Services, client: Client, world: World) -> None:
     """When the type of a Service is changed from ClusterIP to NodePort, its nodePort is served."""
     port = Port(protocol=service.protocol)
@@ -255,10 +270,10 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
 @requirement(
     "np-same-number-tcp-udp",
     level=CORE,
-    reference="e2e: service 'listening on same port number but different protocols'",
+    reference=e2e("service", "listening on same port number but different protocols"),
 )
-@pytest.mark.parametrize("protocol", ["TCP"])
-def test_one_number_serves_tcp_and_udp(service: Services, client: Client, world: World) -> None:
+@over(protocol="TCP")
+def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient, world: World) -> None:
     """One nodePort number can serve a TCP port and a UDP port: a connection of either protocol
     reaches an endpoint at the target port that belongs to its protocol.
     """

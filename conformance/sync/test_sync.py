@@ -5,42 +5,46 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from fixtures.clients.client import Client
-from fixtures.clients.traffic import between_looks, client_of_each_kind, clients_of, during
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.world.latency import LIMIT, Change, OwnWord, measurement, time_changes, trigger_time
-from specification.addresses import FAMILIES
-from specification.attempts import SocketAddress
-from specification.services import Port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from fixtures.lab.sample import Sample
-    from fixtures.services.services import Service, Services
-    from fixtures.world.fixtures import World
-    from fixtures.world.latency import Interval
-    from specification.addresses import Family
-    from specification.services import Endpoint
-
-UDP = pytest.mark.parametrize("protocol", ["UDP"])
-TCP = pytest.mark.parametrize("protocol", ["TCP"])
-FAMILIES_AT_ONCE = pytest.mark.parametrize(
-    ("family", "protocol", "families"),
-    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP")],
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    FAMILIES,
+    LIMIT,
+    Change,
+    Client,
+    Endpoint,
+    Family,
+    Interval,
+    LabClient,
+    OwnWord,
+    Port,
+    Sample,
+    Service,
+    Services,
+    SocketAddress,
+    World,
+    between_looks,
+    client_of_each_kind,
+    clients_of,
+    docs,
+    during,
+    e2e,
+    kep,
+    measurement,
+    over,
+    requirement,
+    source,
+    time_changes,
+    trigger_time,
 )
-"""A single case in which the test itself sees to both families."""
 
-ALL_AT_ONCE = pytest.mark.parametrize(
-    ("family", "protocol", "families"),
-    [pytest.param("IPv4", "TCP", ("IPv4", "IPv6"), id="dual-stack-TCP-UDP")],
-)
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
 REPETITIONS = 15
 FLIPS = 40
@@ -84,9 +88,14 @@ def stopwatch(world: World, measure: Callable[..., None]) -> Iterator[Callable[.
 
 
 @requirement(
-    "sync-latency-ep", level=CORE, reference="e2e: Service endpoints latency; e2e EndpointLag 30 s"
+    "sync-latency-ep",
+    level=CORE,
+    reference=(
+        e2e("service_latency", "should not be very high"),
+        source("test/e2e/framework/service/const.go", "KubeProxyEndpointLagTimeout"),
+    ),
 )
-@FAMILIES_AT_ONCE
+@over(families=FAMILIES, protocol="TCP")
 def test_endpoint_change_takes_effect_soon(
     service: Services, world: World, measure: Callable[..., None]
 ) -> None:
@@ -125,9 +134,14 @@ def test_endpoint_change_takes_effect_soon(
 
 
 @requirement(
-    "sync-latency-add", level=CORE, reference="e2e: KubeProxyLagTimeout; docs: minSyncPeriod"
+    "sync-latency-add",
+    level=CORE,
+    reference=(
+        source("test/e2e/framework/service/const.go", "KubeProxyLagTimeout"),
+        docs("virtual-ips", "minSyncPeriod"),
+    ),
 )
-@FAMILIES_AT_ONCE
+@over(families=FAMILIES, protocol="TCP")
 def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
     service: Services, world: World, measure: Callable[..., None]
 ) -> None:
@@ -162,8 +176,10 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
                 service.settle(removed=True)  # what was seen may be undone before a sync is done
 
 
-@requirement("sync-coalesce-final", level=CORE, reference="pkg/proxy: change trackers")
-@ALL_AT_ONCE
+@requirement(
+    "sync-coalesce-final", level=CORE, reference=source("pkg/proxy/endpointschangetracker.go")
+)
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> None:
     """After a burst of changes to a Service's endpoints, new connections go to exactly the
     endpoints of its last state.
@@ -184,7 +200,7 @@ def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> N
 
 
 def connect_during(
-    client: Client, services: Sequence[Service], action: Callable[[], object]
+    client: LabClient, services: Sequence[Service], action: Callable[[], object]
 ) -> list[Sample]:
     """New connections to each of the Services again and again while ``action`` runs."""
     targets = [web.frontend for web in services for _ in range(8)]
@@ -201,10 +217,14 @@ def failures(samples: Sequence[Sample]) -> list[str]:
     ]
 
 
-@requirement("sync-atomic", level=CORE, reference="KEP-3866; pkg/proxy: one transaction a sync")
-@TCP
+@requirement(
+    "sync-atomic",
+    level=CORE,
+    reference=(kep(3866), source("pkg/proxy/nftables/proxier.go", "one transaction a sync")),
+)
+@over(protocol="TCP")
 def test_no_connection_fails_while_endpoints_change(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """While endpoints of a Service are replaced again and again, every new connection to it, and
     to another Service, is answered by an endpoint.
@@ -227,9 +247,9 @@ def test_no_connection_fails_while_endpoints_change(
     assert not strangers, f"connections reached {strangers}"
 
 
-@requirement("sync-flap-ready", level=CORE, reference="docs: EndpointSlices, conditions")
-@TCP
-def test_flapping_endpoint_does_no_harm(service: Services, client: Client, world: World) -> None:
+@requirement("sync-flap-ready", level=CORE, reference=docs("endpoint-slices", "conditions"))
+@over(protocol="TCP")
+def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, world: World) -> None:
     """While one endpoint of a Service is ready and unready in turn, every new connection is
     answered, and the other endpoints go on being chosen.
     """
@@ -250,11 +270,13 @@ def test_flapping_endpoint_does_no_harm(service: Services, client: Client, world
 
 
 @requirement(
-    "sync-order-latency", level=CORE, reference="pkg/proxy: conntrack is cleaned after the rules"
+    "sync-order-latency",
+    level=CORE,
+    reference=source("pkg/proxy/iptables/proxier.go", "conntrack is cleaned after the rules"),
 )
-@UDP
+@over(protocol="UDP")
 def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A UDP client that sends all the time from the same port is served by the new endpoint when
     the old one is replaced, and never by the old one again.
@@ -332,9 +354,9 @@ def replacement(services: Services, world: World, web: Service) -> Change:
     "sync-first-immediate",
     level=EXTENDED,
     feature="minimal-sync-period",
-    reference="docs: Virtual IPs and service proxies, minSyncPeriod",
+    reference=docs("virtual-ips", "minSyncPeriod"),
 )
-@FAMILIES_AT_ONCE
+@over(families=FAMILIES, protocol="TCP")
 def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
     """The first change after a quiet time is applied at once, not after minSyncPeriod."""
     waited = 0.75 * PERIOD  # one that waits does so for all of it, but for the time since the sync
@@ -345,9 +367,9 @@ def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
     "sync-min-period",
     level=EXTENDED,
     feature="minimal-sync-period",
-    reference="docs: Virtual IPs and service proxies, minSyncPeriod",
+    reference=docs("virtual-ips", "minSyncPeriod"),
 )
-@FAMILIES_AT_ONCE
+@over(families=FAMILIES, protocol="TCP")
 def test_further_change_waits(pace: Pace) -> None:
     """A change that follows another one is applied no sooner than minSyncPeriod after it."""
     assert pace.second >= PERIOD, f"applied at most {pace.second:.3f} s after the first was written"

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
-from fixtures.services.services import Services
-from specification.outcomes import Dropped, Rejected
-
-if TYPE_CHECKING:
-    from conformance.conftest import Pool
-    from fixtures.world.fixtures import World
-
-_DOCS = "docs: Virtual IPs and Service Proxies, Traffic policies"
+from conformance.vocabulary import (
+    CORE,
+    EXTENDED,
+    Client,
+    Dropped,
+    LabClient,
+    Pool,
+    Rejected,
+    Services,
+    World,
+    docs,
+    e2e,
+    kep,
+    over,
+    requirement,
+    source,
+)
 
 
 @requirement(
     "itp-local-only",
     level=CORE,
-    reference="KEP-2086; e2e: service 'should respect internalTrafficPolicy=Local Pod to Pod'",
+    reference=(kep(2086), e2e("service", "respect internalTrafficPolicy=Local Pod to Pod")),
 )
-@pytest.mark.parametrize("vantage", ["pod", "node"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool) -> None:
     """Under internalTrafficPolicy Local, connections of pods and processes of the node to the
     cluster IP are sent to ready endpoints on that node only, and to all of them.
@@ -36,9 +40,12 @@ def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool)
     assert_pool(web.cluster_ip, web.port, local)
 
 
-@requirement("itp-local-none-drop", level=CORE, reference=f"{_DOCS}; KEP-2086")
-@pytest.mark.parametrize("vantage", ["pod", "node"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement(
+    "itp-local-none-drop",
+    level=CORE,
+    reference=(docs("virtual-ips", "traffic policies"), kep(2086)),
+)
+@over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_never_leaves_the_node(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service whose ready
     endpoints are all on other nodes is delivered to nobody.
@@ -51,9 +58,10 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
     assert isinstance(probe.outcome, Dropped | Rejected), probe
 
 
-@requirement("itp-local-no-eps-reject", level=CORE, reference=_DOCS)
-@pytest.mark.parametrize("vantage", ["pod", "node"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@requirement(
+    "itp-local-no-eps-reject", level=CORE, reference=docs("virtual-ips", "traffic policies")
+)
+@over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_without_endpoints_refuses(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service that has no
     ready endpoint on any node is refused at once, as under Cluster.
@@ -67,12 +75,14 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
     "noep-reject-vs-drop",
     level=EXTENDED,
     feature="policy-drops",
-    reference=f"{_DOCS}; kubernetes pkg/proxy CategorizeEndpoints",
+    reference=(
+        docs("virtual-ips", "traffic policies"),
+        source("pkg/proxy/topology.go", "CategorizeEndpoints"),
+    ),
 )
-@pytest.mark.parametrize("vantage", ["pod", "outside"])
-@pytest.mark.parametrize("protocol", ["TCP"])
+@over(protocol="TCP", vantage=["pod", "outside"])
 def test_policy_drops_what_elsewhere_would_be_served(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A new connection, from inside to the cluster IP or from outside to the nodePort, is refused
     where a Service has no ready endpoint at all, and silently dropped where a traffic policy Local

@@ -34,7 +34,7 @@ limits = { period = "10ms", count = 3 }
 [modes.fast]
 present = ["true"]
 rules = [["nft", "list", "ruleset"]]
-features = ["speed"]
+features = ["bursts"]
 
 [modes.slow]
 present = ["false"]
@@ -80,8 +80,8 @@ def test_file_is_read(written: Written) -> None:
     [
         ("fast", "sctp", True),
         ("slow", "sctp", True),
-        ("fast", "speed", True),
-        ("slow", "speed", False),
+        ("fast", "bursts", True),
+        ("slow", "bursts", False),
         ("fast", "other", False),
     ],
 )
@@ -104,6 +104,12 @@ def test_features_are_claimed_for_all_modes_or_for_one(
         ),
         ('argv = ["{binary}", "--node={node_name}"]', "argv = [1]", "argv: list[str] is needed"),
         ('features = ["sctp"]', 'features = "sctp"', "features: frozenset[str] is needed"),
+        ('["sctp"]', '["stcp"]', "features: no feature is called 'stcp'; the nearest is 'sctp'"),
+        (
+            '["bursts"]',
+            '["burst"]',
+            "no feature is called 'burst'; the nearest is 'bursts'",
+        ),
         ('NODE = "{node_name}"', "NODE = 1", "environment: dict[str, str] is needed"),
         ('ready = ""', 'ready = ""\nready_timeout = true', "ready_timeout: int is needed"),
         ("[environment]", "[files]\nplain = 3\n[environment]", "files: dict[str, dict[str"),

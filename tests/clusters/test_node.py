@@ -12,7 +12,7 @@ from clusters.implementation import load
 from clusters.node import Management, Node
 from clusters.proxy import Program
 from clusters.system import Namespace
-from fixtures.clients.client import Client
+from fixtures.clients.client import LabClient
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
 from specification.addresses import FAMILIES, Family
@@ -48,7 +48,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_probe_of_a_batch_is_refused(lab: Lab, family: Family) -> None:
-    client = Client(lab, Hosts()("pod")[0], family, "UDP")
+    client = LabClient(lab, Hosts()("pod")[0], family, "UDP")
     sample = client.connect_many(lab.node.address(family), 9, PROBES)
     assert sample.is_refused.all(), sample
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from fixtures.clients.client import Client
+from fixtures.clients.client import LabClient
 from fixtures.lab.lab import Lab
 from fixtures.lab.simulated import Decision, Deliver, Pass, Rule, SimulatedNode
 from specification.addresses import FAMILIES, Family, IPAddress
@@ -90,6 +90,6 @@ def delivery(place: Place, number: int, family: Family, *, masquerade: bool = Fa
     return Deliver(host(place, number, family), source)
 
 
-def client(lab: Lab, place: Place, family: Family, protocol: Protocol = "TCP") -> Client:
+def client(lab: Lab, place: Place, family: Family, protocol: Protocol = "TCP") -> LabClient:
     """A client at ``place``: the host number 300."""
-    return Client(lab, Host(place, 300, int(place == "remote-pod")), family, protocol)
+    return LabClient(lab, Host(place, 300, int(place == "remote-pod")), family, protocol)

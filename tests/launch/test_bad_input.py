@@ -89,6 +89,12 @@ def test_unknown_key_of_an_implementation(run_suite: Any, pretender: Path) -> No
     assert "known are" in line
 
 
+def test_unknown_feature_of_an_implementation(run_suite: Any, pretender: Path) -> None:
+    pretender.write_text(pretender.read_text().replace('"bursts"', '"brusts"'))
+    line = one_line(run_suite("conformance", "--implementation", str(pretender)))
+    assert line.endswith("features: no feature is called 'brusts'; the nearest is 'bursts'")
+
+
 @pytest.mark.parametrize(
     ("described", "options", "said"),
     [

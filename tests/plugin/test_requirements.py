@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from clusters import implementation
-from fixtures.plugin import expectations
+from fixtures.plugin import expectations, requirement
+from specification import features
+from specification.references import Reference, api, docs, e2e, kep
 from tests.conftest import ROOT
 
 
@@ -43,12 +46,75 @@ def test_expected_failures_name_requirements(generated: str) -> None:
             assert expected.reference.startswith("https://")
 
 
-def test_claimed_features_are_features_of_requirements(generated: str) -> None:
-    chosen = implementation.load("kube-proxy")
+@pytest.mark.parametrize("path", ["kube-proxy", str(ROOT / "tests/implementations/tiny_nft.toml")])
+def test_claims_are_about_requirements(generated: str, path: str) -> None:
+    chosen = implementation.load(path)
     claimed = chosen.features.union(*(mode.features for mode in chosen.modes.values()))
-    unknown = {
-        feature
-        for feature in claimed
-        if f"| extended: {feature} |" not in generated and f"| mode: {feature} |" not in generated
+    unasked = {
+        name for name in claimed if f"| {features.FEATURES[name].level}: {name} |" not in generated
     }
-    assert not unknown, "kube-proxy.toml claims what no requirement asks for"
+    assert not unasked, "claimed, but no requirement asks for it"
+
+
+def test_every_feature_is_asked_for(generated: str) -> None:
+    unasked = {
+        feature.name
+        for feature in features.FEATURES.values()
+        if f"| {feature.level}: {feature.name} |" not in generated
+    }
+    assert not unasked, "features that no requirement asks for"
+
+
+@pytest.mark.parametrize(
+    ("level", "feature", "said"),
+    [
+        (requirement.EXTENDED, "stcp", "'stcp'; the nearest is 'sctp'"),
+        (requirement.MODE, "sctp", "sctp is no feature of the level mode"),
+        (requirement.CORE, "sctp", "others have none"),
+        (requirement.EXTENDED, None, "others have none"),
+    ],
+)
+def test_requirement_with_a_wrong_feature_is_refused(
+    level: features.Level, feature: str | None, said: str
+) -> None:
+    with pytest.raises(ValueError, match=f"an-id: .*{said}"):
+        requirement.requirement("an-id", level=level, reference=kep(1), feature=feature)
+
+
+def test_references_are_links(generated: str) -> None:
+    rows = [line for line in generated.splitlines() if line.startswith("| `")]
+    assert len(rows) > 260
+    bare = [row for row in rows if not re.search(r"\| (\[[^]]+\]\(https://\S+\)(; )?)+ \|$", row)]
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "url"),
+    [
+        (kep(3866, "motivation"), "KEP-3866, motivation", "https://kep.k8s.io/3866"),
+        (
+            docs("virtual-ips", "session affinity"),
+            "docs: Virtual IPs and Service Proxies, session affinity",
+            "https://kubernetes.io/docs/reference/networking/virtual-ips/#session-affinity",
+        ),
+        (
+            docs("service", "type NodePort", "of the node"),
+            "docs: Service, type NodePort (of the node)",
+            "https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport",
+        ),
+        (
+            e2e("service", "up", "down"),
+            "e2e: service 'up' and 'down'",
+            "https://github.com/kubernetes/kubernetes/blob/v1.36.3/test/e2e/network/service.go",
+        ),
+    ],
+)
+def test_references_have_words_and_an_address(reference: Reference, text: str, url: str) -> None:
+    assert (str(reference), reference.url) == (text, url)
+
+
+def test_unknown_pages_and_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="servcie: no page of the documentation"):
+        docs("servcie")
+    with pytest.raises(ValueError, match="Servcie: no kind of object"):
+        api("Servcie")

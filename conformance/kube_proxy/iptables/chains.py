@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from clusters.inspection.iptables import Chain, Rule
-from fixtures.services.services import Service
-from specification.addresses import IPAddress
+from conformance.vocabulary import IPAddress, Service
 
 Chains = Callable[[str], dict[str, Chain]]
 """The chains of a table, by name."""

@@ -18,11 +18,20 @@ from conformance.kube_proxy.iptables.chains import (
     towards,
     translation,
 )
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
+from conformance.vocabulary import (
+    MODE,
+    OUTSIDE,
+    Family,
+    Port,
+    Service,
+    Services,
+    api,
+    docs,
+    kep,
+    requirement,
+    source,
+)
 from fixtures.world.by_time import by_time
-from specification.addresses import OUTSIDE, Family
-from specification.services import Port
 
 _HASH = re.compile(r"KUBE-(SVC|SVL|FW|EXT|SEP)-([A-Z2-7]{16})")
 _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made is tried again
@@ -32,7 +41,7 @@ _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made
     "ipt-jumps-nat",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, iptablesJumpChains",
+    reference=source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
 )
 def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -> None:
     """In table nat, PREROUTING and OUTPUT jump to KUBE-SERVICES and POSTROUTING jumps to
@@ -51,7 +60,7 @@ def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -
     "ipt-jumps-filter",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, iptablesJumpChains",
+    reference=source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
 )
 def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) -> None:
     """In table filter, new connections are taken through KUBE-PROXY-FIREWALL from INPUT, FORWARD
@@ -80,7 +89,7 @@ def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) 
     "ipt-service-chains",
     level=MODE,
     feature="iptables-rules",
-    reference="docs: Virtual IPs and service proxies, iptables proxy mode",
+    reference=docs("virtual-ips", "proxy mode iptables"),
 )
 def test_each_service_port_leads_over_its_own_chains_to_dnat(
     service: Services, chains: Chains
@@ -108,7 +117,7 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
     "ipt-chain-names",
     level=MODE,
     feature="iptables-rules",
-    reference="docs: Virtual IPs and service proxies; kubernetes: pkg/proxy/iptables/proxier.go",
+    reference=(docs("virtual-ips"), source("pkg/proxy/iptables/proxier.go")),
 )
 def test_chains_of_a_service_have_a_kind_and_a_hash(
     exposed: Service, chains: Chains, external_ip: str, load_balancer_ip: str
@@ -134,7 +143,7 @@ def test_chains_of_a_service_have_a_kind_and_a_hash(
     "ipt-svl-vs-svc",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, localPolicyChain",
+    reference=source("pkg/proxy/iptables/proxier.go", "localPolicyChain"),
 )
 def test_local_policy_has_a_chain_of_local_endpoints(
     exposed: Service, chains: Chains, external_ip: str
@@ -158,7 +167,10 @@ def test_local_policy_has_a_chain_of_local_endpoints(
     "ipt-fw-chain",
     level=MODE,
     feature="iptables-rules",
-    reference="docs: Service, loadBalancerSourceRanges; kubernetes: pkg/proxy/iptables/proxier.go",
+    reference=(
+        api("Service", "spec.loadBalancerSourceRanges"),
+        source("pkg/proxy/iptables/proxier.go"),
+    ),
 )
 def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     exposed: Service, chains: Chains, family: Family, load_balancer_ip: str
@@ -182,7 +194,7 @@ def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     "ipt-nodeports-last",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, 'must be the last rule in this chain'",
+    reference=source("pkg/proxy/iptables/proxier.go", "'must be the last rule in this chain'"),
 )
 def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
     """The last rule of KUBE-SERVICES, and no other, jumps to KUBE-NODEPORTS, for packets to an
@@ -202,7 +214,7 @@ def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
     "ipt-comments",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier.go, appendServiceCommentLocked",
+    reference=source("pkg/proxy/iptables/proxier.go", "appendServiceCommentLocked"),
 )
 def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, every rule that sends a Service's packets on, and
@@ -228,7 +240,7 @@ def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains)
     "ipt-probability",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier_test.go, TestComputeProbability",
+    reference=source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
 )
 @pytest.mark.parametrize("count", [1, 7])
 def test_probabilities_make_each_endpoint_equally_likely(
@@ -251,7 +263,7 @@ def test_probabilities_make_each_endpoint_equally_likely(
     "ipt-affinity-recent",
     level=MODE,
     feature="iptables-rules",
-    reference="docs: Virtual IPs, session affinity; kubernetes: pkg/proxy/iptables/proxier.go",
+    reference=(docs("virtual-ips", "session affinity"), source("pkg/proxy/iptables/proxier.go")),
 )
 def test_affinity_looks_for_recent_clients_before_choosing(
     service: Services, chains: Chains
@@ -285,7 +297,7 @@ def test_affinity_looks_for_recent_clients_before_choosing(
     "ipt-large-noop",
     level=MODE,
     feature="iptables-rules",
-    reference="kubernetes: pkg/proxy/iptables/proxier_test.go, TestOverallIPTablesRules",
+    reference=source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules"),
 )
 def test_service_without_endpoints_has_only_rules_that_refuse(
     service: Services, chains: Chains
@@ -308,7 +320,7 @@ def test_service_without_endpoints_has_only_rules_that_refuse(
     "ipt-canary",
     level=MODE,
     feature="iptables-rules",
-    reference="KEP-3178; docs: Virtual IPs and service proxies, syncPeriod",
+    reference=(kep(3178), docs("virtual-ips", "syncPeriod")),
 )
 def test_canary_chains_exist(chains: Chains) -> None:
     """A chain KUBE-PROXY-CANARY is kept in tables mangle, nat and filter: its loss betrays that

@@ -6,17 +6,17 @@ import json
 from ipaddress import ip_address
 from typing import Any
 
-from clusters.embedded.cluster import NodeUnderTest
 from clusters.inspection.ipvs import VirtualServer
-from fixtures.services.services import Service
-from specification.addresses import (
+from conformance.vocabulary import (
     EXTERNAL_IPS,
     LOAD_BALANCER_IPS,
     Family,
     IPAddress,
+    NodeUnderTest,
+    Port,
+    Service,
     family_of,
 )
-from specification.services import Port
 
 DUMMY = "kube-ipvs0"
 

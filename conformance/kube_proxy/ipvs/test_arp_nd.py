@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from clusters.embedded.cluster import NodeUnderTest
 from conformance.kube_proxy.ipvs.frontends import (
     DUMMY,
     bound,
@@ -14,14 +13,22 @@ from conformance.kube_proxy.ipvs.frontends import (
     servers_at,
     virtual_addresses,
 )
-from fixtures.lab.arp_nd import Neighbours
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Services
-from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, Family, IPAddress, networks
+from conformance.vocabulary import (
+    FAMILIES,
+    MODE,
+    Family,
+    IPAddress,
+    Neighbours,
+    NodeUnderTest,
+    Services,
+    World,
+    networks,
+    over,
+    requirement,
+    setting,
+    source,
+)
 
-_README = "kubernetes: pkg/proxy/ipvs/README.md"
-_CONFIGURATION = "docs: kube-proxy Configuration (v1alpha1), KubeProxyIPVSConfiguration"
 _KEPT = networks("100.65.0.0/24", "2001:db8:0:f::/64")
 _OTHERS = networks("100.66.0.0/24", "2001:db8:0:10::/64")
 _ARP = {"arp_ignore": 1, "arp_announce": 2}
@@ -84,7 +91,10 @@ def foreign(world: World) -> Iterator[Foreign]:
     "ipvs-delete-foreign",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_README}; kubernetes: pkg/proxy/ipvs/proxier_test.go, TestCleanLegacyService",
+    reference=(
+        source("pkg/proxy/ipvs/README.md"),
+        source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService"),
+    ),
 )
 def test_virtual_servers_of_others_are_deleted(
     service: Services, foreign: Foreign, family: Family
@@ -101,13 +111,15 @@ def test_virtual_servers_of_others_are_deleted(
     "ipvs-exclude-cidrs",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_CONFIGURATION}.excludeCIDRs; kubernetes: pkg/proxy/ipvs/proxier_test.go,"
-    " TestCleanLegacyRealServersExcludeCIDRs",
+    reference=(
+        setting("KubeProxyIPVSConfiguration.excludeCIDRs"),
+        source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyRealServersExcludeCIDRs"),
+    ),
 )
-@pytest.mark.parametrize(
-    "configuration",
-    [{"ipvs": {"excludeCIDRs": [str(network) for network in _KEPT.values()]}}],
-    ids=["excludeCIDRs"],
+@over(
+    configuration={
+        "excludeCIDRs": {"ipvs": {"excludeCIDRs": [str(network) for network in _KEPT.values()]}}
+    }
 )
 def test_virtual_servers_in_excluded_networks_stay(
     service: Services, foreign: Foreign, family: Family
@@ -125,14 +137,10 @@ def test_virtual_servers_in_excluded_networks_stay(
     "ipvs-family-scope",
     level=MODE,
     feature="ipvs-rules",
-    reference="kubernetes: pkg/proxy/ipvs/proxier_test.go, TestCleanLegacyService6",
+    reference=source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService6"),
 )
-@pytest.mark.parametrize(
-    "configuration",
-    # long enough that nothing but the test's own changes makes a family sync
-    [{"ipvs": {"syncPeriod": "1h"}}],
-    ids=["hourly"],
-)
+# long enough that nothing but the test's own changes makes a family sync
+@over(configuration={"hourly": {"ipvs": {"syncPeriod": "1h"}}})
 def test_each_family_clears_away_its_own_alone(
     service: Services, world: World, foreign: Foreign, family: Family
 ) -> None:
@@ -156,8 +164,10 @@ def test_each_family_clears_away_its_own_alone(
     assert not {mine, other} & bound(world.node)
 
 
-@requirement("lbip-ipvs-arp", level=MODE, feature="ipvs-rules", reference=_README)
-@pytest.mark.parametrize("family", ["IPv4"])
+@requirement(
+    "lbip-ipvs-arp", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
+)
+@over(family="IPv4")
 def test_node_answers_for_virtual_addresses(
     service: Services, world: World, family: Family
 ) -> None:
@@ -191,7 +201,7 @@ def _read(node: NodeUnderTest, name: str) -> int:
     "ipvs-strictarp",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_CONFIGURATION}.strictARP",
+    reference=setting("KubeProxyIPVSConfiguration.strictARP"),
 )
 def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
     """With strictARP, net.ipv4.conf.all.arp_ignore is 1 and arp_announce is 2."""
@@ -202,9 +212,9 @@ def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
     "sec-arp-strict",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_CONFIGURATION}.strictARP",
+    reference=setting("KubeProxyIPVSConfiguration.strictARP"),
 )
-@pytest.mark.parametrize("family", FAMILIES[:1])
+@over(family="IPv4")
 def test_strict_node_does_not_answer_for_virtual_addresses(
     strict_node: NodeUnderTest, service: Services, world: World, family: Family
 ) -> None:

@@ -7,26 +7,37 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 from clusters.inspection.ipvs import Connection, RealServer
 from conformance.affinity.pool import CLIENTS, HOUR, choices
-from fixtures.clients.client import Client, Crowd, Crowds
-from fixtures.clients.flows import Flows
-from fixtures.clients.traffic import down
-from fixtures.lab.lab import Lab
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, numbered
-from specification.attempts import SocketAddress
-from specification.outcomes import Delivered
-from specification.services import Endpoint
+from conformance.vocabulary import (
+    EXTERNAL_IPS,
+    MODE,
+    Client,
+    Crowd,
+    Crowds,
+    Delivered,
+    Endpoint,
+    Flows,
+    Lab,
+    LabClient,
+    Service,
+    Services,
+    SocketAddress,
+    World,
+    down,
+    issue,
+    linux,
+    man,
+    numbered,
+    over,
+    requirement,
+    source,
+)
 
-_GRACEFUL = "kubernetes: pkg/proxy/ipvs/graceful_termination.go"
 _RENEWED = 20  # seconds after which a template of two seconds should have been renewed
 
 
@@ -47,7 +58,7 @@ def listed(web: Service, sockets: Collection[SocketAddress | None]) -> list[Endp
     return [each for position, each in enumerate(every) if web.socket(position) in sockets]
 
 
-def open_on_two(client: Client, web: Service) -> tuple[Flows, str, str, str]:
+def open_on_two(client: LabClient, web: Service) -> tuple[Flows, str, str, str]:
     """Two connections to a Service of three endpoints; the addresses of the endpoints that have the
     first, the second, and none.
     """
@@ -63,8 +74,13 @@ def open_on_two(client: Client, web: Service) -> tuple[Flows, str, str, str]:
 # --- endpoints that go and come back --------------------------------------------------------------
 
 
-@requirement("term-ipvs-graceful", level=MODE, feature="ipvs-rules", reference=_GRACEFUL)
-def test_removed_endpoint_is_drained(service: Services, client: Client, world: World) -> None:
+@requirement(
+    "term-ipvs-graceful",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=source("pkg/proxy/ipvs/graceful_termination.go"),
+)
+def test_removed_endpoint_is_drained(service: Services, client: LabClient, world: World) -> None:
     """The real server of a removed endpoint that has TCP connections gets weight 0 and stays: they
     go on, and no new one is given to it. One without connections is deleted at once.
     """
@@ -80,10 +96,15 @@ def test_removed_endpoint_is_drained(service: Services, client: Client, world: W
     assert not flows.broken(later), later
 
 
-@requirement("term-ipvs-udp-immediate", level=MODE, feature="ipvs-rules", reference=_GRACEFUL)
-@pytest.mark.parametrize("protocol", ["UDP", "SCTP"])
+@requirement(
+    "term-ipvs-udp-immediate",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=source("pkg/proxy/ipvs/graceful_termination.go"),
+)
+@over(protocol=["UDP", "SCTP"])
 def test_removed_endpoint_of_datagrams_is_deleted(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """The real server of a removed endpoint of a UDP or SCTP Service is deleted at once, whatever
     connections it has.
@@ -102,9 +123,12 @@ def test_removed_endpoint_of_datagrams_is_deleted(
     "term-ipvs-readd",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_GRACEFUL}; pkg/proxy/ipvs/proxier.go, syncEndpoint",
+    reference=(
+        source("pkg/proxy/ipvs/graceful_termination.go"),
+        source("pkg/proxy/ipvs/proxier.go", "syncEndpoint"),
+    ),
 )
-def test_drained_endpoint_comes_back(service: Services, client: Client, world: World) -> None:
+def test_drained_endpoint_comes_back(service: Services, client: LabClient, world: World) -> None:
     """The real server of an endpoint that is added again while it is drained gets weight 1 and new
     connections.
     """
@@ -126,10 +150,12 @@ def test_drained_endpoint_comes_back(service: Services, client: Client, world: W
     "life-ipvs-weights",
     level=MODE,
     feature="ipvs-rules",
-    reference="https://github.com/kubernetes/kubernetes/issues/92019; kubernetes:"
-    " pkg/proxy/ipvs/proxier_test.go, Test_syncEndpoint_updateWeightsOnRestart",
+    reference=(
+        issue(92019),
+        source("pkg/proxy/ipvs/proxier_test.go", "Test_syncEndpoint_updateWeightsOnRestart"),
+    ),
 )
-def test_start_restores_weights(service: Services, client: Client, world: World) -> None:
+def test_start_restores_weights(service: Services, client: LabClient, world: World) -> None:
     """When kube-proxy starts, every ready endpoint has a real server of weight 1 and gets
     connections: one that was drained as kube-proxy ended, and one that somebody gave weight 0.
     """
@@ -152,7 +178,7 @@ def test_start_restores_weights(service: Services, client: Client, world: World)
 # --- clients that come back with the same port ----------------------------------------------------
 
 
-def close(lab: Lab, client: Client, flows: Flows) -> None:
+def close(lab: Lab, client: LabClient, flows: Flows) -> None:
     """Close connections, the client first: they end in TIME-WAIT (RFC 9293, 3.6)."""
     for row, probe in enumerate(flows.opened):
         outcome = probe.outcome
@@ -195,7 +221,7 @@ def connections(world: World, client: Client) -> list[Connection]:
     return [each for each in every if each.client[0] == str(client.address)]
 
 
-def closed(world: World, client: Client, web: Service, count: int) -> Flows:
+def closed(world: World, client: LabClient, web: Service, count: int) -> Flows:
     """Connections that are closed, but known to IPVS still."""
     flows = client.open(*web.frontend, count)
     assert flows.opened.is_served.all(), flows.opened
@@ -210,10 +236,10 @@ def closed(world: World, client: Client, web: Service, count: int) -> Flows:
     "ipvs-conn-reuse",
     level=MODE,
     feature="ipvs-rules",
-    reference="https://github.com/kubernetes/kubernetes/issues/81775",
+    reference=issue(81775),
 )
 def test_reused_port_leaves_a_removed_endpoint(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A client whose connection to an endpoint has ended, and that connects from the same port
     after that endpoint was removed, is served by one that remains, by its first packet.
@@ -231,11 +257,10 @@ def test_reused_port_leaves_a_removed_endpoint(
     "ipvs-first-packet-delay",
     level=MODE,
     feature="ipvs-rules",
-    reference="https://github.com/kubernetes/kubernetes/issues/93297; kernel:"
-    " Documentation/networking/ipvs-sysctl.rst, conn_reuse_mode",
+    reference=(issue(93297), linux("Documentation/networking/ipvs-sysctl.rst", "conn_reuse_mode")),
 )
 def test_first_packet_from_a_reused_port_is_not_dropped(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """A client that connects from the port of a connection that has just ended is served by its
     first packet: none is dropped so that the client has to repeat it a second later.
@@ -257,7 +282,7 @@ def test_first_packet_from_a_reused_port_is_not_dropped(
     "aff-cross-frontends",
     level=MODE,
     feature="ipvs-rules",
-    reference="kubernetes: pkg/proxy/ipvs/README.md; man ipvsadm, --persistent",
+    reference=(source("pkg/proxy/ipvs/README.md"), man("ipvsadm", "--persistent")),
 )
 def test_frontends_remember_clients_on_their_own(
     service: Services, crowd: Crowds, world: World
@@ -288,10 +313,10 @@ def test_frontends_remember_clients_on_their_own(
     "aff-ipvs-timewait",
     level=MODE,
     feature="ipvs-rules",
-    reference="https://github.com/kubernetes/kubernetes/issues/89358",
+    reference=issue(89358),
 )
 def test_template_outlives_its_timeout_while_connections_are_known(
-    service: Services, client: Client, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """With ClientIP affinity, a client keeps its endpoint beyond the timeout for as long as IPVS
     knows a connection of it, even one that is closed and in TIME-WAIT.

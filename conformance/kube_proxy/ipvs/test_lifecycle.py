@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
-
-from clusters.embedded.cluster import NodeUnderTest
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
 from conformance.kube_proxy.starts import assert_refuses, pretend
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Services
+from conformance.vocabulary import (
+    MODE,
+    Family,
+    NodeUnderTest,
+    Services,
+    World,
+    docs,
+    kep,
+    over,
+    requirement,
+    setting,
+    source,
+)
 from fixtures.world.by_time import by_time
-from fixtures.world.fixtures import World
-from specification.addresses import Family
 
-_SOURCE = "kubernetes: pkg/proxy/ipvs"
-_CONFIGURATION = "docs: kube-proxy Configuration (v1alpha1), KubeProxyIPVSConfiguration"
 _PATIENCE = 60.0  # seconds: what happens within one or two must have happened by then
-_DEPRECATION = "KEP-5495; docs: Virtual IPs and service proxies, IPVS proxy mode"
 _HELPER = "/proc/sys/kernel/modprobe"
 _SYSCTLS = {
     "vs/conntrack": 1,
@@ -62,7 +65,7 @@ def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
     "ipvs-kernel-modules",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_SOURCE}/supported.go, CanUseIPVSProxier",
+    reference=source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
 )
 def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
     """Where the kernel has no IPVS and cannot load it, kube-proxy refuses to start in IPVS mode and
@@ -79,7 +82,7 @@ def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
     "ipvs-sysctls",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_SOURCE}/proxier.go, NewProxier",
+    reference=source("pkg/proxy/ipvs/proxier.go", "NewProxier"),
 )
 def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> None:
     """At its start kube-proxy sets net.ipv4.vs.conntrack, expire_nodest_conn and
@@ -105,7 +108,7 @@ def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> Non
     "life-ipvs-timeouts",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_CONFIGURATION}.tcpTimeout, tcpFinTimeout, udpTimeout",
+    reference=setting("KubeProxyIPVSConfiguration.tcpTimeout, tcpFinTimeout, udpTimeout"),
 )
 def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) -> None:
     """tcpTimeout, tcpFinTimeout and udpTimeout are set at the start; 0, which is the default, keeps
@@ -130,7 +133,12 @@ def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) ->
         set_timeouts(original)
 
 
-@requirement("life-ipvs-deprecated", level=MODE, feature="ipvs-rules", reference=_DEPRECATION)
+@requirement(
+    "life-ipvs-deprecated",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=(kep(5495), docs("virtual-ips", "proxy mode ipvs")),
+)
 def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
     """kube-proxy works in IPVS mode, and says in its log that the mode is deprecated."""
     log = world.node.proxy.log_since(0).splitlines()
@@ -141,11 +149,9 @@ def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
     "sync-ipvs-resync",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_CONFIGURATION}.syncPeriod",
+    reference=setting("KubeProxyIPVSConfiguration.syncPeriod"),
 )
-@pytest.mark.parametrize(
-    "configuration", [{"ipvs": {"syncPeriod": "2s"}}], ids=["every-two-seconds"]
-)
+@over(configuration={"every-two-seconds": {"ipvs": {"syncPeriod": "2s"}}})
 def test_what_others_remove_is_put_back(service: Services, world: World, family: Family) -> None:
     """A virtual server, a real server, an address of kube-ipvs0 and an entry of a set that somebody
     has removed are there again after the next periodic sync (syncPeriod), though nothing has
@@ -185,7 +191,7 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
     "life-cleanup-ipvs",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"docs: kube-proxy --cleanup; {_SOURCE}/cleanup.go",
+    reference=(docs("kube-proxy", note="--cleanup"), source("pkg/proxy/ipvs/cleanup.go")),
 )
 def test_cleanup_removes_everything(
     service: Services, world: World, chains: Chains, family: Family

@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
-import pytest
-
-from clusters.embedded.cluster import NodeUnderTest
-from fixtures.clients.client import Client
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from fixtures.world.latency import Interval, measurement, quantile
-from specification.addresses import Family, networks
+from conformance.vocabulary import (
+    MODE,
+    Client,
+    Family,
+    Interval,
+    NodeUnderTest,
+    Service,
+    Services,
+    World,
+    docs,
+    measurement,
+    networks,
+    over,
+    quantile,
+    requirement,
+    source,
+)
 
 _EXCLUDED = networks("100.64.0.0/16", "2001:db8:0:100::/64")
 _LEAVING_THEM_ALONE = {"ipvs": {"excludeCIDRs": [str(network) for network in _EXCLUDED.values()]}}
@@ -61,15 +69,9 @@ def first_packets(client: Client, web: Service) -> list[Interval]:
     "ipvs-hash-lookup",
     level=MODE,
     feature="ipvs-rules",
-    reference="kubernetes: pkg/proxy/ipvs/README.md; docs: Virtual IPs and service proxies, IPVS"
-    " proxy mode",
+    reference=(source("pkg/proxy/ipvs/README.md"), docs("virtual-ips", "proxy mode ipvs")),
 )
-@pytest.mark.parametrize("protocol", ["UDP"])
-@pytest.mark.parametrize(
-    "configuration",
-    [{"ipvs": {"excludeCIDRs": [str(each) for each in _EXCLUDED]}}],
-    ids=["exclude"],
-)
+@over(configuration={"exclude": _LEAVING_THEM_ALONE}, protocol="UDP")
 def test_first_packet_takes_as_long_with_many_virtual_servers(
     service: Services, client: Client, world: World, measure: Callable[..., None]
 ) -> None:

@@ -8,29 +8,37 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from clusters.embedded.cluster import NodeUnderTest
 from conformance.affinity.pool import CLIENTS, choices, sticky_choices
-from fixtures.clients.client import Client, Crowd
-from fixtures.clients.traffic import clients_of
-from fixtures.judge.judgement import Judge
-from fixtures.judge.statistics import consistent, round_robin, spread, tally
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, Family
-from specification.attempts import SocketAddress
-from specification.errors import StartError
-from specification.services import Port
+from conformance.vocabulary import (
+    FAMILIES,
+    MODE,
+    Client,
+    Crowd,
+    Family,
+    Judge,
+    NodeUnderTest,
+    Port,
+    Service,
+    Services,
+    SocketAddress,
+    StartError,
+    World,
+    clients_of,
+    consistent,
+    docs,
+    linux,
+    man,
+    over,
+    requirement,
+    round_robin,
+    setting,
+    source,
+    spread,
+    tally,
+)
 
-_DOCS = "docs: Virtual IPs and service proxies, IPVS proxy mode"
 _FORGOTTEN = 30  # seconds after which connections that time out after one should be gone
 _PORTS = 256
-_FEWEST = ("lc", "wlc", "sed", "nq")
-
-BOTH_FAMILIES = pytest.mark.parametrize(
-    ("family", "families"), [pytest.param("IPv4", FAMILIES, id="dual-stack")]
-)
-"""A single case in which the test itself sees to both: each scheduler costs a restart."""
 
 
 def scheduled_by(*names: str) -> pytest.MarkDecorator:
@@ -61,9 +69,9 @@ def answered(client: Client, web: Service, count: int) -> list[SocketAddress | N
     "lb-rr-exact",
     level=MODE,
     feature="round-robin",
-    reference=f"{_DOCS}; kernel: net/netfilter/ipvs/ip_vs_rr.c",
+    reference=(docs("virtual-ips", "proxy mode ipvs"), linux("net/netfilter/ipvs/ip_vs_rr.c")),
 )
-@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
+@over(protocol=["TCP", "UDP", "SCTP"])
 def test_endpoints_take_turns(service: Services, client: Client, judge: Judge) -> None:
     """Unless another scheduler is configured, a frontend gives its endpoints new connections in
     turn: after any number of them, no endpoint has been given more than one more than another.
@@ -175,10 +183,14 @@ _PROMISES = {
     "lb-ipvs-scheduler",
     level=MODE,
     feature="ipvs-schedulers",
-    reference=f"{_DOCS}; KubeProxyIPVSConfiguration v1alpha1, scheduler; man ipvsadm",
+    reference=(
+        docs("virtual-ips", "proxy mode ipvs"),
+        setting("KubeProxyIPVSConfiguration.scheduler"),
+        man("ipvsadm", "--scheduler"),
+    ),
 )
 @scheduled_by(*_PROMISES)
-@BOTH_FAMILIES
+@over(families=FAMILIES)
 def test_configured_scheduler_chooses(
     service: Services, world: World, judge: Judge, scheduler: str
 ) -> None:
@@ -195,10 +207,10 @@ def test_configured_scheduler_chooses(
     "lb-ipvs-mh-flags",
     level=MODE,
     feature="ipvs-schedulers",
-    reference="kubernetes: pkg/proxy/ipvs/proxier.go; man ipvsadm, mh-port",
+    reference=(source("pkg/proxy/ipvs/proxier.go"), man("ipvsadm", "mh-port")),
 )
 @scheduled_by("mh")
-@BOTH_FAMILIES
+@over(families=FAMILIES)
 def test_maglev_hashing_regards_the_port(
     service: Services, world: World, judge: Judge, scheduler: str
 ) -> None:
@@ -217,7 +229,7 @@ def test_maglev_hashing_regards_the_port(
     "lb-ipvs-sched-invalid",
     level=MODE,
     feature="ipvs-schedulers",
-    reference="kubernetes: pkg/proxy/ipvs/supported.go, CanUseIPVSProxier",
+    reference=source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
 )
 def test_refuses_an_unknown_scheduler(bare_node: NodeUnderTest) -> None:
     """Where the kernel does not have the scheduler that is configured, kube-proxy refuses to start,

@@ -18,14 +18,22 @@ from conformance.kube_proxy.ipvs.frontends import (
     own_addresses,
     virtual_addresses,
 )
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import NODE_NETWORKS, OUTSIDE, Family, IPAddress, family_of
+from conformance.vocabulary import (
+    MODE,
+    NODE_NETWORKS,
+    OUTSIDE,
+    Family,
+    IPAddress,
+    Service,
+    Services,
+    World,
+    family_of,
+    requirement,
+    source,
+)
 
-_README = "kubernetes: pkg/proxy/ipvs/README.md"
 _LOCAL, _CLUSTER = 81, 82  # the numbers of the external addresses of the Services below
-_RANGES = [str(network) for network in (*OUTSIDE, *NODE_NETWORKS)]
+_RANGES = [str(network) for each in (OUTSIDE, NODE_NETWORKS) for network in each.values()]
 _LONGEST = 31  # characters in the name of a set
 _TYPES = {
     "CLUSTER-IP": "hash:ip,port",
@@ -78,7 +86,9 @@ def shortened(name: str, family: Family) -> str:
     return name[: _LONGEST - len("KUBE-6-")] if family == "IPv6" else name
 
 
-@requirement("ipvs-ipsets", level=MODE, feature="ipvs-rules", reference=_README)
+@requirement(
+    "ipvs-ipsets", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
+)
 def test_sets_hold_every_frontend(service: Services, world: World, family: Family) -> None:
     """There is a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that rules
     ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP, a
@@ -167,7 +177,12 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
     }
 
 
-@requirement("ipvs-iptables-sets", level=MODE, feature="ipvs-rules", reference=_README)
+@requirement(
+    "ipvs-iptables-sets",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=source("pkg/proxy/ipvs/README.md"),
+)
 def test_iptables_masquerades_and_filters_by_sets(
     service: Services, world: World, chains: Chains, family: Family
 ) -> None:
@@ -207,7 +222,12 @@ def test_iptables_masquerades_and_filters_by_sets(
     assert names <= {prefix + name for name in kube_sets(world, family)}, names
 
 
-@requirement("ipvs-const-iptables", level=MODE, feature="ipvs-rules", reference=_README)
+@requirement(
+    "ipvs-const-iptables",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=source("pkg/proxy/ipvs/README.md"),
+)
 @pytest.mark.parametrize("ranges", [False, True], ids=["plain", "source-ranges"])
 def test_rules_do_not_depend_on_the_number_of_services(
     service: Services, chains: Chains, *, ranges: bool

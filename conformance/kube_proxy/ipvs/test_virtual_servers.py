@@ -14,12 +14,20 @@ from conformance.kube_proxy.ipvs.frontends import (
     servers_at,
     virtual_addresses,
 )
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import FAMILIES, LOAD_BALANCER_IPS, Family
+from conformance.vocabulary import (
+    FAMILIES,
+    LOAD_BALANCER_IPS,
+    MODE,
+    Family,
+    Service,
+    Services,
+    World,
+    api,
+    kep,
+    requirement,
+    source,
+)
 
-_README = "kubernetes: pkg/proxy/ipvs/README.md"
 _EXPOSED = 71  # the number of the external addresses of exposed()
 
 
@@ -30,7 +38,9 @@ def exposed(service: Services) -> Service:
     return service.shared(3, ports=PORTS, **exposure(_EXPOSED))
 
 
-@requirement("ipvs-dummy", level=MODE, feature="ipvs-rules", reference=_README)
+@requirement(
+    "ipvs-dummy", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
+)
 def test_virtual_addresses_are_on_a_dummy_device(
     service: Services, world: World, family: Family
 ) -> None:
@@ -62,7 +72,7 @@ _IP = dict(zip(FAMILIES, ("inet", "inet6"), strict=True))
     "ipm-proxy-ipvs-noaddr",
     level=MODE,
     feature="ipvs-rules",
-    reference="KEP-1860; API: core/v1 LoadBalancerIngress.ipMode",
+    reference=(kep(1860), api("Service", "status.loadBalancer.ingress.ipMode")),
 )
 def test_address_of_a_proxying_load_balancer_is_left_alone(
     service: Services, world: World, family: Family
@@ -82,7 +92,12 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
     assert {address for _, address, _ in found} == {str(virtual)}, found
 
 
-@requirement("ipvs-vs-per-frontend", level=MODE, feature="ipvs-rules", reference=_README)
+@requirement(
+    "ipvs-vs-per-frontend",
+    level=MODE,
+    feature="ipvs-rules",
+    reference=source("pkg/proxy/ipvs/README.md"),
+)
 def test_each_virtual_address_and_port_has_a_virtual_server(
     service: Services, world: World, family: Family
 ) -> None:
@@ -102,7 +117,10 @@ def test_each_virtual_address_and_port_has_a_virtual_server(
     "ipvs-nodeport-addrs",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_README}; kubernetes: pkg/proxy/ipvs/proxier_test.go, TestNodePortIPv4",
+    reference=(
+        source("pkg/proxy/ipvs/README.md"),
+        source("pkg/proxy/ipvs/proxier_test.go", "TestNodePortIPv4"),
+    ),
 )
 def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     service: Services, world: World, family: Family
@@ -124,7 +142,9 @@ def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     }
 
 
-@requirement("ipvs-rs-masq", level=MODE, feature="ipvs-rules", reference=_README)
+@requirement(
+    "ipvs-rs-masq", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
+)
 def test_ready_endpoints_are_the_real_servers(
     service: Services, world: World, family: Family
 ) -> None:
@@ -157,7 +177,10 @@ def test_ready_endpoints_are_the_real_servers(
     "ipvs-persist",
     level=MODE,
     feature="ipvs-rules",
-    reference=f"{_README}; kubernetes: pkg/proxy/ipvs/proxier_test.go, TestSessionAffinity",
+    reference=(
+        source("pkg/proxy/ipvs/README.md"),
+        source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
+    ),
 )
 def test_affinity_makes_virtual_servers_persistent(
     service: Services, world: World, family: Family

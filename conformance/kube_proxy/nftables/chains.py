@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clusters.inspection.nftables import Chain, Table, Value
-from fixtures.services.services import Service
+from conformance.vocabulary import Service
 
 IP = {"IPv4": "ip", "IPv6": "ip6"}
 """A family, as nft names it."""

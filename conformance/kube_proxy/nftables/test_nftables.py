@@ -13,10 +13,17 @@ from conformance.kube_proxy.nftables.chains import (
     chosen_by,
     translated,
 )
-from fixtures.plugin.requirement import MODE, requirement
-from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
-from specification.addresses import Family
+from conformance.vocabulary import (
+    MODE,
+    Family,
+    Service,
+    Services,
+    World,
+    docs,
+    kep,
+    requirement,
+    source,
+)
 
 _ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 _KINDS = ("service", "local", "external", "endpoint", "firewall")
@@ -26,8 +33,7 @@ _KINDS = ("service", "local", "external", "endpoint", "firewall")
     "nft-base-priorities",
     level=MODE,
     feature="nftables-rules",
-    reference="docs: Virtual IPs and service proxies, nftables proxy mode; kubernetes:"
-    " pkg/proxy/nftables/README.md",
+    reference=(docs("virtual-ips", "proxy mode nftables"), source("pkg/proxy/nftables/README.md")),
 )
 def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     """kube-proxy filters before it translates at dstnat - 10 (prerouting, output), translates at
@@ -55,8 +61,10 @@ def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     "nft-maps",
     level=MODE,
     feature="nftables-rules",
-    reference="docs: Virtual IPs and service proxies, nftables proxy mode; kubernetes:"
-    " pkg/proxy/nftables/proxier_test.go, TestOverallNFTablesRules",
+    reference=(
+        docs("virtual-ips", "proxy mode nftables"),
+        source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
+    ),
 )
 def test_maps_lead_from_frontends_to_chains(
     exposed: Service, ruleset: Ruleset, family: Family, external_ip: str, load_balancer_ip: str
@@ -110,7 +118,7 @@ def test_maps_lead_from_frontends_to_chains(
     "nft-no-endpoint-maps",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier_test.go, TestOverallNFTablesRules",
+    reference=source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
 )
 def test_service_without_endpoints_is_in_the_maps_that_refuse(
     service: Services, ruleset: Ruleset
@@ -136,7 +144,7 @@ def test_service_without_endpoints_is_in_the_maps_that_refuse(
     "nft-sets",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/README.md, proxier.go",
+    reference=(source("pkg/proxy/nftables/README.md"), source("pkg/proxy/nftables/proxier.go")),
 )
 def test_sets_hold_what_the_rules_ask_for(
     service: Services, ruleset: Ruleset, world: World, family: Family
@@ -163,7 +171,7 @@ def test_sets_hold_what_the_rules_ask_for(
     "nft-hairpin-set",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier.go, hairpinConnectionsSet",
+    reference=source("pkg/proxy/nftables/proxier.go", "hairpinConnectionsSet"),
 )
 def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Ruleset) -> None:
     """The set hairpin-connections holds each endpoint on this node, as a connection from and to
@@ -190,8 +198,10 @@ def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Rul
     "nft-chain-names",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier_test.go, Test_servicePortChainNameBase and"
-    " Test_servicePortEndpointChainNameBase",
+    reference=source(
+        "pkg/proxy/nftables/proxier_test.go",
+        "Test_servicePortChainNameBase and Test_servicePortEndpointChainNameBase",
+    ),
 )
 def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, ruleset: Ruleset) -> None:
     """A Service port's chains are called service-, local-, external- and firewall-, an endpoint's
@@ -218,7 +228,7 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, rulese
     "nft-vmap-lb",
     level=MODE,
     feature="nftables-rules",
-    reference="KEP-3866; kubernetes: pkg/proxy/nftables/proxier.go",
+    reference=(kep(3866), source("pkg/proxy/nftables/proxier.go")),
 )
 def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> None:
     """The chain of a Service with n endpoints chooses by one rule, with ClientIP affinity and
@@ -239,7 +249,7 @@ def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> N
     "nft-affinity-sets",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier.go, writeServiceToEndpointJumps",
+    reference=source("pkg/proxy/nftables/proxier.go", "writeServiceToEndpointJumps"),
 )
 def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     service: Services, ruleset: Ruleset, family: Family
@@ -267,7 +277,7 @@ def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     "nft-cluster-ips-reject",
     level=MODE,
     feature="nftables-rules",
-    reference="kubernetes: pkg/proxy/nftables/proxier.go, cluster-ips-check",
+    reference=source("pkg/proxy/nftables/proxier.go", "cluster-ips-check"),
 )
 def test_active_cluster_ips_are_rejected_before_others_are_dropped(ruleset: Ruleset) -> None:
     """The chain cluster-ips-check rejects packets to active cluster IPs by its first rule, and only

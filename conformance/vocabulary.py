@@ -1,0 +1,173 @@
+"""All that a test needs, in one import."""
+
+from __future__ import annotations
+
+from clusters.embedded.cluster import NodeUnderTest
+from clusters.system import System
+from conformance.conftest import Pool
+from fixtures.clients.client import Client, Crowd, Crowds, LabClient
+from fixtures.clients.flows import Flows
+from fixtures.clients.health import Health, health
+from fixtures.clients.node_client import NodeClient
+from fixtures.clients.node_server import NodeServer
+from fixtures.clients.traffic import (
+    between_looks,
+    client_of_each_kind,
+    clients_of,
+    down,
+    during,
+)
+from fixtures.judge.judgement import Budget, Judge
+from fixtures.judge.statistics import (
+    all_hit,
+    consistent,
+    independent,
+    round_robin,
+    sample_size,
+    sample_to_hit_all,
+    share,
+    spread,
+    successive,
+    tally,
+    uniform,
+)
+from fixtures.lab import icmp
+from fixtures.lab.arp_nd import Neighbours
+from fixtures.lab.lab import Lab
+from fixtures.lab.sample import Sample
+from fixtures.plugin.requirement import CORE, EXTENDED, MODE, requirement
+from fixtures.plugin.variants import over
+from fixtures.services.services import Service, Services
+from fixtures.world.fixtures import World
+from fixtures.world.hosts import itself
+from fixtures.world.latency import (
+    LIMIT,
+    Change,
+    Interval,
+    OwnWord,
+    measurement,
+    quantile,
+    time_changes,
+    trigger_time,
+)
+from specification.addresses import (
+    EXTERNAL_IPS,
+    FAMILIES,
+    LOAD_BALANCER_IPS,
+    NODE_NETWORKS,
+    OUTSIDE,
+    SERVICE_RANGES,
+    Family,
+    IPAddress,
+    family_of,
+    networks,
+    numbered,
+)
+from specification.attempts import SocketAddress
+from specification.errors import StartError, TimingError
+from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rejected, Reply
+from specification.places import Place, Vantage
+from specification.references import (
+    api,
+    docs,
+    e2e,
+    issue,
+    kep,
+    linux,
+    man,
+    rfc,
+    setting,
+    source,
+)
+from specification.services import Endpoint, Object, Port, Protocol, Slice
+
+__all__ = [
+    "CORE",
+    "EXTENDED",
+    "EXTERNAL_IPS",
+    "FAMILIES",
+    "LIMIT",
+    "LOAD_BALANCER_IPS",
+    "MODE",
+    "NODE_NETWORKS",
+    "OUTSIDE",
+    "SERVICE_RANGES",
+    "Budget",
+    "Change",
+    "Client",
+    "Crowd",
+    "Crowds",
+    "Delivered",
+    "Dropped",
+    "Endpoint",
+    "Family",
+    "Flows",
+    "Health",
+    "IPAddress",
+    "Interval",
+    "Judge",
+    "Lab",
+    "LabClient",
+    "Neighbours",
+    "NodeClient",
+    "NodeServer",
+    "NodeUnderTest",
+    "Object",
+    "OwnWord",
+    "PassedThrough",
+    "Place",
+    "Pool",
+    "Port",
+    "Probe",
+    "Protocol",
+    "Rejected",
+    "Reply",
+    "Sample",
+    "Service",
+    "Services",
+    "Slice",
+    "SocketAddress",
+    "StartError",
+    "System",
+    "TimingError",
+    "Vantage",
+    "World",
+    "all_hit",
+    "api",
+    "between_looks",
+    "client_of_each_kind",
+    "clients_of",
+    "consistent",
+    "docs",
+    "down",
+    "during",
+    "e2e",
+    "family_of",
+    "health",
+    "icmp",
+    "independent",
+    "issue",
+    "itself",
+    "kep",
+    "linux",
+    "man",
+    "measurement",
+    "networks",
+    "numbered",
+    "over",
+    "quantile",
+    "requirement",
+    "rfc",
+    "round_robin",
+    "sample_size",
+    "sample_to_hit_all",
+    "setting",
+    "share",
+    "source",
+    "spread",
+    "successive",
+    "tally",
+    "time_changes",
+    "trigger_time",
+    "uniform",
+]
