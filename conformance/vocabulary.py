@@ -35,7 +35,7 @@ from fixtures.lab import icmp
 from fixtures.lab.arp_nd import Neighbours
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import Sample
-from fixtures.plugin.requirement import CORE, EXTENDED, MODE, requirement
+from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
@@ -82,13 +82,10 @@ from specification.references import (
 from specification.services import Endpoint, Object, Port, Protocol, Slice
 
 __all__ = [
-    "CORE",
-    "EXTENDED",
     "EXTERNAL_IPS",
     "FAMILIES",
     "LIMIT",
     "LOAD_BALANCER_IPS",
-    "MODE",
     "NODE_NETWORKS",
     "OUTSIDE",
     "SERVICE_RANGES",

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["core", "extended", "mode", "provisional"]
+"""Whom a requirement binds: any Service proxy; one that claims an optional feature; one that claims
+to be built like one of kube-proxy's modes; any, from a named release on.
+"""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from conformance.affinity.pool import (
     sticky_choices,
 )
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     FAMILIES,
     LOAD_BALANCER_IPS,
     Budget,
@@ -48,11 +46,8 @@ from conformance.vocabulary import (
 
 @requirement(
     "aff-clientip-sticky",
-    level=CORE,
-    reference=(
-        docs("virtual-ips", "session affinity"),
-        e2e("service", "session affinity work ... clusterIP"),
-    ),
+    docs("virtual-ips", "session affinity"),
+    e2e("service", "session affinity work ... clusterIP"),
 )
 @over(protocol="TCP")
 def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Judge) -> None:
@@ -65,9 +60,7 @@ def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Jud
     judge(consistent, [(client.address, endpoint) for endpoint in sample.chosen], 3)
 
 
-@requirement(
-    "aff-udp", level=CORE, reference=e2e("networking", "client IP based ... affinity: udp")
-)
+@requirement("aff-udp", e2e("networking", "client IP based ... affinity: udp"))
 @over(protocol="UDP")
 def test_client_keeps_its_endpoint_over_udp(service: Services, crowd: Crowds, judge: Judge) -> None:
     """With session affinity ClientIP, datagrams from one client address must go to the same
@@ -77,12 +70,7 @@ def test_client_keeps_its_endpoint_over_udp(service: Services, crowd: Crowds, ju
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
-@requirement(
-    "aff-sctp",
-    level=EXTENDED,
-    feature="sctp",
-    reference=(kep(614), source("pkg/proxy/nftables/proxier_test.go")),
-)
+@requirement("aff-sctp", kep(614), source("pkg/proxy/nftables/proxier_test.go"), feature="sctp")
 @over(protocol="SCTP")
 def test_client_keeps_its_endpoint_over_sctp(
     service: Services, crowd: Crowds, judge: Judge
@@ -94,7 +82,7 @@ def test_client_keeps_its_endpoint_over_sctp(
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
-@requirement("aff-none-spreads", level=CORE, reference=docs("virtual-ips", "session affinity"))
+@requirement("aff-none-spreads", docs("virtual-ips", "session affinity"))
 @over(protocol="TCP")
 def test_without_affinity_connections_spread(
     service: Services, client: Client, judge: Judge, budget: Budget
@@ -109,11 +97,7 @@ def test_without_affinity_connections_spread(
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
 
-@requirement(
-    "aff-enable-live",
-    level=CORE,
-    reference=e2e("service", "session affinity ... switch session affinity"),
-)
+@requirement("aff-enable-live", e2e("service", "session affinity ... switch session affinity"))
 @over(protocol="TCP")
 def test_affinity_is_switched_on(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Switching session affinity of a Service from None to ClientIP must take effect for new
@@ -125,11 +109,7 @@ def test_affinity_is_switched_on(service: Services, crowd: Crowds, judge: Judge)
     sticky_choices(judge, clients, web.frontend, web.endpoints)
 
 
-@requirement(
-    "aff-disable-live",
-    level=CORE,
-    reference=e2e("service", "session affinity ... switch session affinity"),
-)
+@requirement("aff-disable-live", e2e("service", "session affinity ... switch session affinity"))
 @over(protocol="TCP")
 def test_affinity_is_switched_off(
     service: Services, client: Client, judge: Judge, budget: Budget
@@ -147,7 +127,7 @@ def test_affinity_is_switched_off(
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
 
-@requirement("aff-per-client", level=CORE, reference=docs("virtual-ips", "session affinity"))
+@requirement("aff-per-client", docs("virtual-ips", "session affinity"))
 @over(protocol="TCP")
 def test_clients_choose_for_themselves(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Clients of different addresses must be given endpoints independently of each other, and each
@@ -157,11 +137,7 @@ def test_clients_choose_for_themselves(service: Services, crowd: Crowds, judge: 
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
-@requirement(
-    "aff-single-ep",
-    level=CORE,
-    reference=source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
-)
+@requirement("aff-single-ep", source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"))
 @over(protocol="TCP")
 def test_affinity_to_the_only_endpoint(service: Services, crowd: Crowds) -> None:
     """A Service with session affinity ClientIP and a single endpoint must send all connections of
@@ -172,9 +148,7 @@ def test_affinity_to_the_only_endpoint(service: Services, crowd: Crowds) -> None
         assert set(choices(clients, web.frontend)) == web.endpoints
 
 
-@requirement(
-    "aff-hostnet-clients-share", level=CORE, reference=api("Service", "spec.sessionAffinity")
-)
+@requirement("aff-hostnet-clients-share", api("Service", "spec.sessionAffinity"))
 @over(vantage="node", protocol="TCP")
 def test_processes_on_the_node_share_an_endpoint(
     service: Services, client: NodeClient, world: World, family: Family, judge: Judge
@@ -192,9 +166,8 @@ def test_processes_on_the_node_share_an_endpoint(
 
 @requirement(
     "aff-many-clients",
-    level=EXTENDED,
+    linux("net/netfilter/xt_recent.c", "ip_list_tot"),
     feature="affinity-many-clients",
-    reference=linux("net/netfilter/xt_recent.c", "ip_list_tot"),
 )
 @over(protocol="TCP")
 def test_hundreds_of_clients_keep_their_endpoint(
@@ -208,11 +181,7 @@ def test_hundreds_of_clients_keep_their_endpoint(
 # --- what affinity does not reach across ----------------------------------------------------------
 
 
-@requirement(
-    "aff-not-cross-port",
-    level=CORE,
-    reference=issue(103000),
-)
+@requirement("aff-not-cross-port", issue(103000))
 @over(protocol="TCP")
 def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Affinity must be kept for each Service port on its own: the endpoint of a client on one port
@@ -231,7 +200,7 @@ def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: J
     assert differ, f"all {CLIENTS} clients have the same endpoint on both ports"
 
 
-@requirement("aff-not-cross-family", level=CORE, reference=kep(563))
+@requirement("aff-not-cross-family", kep(563))
 @over(family="IPv4", protocol="TCP")
 def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -> None:
     """Affinity must be kept for each IP family on its own: the endpoint of a dual-stack client over
@@ -253,11 +222,7 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
 # --- other frontends, and traffic policies --------------------------------------------------------
 
 
-@requirement(
-    "aff-nodeport",
-    level=CORE,
-    reference=e2e("service", "session affinity work for NodePort service"),
-)
+@requirement("aff-nodeport", e2e("service", "session affinity work for NodePort service"))
 @over(vantage="outside", protocol="TCP")
 def test_affinity_through_node_port(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
@@ -267,7 +232,7 @@ def test_affinity_through_node_port(
     sticky_choices(judge, crowd(CLIENTS), node_port(web, world, family), web.endpoints)
 
 
-@requirement("aff-lb", level=CORE, reference=e2e("loadbalancer", "session affinity work for LB"))
+@requirement("aff-lb", e2e("loadbalancer", "session affinity work for LB"))
 @over(vantage="outside", protocol="TCP")
 @pytest.mark.parametrize("policy", ["Cluster", "Local"])
 def test_affinity_through_load_balancer(
@@ -286,7 +251,7 @@ def test_affinity_through_load_balancer(
     sticky_choices(judge, crowd(CLIENTS), at, allowed)
 
 
-@requirement("aff-presnat-key", level=CORE, reference=docs("virtual-ips", "session affinity"))
+@requirement("aff-presnat-key", docs("virtual-ips", "session affinity"))
 @over(vantage="outside", protocol="TCP")
 def test_masked_clients_remain_distinct(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge

@@ -13,8 +13,6 @@ from conformance.affinity.pool import (
     sticky_choices,
 )
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Crowds,
     Endpoint,
     Family,
@@ -49,11 +47,7 @@ def assert_left_at_once(
     assert all(kept), f"{kept.count(False)} clients lost an endpoint that is still there"
 
 
-@requirement(
-    "aff-ep-removed",
-    level=CORE,
-    reference=issue(71809),
-)
+@requirement("aff-ep-removed", issue(71809))
 def test_client_of_a_removed_endpoint_gets_another(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
@@ -63,7 +57,7 @@ def test_client_of_a_removed_endpoint_gets_another(
     assert_left_at_once(judge, crowd, service(affinity=HOUR), lambda _: None)
 
 
-@requirement("aff-ep-unready", level=CORE, reference=docs("endpoint-slices", "ready"))
+@requirement("aff-ep-unready", docs("endpoint-slices", "ready"))
 @over(protocol="TCP")
 def test_client_of_an_unready_endpoint_gets_another(
     service: Services, crowd: Crowds, judge: Judge
@@ -76,7 +70,7 @@ def test_client_of_an_unready_endpoint_gets_another(
     )
 
 
-@requirement("aff-ep-terminating", level=CORE, reference=kep(1669))
+@requirement("aff-ep-terminating", kep(1669))
 @over(protocol="TCP")
 def test_client_of_a_terminating_endpoint_gets_another(
     service: Services, crowd: Crowds, judge: Judge
@@ -92,7 +86,7 @@ def test_client_of_a_terminating_endpoint_gets_another(
     )
 
 
-@requirement("aff-ep-topology-excluded", level=CORE, reference=docs("topology-aware-routing"))
+@requirement("aff-ep-topology-excluded", docs("topology-aware-routing"))
 @over(protocol="TCP")
 def test_affinity_does_not_lead_out_of_the_zone(
     service: Services, crowd: Crowds, judge: Judge
@@ -110,9 +104,7 @@ def test_affinity_does_not_lead_out_of_the_zone(
     sticky_choices(judge, clients, web.frontend, {web.socket(0), web.socket(1)})
 
 
-@requirement(
-    "aff-survives-other-ep-change", level=CORE, reference=docs("virtual-ips", "session affinity")
-)
+@requirement("aff-survives-other-ep-change", docs("virtual-ips", "session affinity"))
 @over(protocol="TCP")
 def test_affinity_survives_changes_of_other_endpoints(
     service: Services, crowd: Crowds, judge: Judge
@@ -127,11 +119,7 @@ def test_affinity_survives_changes_of_other_endpoints(
     assert choices(clients, web.frontend) == before, "a client moved when that one was removed"
 
 
-@requirement(
-    "aff-conditions-recover",
-    level=CORE,
-    reference=issue(71809),
-)
+@requirement("aff-conditions-recover", issue(71809))
 @over(protocol="TCP")
 def test_no_connection_follows_affinity_to_a_dead_endpoint(
     service: Services, crowd: Crowds, lab: Lab
@@ -154,11 +142,7 @@ def test_no_connection_follows_affinity_to_a_dead_endpoint(
         assert dead in newcomers, f"no new client is sent to {dead}, which is back"
 
 
-@requirement(
-    "aff-etp-local",
-    level=CORE,
-    reference=issue(55429),
-)
+@requirement("aff-etp-local", issue(55429))
 @over(vantage="outside", protocol="TCP")
 def test_affinity_stays_within_external_policy_local(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
@@ -174,7 +158,7 @@ def test_affinity_stays_within_external_policy_local(
     sticky_choices(judge, clients, node_port(web, world, family), local)
 
 
-@requirement("aff-itp-local", level=CORE, reference=kep(2086))
+@requirement("aff-itp-local", kep(2086))
 @over(protocol="TCP")
 def test_affinity_stays_within_internal_policy_local(
     service: Services, crowd: Crowds, judge: Judge
@@ -191,9 +175,8 @@ def test_affinity_stays_within_internal_policy_local(
 
 @requirement(
     "aff-survives-resync",
-    level=EXTENDED,
+    docs("virtual-ips", note="rules stay while the proxy is away"),
     feature="affinity-survives-restart",
-    reference=docs("virtual-ips", note="rules stay while the proxy is away"),
 )
 @over(protocol="TCP")
 def test_affinity_survives_a_restart_of_the_proxy(

@@ -9,8 +9,6 @@ import pytest
 from conformance.affinity.pool import CLIENTS
 from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Timeline
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Family,
     Protocol,
     Services,
@@ -29,11 +27,7 @@ def timeline(shared_world: World, names: Callable[[], str]) -> Timeline:
     return Timeline(shared_world, names)
 
 
-@requirement(
-    "aff-timeout-min-hold",
-    level=CORE,
-    reference=e2e("service", "session affinity timeout work ..."),
-)
+@requirement("aff-timeout-min-hold", e2e("service", "session affinity timeout work ..."))
 def test_affinity_holds_within_the_timeout(
     timeline: Timeline, family: Family, protocol: Protocol
 ) -> None:
@@ -43,9 +37,7 @@ def test_affinity_holds_within_the_timeout(
     assert not record.moved(0, 1), f"{record.moved(0, 1)} of {CLIENTS} clients moved too early"
 
 
-@requirement(
-    "aff-timeout-expire", level=CORE, reference=e2e("service", "session affinity timeout work ...")
-)
+@requirement("aff-timeout-expire", e2e("service", "session affinity timeout work ..."))
 def test_affinity_ends_after_the_timeout(
     timeline: Timeline, family: Family, protocol: Protocol
 ) -> None:
@@ -57,11 +49,7 @@ def test_affinity_ends_after_the_timeout(
     assert record.moved(0, -1), f"none of {CLIENTS} clients has moved after the timeout"
 
 
-@requirement(
-    "aff-refresh-new-conn",
-    level=CORE,
-    reference=issue(110302),
-)
+@requirement("aff-refresh-new-conn", issue(110302))
 def test_new_connections_prolong_affinity(
     timeline: Timeline, family: Family, protocol: Protocol
 ) -> None:
@@ -75,9 +63,7 @@ def test_new_connections_prolong_affinity(
     assert not record.moved(0, 2), f"{record.moved(0, 2)} of {CLIENTS} clients moved too early"
 
 
-@requirement(
-    "aff-default-timeout", level=CORE, reference=api("Service", "spec.sessionAffinityConfig")
-)
+@requirement("aff-default-timeout", api("Service", "spec.sessionAffinityConfig"))
 @over(protocol="TCP")
 def test_default_timeout_is_three_hours(
     timeline: Timeline, service: Services, family: Family, protocol: Protocol
@@ -95,9 +81,8 @@ def test_default_timeout_is_three_hours(
 
 @requirement(
     "aff-timeout-change",
-    level=EXTENDED,
+    api("Service", "spec.sessionAffinityConfig"),
     feature="affinity-timeout-change",
-    reference=api("Service", "spec.sessionAffinityConfig"),
 )
 def test_changed_timeout_takes_effect(
     timeline: Timeline, family: Family, protocol: Protocol

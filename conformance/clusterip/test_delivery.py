@@ -7,8 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     Delivered,
     Endpoint,
@@ -39,11 +37,8 @@ _ATTEMPTS = 16
 
 @requirement(
     "cip-tcp-dnat",
-    level=CORE,
-    reference=(
-        docs("service", "type ClusterIP"),
-        e2e("service", "serve a basic endpoint from pods"),
-    ),
+    docs("service", "type ClusterIP"),
+    e2e("service", "serve a basic endpoint from pods"),
 )
 @over(protocol="TCP")
 def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
@@ -58,9 +53,7 @@ def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
         assert probe.answered, probe
 
 
-@requirement(
-    "cip-udp-dnat", level=CORE, reference=(docs("service"), e2e("networking", "pod-Service: udp"))
-)
+@requirement("cip-udp-dnat", docs("service"), e2e("networking", "pod-Service: udp"))
 @over(protocol="UDP")
 def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: Client) -> None:
     """A UDP datagram sent to a Service's cluster IP and port must be delivered to one ready
@@ -72,12 +65,7 @@ def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: C
         assert probe.answered, probe
 
 
-@requirement(
-    "cip-sctp-dnat",
-    level=EXTENDED,
-    feature="sctp",
-    reference=(kep(614), e2e("networking", "pod-Service: sctp")),
-)
+@requirement("cip-sctp-dnat", kep(614), e2e("networking", "pod-Service: sctp"), feature="sctp")
 @over(protocol="SCTP")
 def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: Client) -> None:
     """An SCTP INIT sent to a Service's cluster IP and port must be delivered to one ready endpoint
@@ -89,11 +77,7 @@ def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: 
         assert probe.reply == Reply("answer", web.frontend), probe
 
 
-@requirement(
-    "cip-port-remap",
-    level=CORE,
-    reference=docs("service", "port definitions"),
-)
+@requirement("cip-port-remap", docs("service", "port definitions"))
 def test_endpoint_is_reached_on_its_target_port(service: Services, client: Client) -> None:
     """The destination port at the endpoint must be the one that the EndpointSlice gives the port of
     that name, whatever the Service's own port number is.
@@ -113,8 +97,8 @@ def test_endpoint_is_reached_on_its_target_port(service: Services, client: Clien
 
 @requirement(
     "cip-multiport",
-    level=CORE,
-    reference=(docs("service", "multi-port Services"), e2e("service", "serve multiport endpoints")),
+    docs("service", "multi-port Services"),
+    e2e("service", "serve multiport endpoints"),
 )
 @over(protocol="TCP")
 def test_each_port_of_a_service_is_served(
@@ -130,9 +114,7 @@ def test_each_port_of_a_service_is_served(
 
 
 @requirement(
-    "cip-same-port-diff-proto",
-    level=CORE,
-    reference=(docs("service"), e2e("service", "same port and different protocols")),
+    "cip-same-port-diff-proto", docs("service"), e2e("service", "same port and different protocols")
 )
 @over(protocol="TCP")
 def test_protocols_on_one_port_number_are_apart(service: Services, client: LabClient) -> None:
@@ -150,11 +132,7 @@ def test_protocols_on_one_port_number_are_apart(service: Services, client: LabCl
             assert probe.answered, probe
 
 
-@requirement(
-    "cip-from-host",
-    level=CORE,
-    reference=(docs("virtual-ips"), e2e("networking", "node-Service")),
-)
+@requirement("cip-from-host", docs("virtual-ips"), e2e("networking", "node-Service"))
 @over(vantage="node")
 def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: NodeClient) -> None:
     """A process on the node, in the node's own network namespace, must be able to use a cluster IP,
@@ -169,14 +147,9 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
 
 @requirement(
     "cip-from-external",
-    level=EXTENDED,
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier.go", "masquerading of off-cluster traffic to cluster IPs"),
     feature="external-clients",
-    reference=(
-        docs("virtual-ips"),
-        source(
-            "pkg/proxy/iptables/proxier.go", "masquerading of off-cluster traffic to cluster IPs"
-        ),
-    ),
 )
 @over(protocol="TCP", vantage=["outside", "remote-pod"])
 def test_cluster_ip_can_be_used_through_the_node(
@@ -189,11 +162,7 @@ def test_cluster_ip_can_be_used_through_the_node(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement(
-    "cip-from-endpoint",
-    level=CORE,
-    reference=(docs("virtual-ips"), e2e("networking", "endpoint-Service")),
-)
+@requirement("cip-from-endpoint", docs("virtual-ips"), e2e("networking", "endpoint-Service"))
 def test_endpoint_can_use_its_own_service(
     service: Services, client: LabClient, assert_pool: Pool
 ) -> None:
@@ -208,7 +177,7 @@ def test_endpoint_can_use_its_own_service(
             assert probe.source.address != client.address, probe
 
 
-@requirement("cip-ep-offnode", level=CORE, reference=e2e("networking", "pod-Service"))
+@requirement("cip-ep-offnode", e2e("networking", "pod-Service"))
 @over(protocol="TCP")
 def test_endpoints_on_other_nodes_are_reached(
     service: Services, client: Client, assert_pool: Pool
@@ -223,11 +192,7 @@ def test_endpoints_on_other_nodes_are_reached(
         assert probe.outcome.wire == "external", probe
 
 
-@requirement(
-    "cip-ep-hostnetwork",
-    level=CORE,
-    reference=e2e("networking", "service endpoints using hostNetwork"),
-)
+@requirement("cip-ep-hostnetwork", e2e("networking", "service endpoints using hostNetwork"))
 @over(vantage=["pod", "outside", "node"])
 @pytest.mark.parametrize("place", ["remote-node", "node"])
 def test_endpoints_with_a_node_address_are_reached(
@@ -248,9 +213,7 @@ def test_endpoints_with_a_node_address_are_reached(
 
 
 @requirement(
-    "cip-many-services-same-eps",
-    level=CORE,
-    reference=e2e("networking", "multiple endpoint-Services with same selector"),
+    "cip-many-services-same-eps", e2e("networking", "multiple endpoint-Services with same selector")
 )
 @over(protocol="TCP")
 def test_many_services_share_endpoints(service: Services, client: LabClient) -> None:
@@ -272,9 +235,7 @@ def test_many_services_share_endpoints(service: Services, client: LabClient) -> 
 
 
 @requirement(
-    "cip-namespace-isolation",
-    level=CORE,
-    reference=(docs("namespaces"), source("pkg/proxy/types.go", "ServicePortName")),
+    "cip-namespace-isolation", docs("namespaces"), source("pkg/proxy/types.go", "ServicePortName")
 )
 @over(protocol="TCP")
 def test_namesakes_in_two_namespaces_are_apart(

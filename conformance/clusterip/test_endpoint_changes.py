@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     LabClient,
     Object,
@@ -27,11 +25,7 @@ from conformance.vocabulary import (
 _FLOWS = 8
 
 
-@requirement(
-    "cip-keep-on-ep-add",
-    level=CORE,
-    reference=(docs("virtual-ips"), kep(3866)),
-)
+@requirement("cip-keep-on-ep-add", docs("virtual-ips"), kep(3866))
 def test_connections_stay_when_endpoints_are_added(
     service: Services, client: LabClient, assert_pool: Pool
 ) -> None:
@@ -45,11 +39,7 @@ def test_connections_stay_when_endpoints_are_added(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement(
-    "cip-keep-on-ep-unready",
-    level=CORE,
-    reference=(docs("service", "endpoints"), e2e("pod_lifecycle")),
-)
+@requirement("cip-keep-on-ep-unready", docs("service", "endpoints"), e2e("pod_lifecycle"))
 @over(protocol="TCP")
 def test_connections_stay_when_their_endpoint_turns_unready(
     service: Services, client: LabClient
@@ -69,9 +59,8 @@ def test_connections_stay_when_their_endpoint_turns_unready(
 
 @requirement(
     "cip-keep-on-ep-removed",
-    level=EXTENDED,
+    source("pkg/proxy/conntrack/cleanup.go", "TCP connections are left alone"),
     feature="established-outlives-endpoint",
-    reference=source("pkg/proxy/conntrack/cleanup.go", "TCP connections are left alone"),
 )
 @over(protocol="TCP")
 def test_connections_stay_when_their_endpoint_is_removed(
@@ -93,8 +82,8 @@ def test_connections_stay_when_their_endpoint_is_removed(
 
 @requirement(
     "cip-new-avoid-removed",
-    level=CORE,
-    reference=(docs("endpoint-slices", "conditions"), e2e("networking", "update endpoints")),
+    docs("endpoint-slices", "conditions"),
+    e2e("networking", "update endpoints"),
 )
 def test_new_connections_avoid_what_is_gone(
     service: Services, client: Client, assert_pool: Pool
@@ -112,7 +101,7 @@ def test_new_connections_avoid_what_is_gone(
     assert_pool(web.cluster_ip, web.port, ready)
 
 
-@requirement("cip-ep-ip-change", level=CORE, reference=docs("endpoint-slices"))
+@requirement("cip-ep-ip-change", docs("endpoint-slices"))
 @over(protocol="UDP")
 def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
     """Replacing the address of an endpoint must send new connections to the new address."""
@@ -125,9 +114,7 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
 
 
 @requirement(
-    "cip-targetport-change",
-    level=CORE,
-    reference=(docs("endpoint-slices"), e2e("conntrack", "target port changes")),
+    "cip-targetport-change", docs("endpoint-slices"), e2e("conntrack", "target port changes")
 )
 @over(protocol="TCP")
 def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
@@ -141,7 +128,7 @@ def test_new_connections_follow_a_new_target_port(service: Services, client: Cli
         assert probe.answered, probe
 
 
-@requirement("cip-slice-delete", level=CORE, reference=docs("endpoint-slices"))
+@requirement("cip-slice-delete", docs("endpoint-slices"))
 @over(protocol="TCP")
 def test_deleted_slice_takes_its_endpoints_along(
     service: Services, client: Client, assert_pool: Pool
@@ -161,11 +148,7 @@ def test_deleted_slice_takes_its_endpoints_along(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement(
-    "cip-slice-dup-move",
-    level=CORE,
-    reference=(kep(752), docs("endpoint-slices", "duplicate endpoints")),
-)
+@requirement("cip-slice-dup-move", kep(752), docs("endpoint-slices", "duplicate endpoints"))
 @over(protocol="TCP")
 def test_endpoint_may_move_between_slices(service: Services, client: LabClient) -> None:
     """While an endpoint moves from one EndpointSlice to another and is listed in at least one of
@@ -209,10 +192,7 @@ def _label_second_slice(service: Services, web: Service, labels: Object) -> Slic
 
 
 @requirement(
-    "cip-slice-relabel",
-    level=EXTENDED,
-    feature="slice-label-changes",
-    reference=docs("endpoint-slices", "ownership"),
+    "cip-slice-relabel", docs("endpoint-slices", "ownership"), feature="slice-label-changes"
 )
 @over(protocol="TCP")
 def test_relabelled_slice_changes_sides(
@@ -231,10 +211,7 @@ def test_relabelled_slice_changes_sides(
 
 
 @requirement(
-    "cip-slice-label-removed",
-    level=EXTENDED,
-    feature="slice-label-changes",
-    reference=docs("endpoint-slices", "ownership"),
+    "cip-slice-label-removed", docs("endpoint-slices", "ownership"), feature="slice-label-changes"
 )
 @over(protocol="TCP")
 def test_unlabelled_slice_is_withdrawn(
@@ -251,9 +228,9 @@ def test_unlabelled_slice_is_withdrawn(
 
 @requirement(
     "cip-slice-gains-headless",
-    level=EXTENDED,
+    docs("endpoint-slices"),
+    e2e("service", "implement service.kubernetes.io/headless"),
     feature="slice-label-changes",
-    reference=(docs("endpoint-slices"), e2e("service", "implement service.kubernetes.io/headless")),
 )
 @over(protocol="TCP")
 def test_slice_labelled_headless_is_withdrawn(

@@ -6,8 +6,6 @@ import contextlib
 import socket
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     Dropped,
     Family,
@@ -46,7 +44,7 @@ def _probe_unserved(service: Services, client: Client) -> tuple[Service, Probe]:
     return web, client.connect(web.cluster_ip, _UNSERVED)
 
 
-@requirement("cip-unserved-port", level=CORE, reference=kep(3866, "cluster IP behaviour"))
+@requirement("cip-unserved-port", kep(3866, "cluster IP behaviour"))
 @over(
     {"vantage": "pod", "protocol": ["TCP", "UDP"]},
     {"vantage": "outside", "protocol": "TCP"},
@@ -61,9 +59,9 @@ def test_port_that_a_service_does_not_have(service: Services, client: Client) ->
 
 @requirement(
     "cip-unserved-port-passed",
-    level=EXTENDED,
+    docs("virtual-ips", "proxy mode iptables"),
+    kep(3866, "cluster IP behaviour"),
     feature="unserved-port-passed",
-    reference=(docs("virtual-ips", "proxy mode iptables"), kep(3866, "cluster IP behaviour")),
 )
 def test_port_that_a_service_does_not_have_is_left_to_routing(
     service: Services, client: Client
@@ -79,9 +77,9 @@ def test_port_that_a_service_does_not_have_is_left_to_routing(
 
 @requirement(
     "cip-unserved-port-rejected",
-    level=EXTENDED,
+    docs("virtual-ips", "proxy mode nftables"),
+    kep(3866, "cluster IP behaviour"),
     feature="unserved-port-rejected",
-    reference=(docs("virtual-ips", "proxy mode nftables"), kep(3866, "cluster IP behaviour")),
 )
 @over({"vantage": "pod", "protocol": "TCP"}, {"vantage": "outside", "protocol": "UDP"})
 def test_port_that_a_service_does_not_have_is_rejected(service: Services, client: Client) -> None:
@@ -94,9 +92,9 @@ def test_port_that_a_service_does_not_have_is_rejected(service: Services, client
 
 @requirement(
     "cip-unallocated-ip",
-    level=EXTENDED,
+    docs("virtual-ips", "proxy mode nftables"),
+    kep(3866, "cluster IP behaviour"),
     feature="unallocated-ip-dropped",
-    reference=(docs("virtual-ips", "proxy mode nftables"), kep(3866, "cluster IP behaviour")),
 )
 @over(protocol="TCP")
 def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) -> None:
@@ -111,10 +109,7 @@ def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) 
 
 @requirement(
     "cip-proto-mismatch",
-    level=CORE,
-    reference=source(
-        "pkg/proxy/iptables/proxier_test.go", "'TCP-only port does not match UDP traffic'"
-    ),
+    source("pkg/proxy/iptables/proxier_test.go", "'TCP-only port does not match UDP traffic'"),
 )
 def test_other_protocols_do_not_match(service: Services, client: LabClient) -> None:
     """Traffic of one protocol must not be delivered to a Service port of another protocol with the
@@ -131,8 +126,7 @@ def test_other_protocols_do_not_match(service: Services, client: LabClient) -> N
 
 @requirement(
     "cip-no-cross-service",
-    level=CORE,
-    reference=source("pkg/proxy/iptables/proxier_test.go", "'svc1 does not accept svc2's ports'"),
+    source("pkg/proxy/iptables/proxier_test.go", "'svc1 does not accept svc2's ports'"),
 )
 @over(protocol="TCP")
 def test_ports_of_another_service_do_not_match(service: Services, client: Client) -> None:
@@ -150,11 +144,7 @@ def test_ports_of_another_service_do_not_match(service: Services, client: Client
         assert probe.unserved, probe
 
 
-@requirement(
-    "cip-host-svc-via-vip",
-    level=CORE,
-    reference=issue(72236),
-)
+@requirement("cip-host-svc-via-vip", issue(72236))
 @over(protocol="UDP")
 def test_cluster_ip_does_not_lead_to_the_node(
     service: Services, client: Client, world: World, family: Family
@@ -174,11 +164,7 @@ def test_cluster_ip_does_not_lead_to_the_node(
             raise AssertionError(listener.recvfrom(64), probe)
 
 
-@requirement(
-    "cip-headless-ignored",
-    level=CORE,
-    reference=docs("service", "headless Services"),
-)
+@requirement("cip-headless-ignored", docs("service", "headless Services"))
 @over(protocol="TCP")
 def test_headless_service_has_no_effect(service: Services, client: Client) -> None:
     """A headless Service must have no effect on traffic to the addresses of its endpoints, on its
@@ -193,11 +179,7 @@ def test_headless_service_has_no_effect(service: Services, client: Client) -> No
             assert probe.source == probe.client, probe
 
 
-@requirement(
-    "cip-nonsvc-untouched",
-    level=CORE,
-    reference=(docs("networking"), e2e("no_snat", "pods without SNAT")),
-)
+@requirement("cip-nonsvc-untouched", docs("networking"), e2e("no_snat", "pods without SNAT"))
 @over(
     {"vantage": "pod", "protocol": ["TCP", "UDP"]},
     {"vantage": "remote-pod", "protocol": "UDP"},
@@ -227,10 +209,7 @@ def test_other_traffic_is_untouched(
 
 
 @requirement(
-    "cip-arp-silent",
-    level=EXTENDED,
-    feature="silent-cluster-ips",
-    reference=setting("KubeProxyIPVSConfiguration.strictARP"),
+    "cip-arp-silent", setting("KubeProxyIPVSConfiguration.strictARP"), feature="silent-cluster-ips"
 )
 @over(protocol="TCP")
 def test_node_does_not_claim_cluster_ips(service: Services, world: World, family: Family) -> None:

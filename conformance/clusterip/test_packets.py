@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     Family,
     LabClient,
@@ -26,11 +24,7 @@ from conformance.vocabulary import (
 _ATTEMPTS = 16
 
 
-@requirement(
-    "cip-reply-source",
-    level=CORE,
-    reference=docs("virtual-ips"),
-)
+@requirement("cip-reply-source", docs("virtual-ips"))
 def test_replies_come_from_the_cluster_ip(service: Services, client: LabClient) -> None:
     """Every reply that a client of a cluster IP sees must have the cluster IP and the Service port
     as its source, never the endpoint's address or port.
@@ -42,11 +36,7 @@ def test_replies_come_from_the_cluster_ip(service: Services, client: LabClient) 
             assert probe.reply == Reply("answer", web.frontend), probe
 
 
-@requirement(
-    "cip-no-snat-pod",
-    level=CORE,
-    reference=(docs("virtual-ips"), e2e("service", "preserve source pod IP")),
-)
+@requirement("cip-no-snat-pod", docs("virtual-ips"), e2e("service", "preserve source pod IP"))
 def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -> None:
     """Traffic from a pod on the node to a cluster IP must keep the pod's address as its source at
     an endpoint that is another pod, on this node or elsewhere.
@@ -61,9 +51,8 @@ def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -
 
 @requirement(
     "cip-sport-preserved",
-    level=EXTENDED,
+    linux("net/netfilter/nf_nat_core.c", "get_unique_tuple"),
     feature="source-port-preserved",
-    reference=linux("net/netfilter/nf_nat_core.c", "get_unique_tuple"),
 )
 @over(protocol="TCP")
 def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Client) -> None:
@@ -77,7 +66,7 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
         assert probe.source == probe.client, probe
 
 
-@requirement("cip-conn-pinned", level=CORE, reference=docs("virtual-ips"))
+@requirement("cip-conn-pinned", docs("virtual-ips"))
 def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClient) -> None:
     """All packets of one established connection must go to the endpoint that it was opened to."""
     web = service.shared(endpoints=4)
@@ -88,11 +77,7 @@ def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClie
         assert not flows.broken(sample), sample
 
 
-@requirement(
-    "cip-direct-podip",
-    level=CORE,
-    reference=(docs("networking"), e2e("pod_lifecycle")),
-)
+@requirement("cip-direct-podip", docs("networking"), e2e("pod_lifecycle"))
 @over(protocol="UDP")
 def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> None:
     """A connection to an endpoint's own address and port must reach it untranslated while the
@@ -107,11 +92,7 @@ def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> 
             assert probe.source == probe.client, probe
 
 
-@requirement(
-    "cip-ep-refused",
-    level=CORE,
-    reference=docs("virtual-ips"),
-)
+@requirement("cip-ep-refused", docs("virtual-ips"))
 @over(protocol="TCP")
 def test_refusal_by_an_endpoint_reaches_the_client(
     service: Services, client: Client, world: World
@@ -130,12 +111,9 @@ def test_refusal_by_an_endpoint_reaches_the_client(
 
 @requirement(
     "cip-icmp-related",
-    level=EXTENDED,
+    rfc(5508, "4"),
+    linux("net/netfilter/nf_nat_proto.c", "nf_nat_icmp_reply_translation"),
     feature="icmp-translation",
-    reference=(
-        rfc(5508, "4"),
-        linux("net/netfilter/nf_nat_proto.c", "nf_nat_icmp_reply_translation"),
-    ),
 )
 @pytest.mark.parametrize("kind", ["port-unreachable", "too-big"])
 @over(protocol="UDP")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.vocabulary import (
-    CORE,
     FAMILIES,
     Client,
     LabClient,
@@ -31,11 +30,7 @@ def _set_ports(web: Service, *ports: Port) -> None:
     web.set_endpoints(only.endpoints)
 
 
-@requirement(
-    "cip-port-add",
-    level=CORE,
-    reference=e2e("service", "be updated after adding or deleting ports"),
-)
+@requirement("cip-port-add", e2e("service", "be updated after adding or deleting ports"))
 @over(protocol="TCP")
 def test_added_port_is_served(service: Services, client: LabClient, assert_pool: Pool) -> None:
     """A port added to a Service must be served, and the ports it had must go on, connections
@@ -52,11 +47,7 @@ def test_added_port_is_served(service: Services, client: LabClient, assert_pool:
     assert not flows.broken(sample), sample
 
 
-@requirement(
-    "cip-port-del",
-    level=CORE,
-    reference=e2e("service", "be updated after adding or deleting ports"),
-)
+@requirement("cip-port-del", e2e("service", "be updated after adding or deleting ports"))
 @over(protocol="TCP")
 def test_removed_port_is_not_served(
     service: Services, client: LabClient, assert_pool: Pool
@@ -78,11 +69,8 @@ def test_removed_port_is_not_served(
 
 @requirement(
     "cip-port-rename",
-    level=CORE,
-    reference=(
-        docs("service", "multi-port Services"),
-        source("pkg/proxy/endpointschangetracker_test.go", "'rename a port'"),
-    ),
+    docs("service", "multi-port Services"),
+    source("pkg/proxy/endpointschangetracker_test.go", "'rename a port'"),
 )
 @over(protocol="TCP")
 def test_renamed_port_is_served(service: Services, client: Client, assert_pool: Pool) -> None:
@@ -96,11 +84,8 @@ def test_renamed_port_is_served(service: Services, client: Client, assert_pool: 
 
 @requirement(
     "cip-port-renumber",
-    level=CORE,
-    reference=(
-        docs("service"),
-        source("pkg/proxy/endpointschangetracker_test.go", "'renumber a port'"),
-    ),
+    docs("service"),
+    source("pkg/proxy/endpointschangetracker_test.go", "'renumber a port'"),
 )
 @over(protocol="TCP")
 def test_renumbered_port_moves(service: Services, client: Client) -> None:
@@ -118,7 +103,7 @@ def test_renumbered_port_moves(service: Services, client: Client) -> None:
     assert probe.unserved, probe
 
 
-@requirement("cip-delete", level=CORE, reference=e2e("service", "be able to up and down services"))
+@requirement("cip-delete", e2e("service", "be able to up and down services"))
 def test_deleted_service_is_not_served(service: Services, client: Client) -> None:
     """When a Service is deleted, its cluster IP must no longer lead to its former endpoints, even
     if its EndpointSlices remain.
@@ -133,11 +118,7 @@ def test_deleted_service_is_not_served(service: Services, client: Client) -> Non
     assert probe.unserved, probe
 
 
-@requirement(
-    "cip-recreate",
-    level=CORE,
-    reference=e2e("service", "work after the service has been recreated"),
-)
+@requirement("cip-recreate", e2e("service", "work after the service has been recreated"))
 @over(protocol="TCP")
 def test_recreated_service_moves_to_its_new_address(
     service: Services, client: Client, assert_pool: Pool
@@ -159,11 +140,7 @@ def test_recreated_service_moves_to_its_new_address(
     assert probe.unserved, probe
 
 
-@requirement(
-    "cip-vip-reassign",
-    level=CORE,
-    reference=docs("cluster-ip-allocation"),
-)
+@requirement("cip-vip-reassign", docs("cluster-ip-allocation"))
 def test_reassigned_cluster_ip_belongs_to_its_new_service(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
@@ -181,8 +158,8 @@ def test_reassigned_cluster_ip_belongs_to_its_new_service(
 
 @requirement(
     "cip-to-externalname",
-    level=CORE,
-    reference=(docs("service", "type ExternalName"), e2e("service", "ClusterIP to ExternalName")),
+    docs("service", "type ExternalName"),
+    e2e("service", "ClusterIP to ExternalName"),
 )
 @over(protocol="TCP")
 def test_service_turned_external_name_is_not_served(service: Services, client: Client) -> None:
@@ -207,8 +184,8 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
 
 @requirement(
     "cip-from-externalname",
-    level=CORE,
-    reference=(docs("service", "type ExternalName"), e2e("service", "ExternalName to ClusterIP")),
+    docs("service", "type ExternalName"),
+    e2e("service", "ExternalName to ClusterIP"),
 )
 @over(protocol="TCP")
 def test_service_turned_cluster_ip_is_served(

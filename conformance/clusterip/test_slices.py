@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
     FAMILIES,
     Budget,
     Client,
@@ -42,11 +41,7 @@ def _add_slices(service: Services, web: Service, *slices: Slice) -> None:
             web.slice_names.append(name)
 
 
-@requirement(
-    "cip-targetport-from-slice",
-    level=CORE,
-    reference=docs("service", "Services without selectors"),
-)
+@requirement("cip-targetport-from-slice", docs("service", "Services without selectors"))
 @pytest.mark.parametrize("target", [9999, "elsewhere"])
 @over(protocol="TCP")
 def test_target_port_is_that_of_the_slice(
@@ -63,7 +58,7 @@ def test_target_port_is_that_of_the_slice(
     assert probe.answered, probe
 
 
-@requirement("cip-port-key-name", level=CORE, reference=docs("endpoint-slices"))
+@requirement("cip-port-key-name", docs("endpoint-slices"))
 @over(protocol="TCP")
 def test_ports_are_matched_by_name(service: Services, client: Client, assert_pool: Pool) -> None:
     """A port of a Service must get the endpoints of those slice ports that have its name, even if
@@ -78,7 +73,7 @@ def test_ports_are_matched_by_name(service: Services, client: Client, assert_poo
     assert probe.unserved, probe
 
 
-@requirement("cip-unnamed-port", level=CORE, reference=api("EndpointSlice", "ports.name"))
+@requirement("cip-unnamed-port", api("EndpointSlice", "ports.name"))
 @over(protocol="UDP")
 def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     """A Service with one unnamed port must be served by slice ports whose name is the empty
@@ -92,8 +87,7 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
 
 @requirement(
     "cip-named-targetport-per-ep",
-    level=CORE,
-    reference=e2e("service", "endpoints with named targetPorts that resolve to different ports"),
+    e2e("service", "endpoints with named targetPorts that resolve to different ports"),
 )
 @over(protocol="TCP")
 def test_endpoints_have_port_numbers_of_their_own(
@@ -113,11 +107,8 @@ def test_endpoints_have_port_numbers_of_their_own(
 
 @requirement(
     "cip-multi-slice-merge",
-    level=CORE,
-    reference=(
-        kep(752),
-        e2e("endpointslice", "multiple endpoint IPs specified in multiple EndpointSlices"),
-    ),
+    kep(752),
+    e2e("endpointslice", "multiple endpoint IPs specified in multiple EndpointSlices"),
 )
 @over(protocol="TCP")
 def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool) -> None:
@@ -131,8 +122,7 @@ def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool)
 
 @requirement(
     "cip-multi-slice-ports",
-    level=CORE,
-    reference=e2e("endpointslice", "multiple ports specified in multiple EndpointSlices"),
+    e2e("endpointslice", "multiple ports specified in multiple EndpointSlices"),
 )
 @over(protocol="TCP")
 def test_ports_may_live_in_different_slices(
@@ -148,11 +138,7 @@ def test_ports_may_live_in_different_slices(
         assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
 
 
-@requirement(
-    "cip-slice-dedupe",
-    level=CORE,
-    reference=(docs("endpoint-slices", "duplicate endpoints"), kep(752)),
-)
+@requirement("cip-slice-dedupe", docs("endpoint-slices", "duplicate endpoints"), kep(752))
 @over(protocol="TCP")
 def test_duplicates_count_once(
     service: Services, client: Client, budget: Budget, judge: Callable[..., Statistic]
@@ -171,8 +157,7 @@ def test_duplicates_count_once(
 
 @requirement(
     "cip-first-address-only",
-    level=CORE,
-    reference=api("EndpointSlice", "endpoints.addresses", "consumers should use the first"),
+    api("EndpointSlice", "endpoints.addresses", "consumers should use the first"),
 )
 @over(protocol="TCP")
 def test_only_the_first_address_counts(
@@ -185,11 +170,7 @@ def test_only_the_first_address_counts(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement(
-    "cip-slice-no-svc-label",
-    level=CORE,
-    reference=docs("endpoint-slices", "ownership"),
-)
+@requirement("cip-slice-no-svc-label", docs("endpoint-slices", "ownership"))
 @over(protocol="TCP")
 def test_slice_without_service_label_is_ignored(
     service: Services, client: Client, assert_pool: Pool
@@ -218,7 +199,7 @@ def test_slice_without_service_label_is_ignored(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement("cip-slice-other-family", level=CORE, reference=(kep(752), kep(2438)))
+@requirement("cip-slice-other-family", kep(752), kep(2438))
 @over(protocol="TCP")
 def test_slices_of_the_other_family_do_not_count(
     service: Services, client: LabClient, world: World, family: Family
@@ -237,11 +218,7 @@ def test_slices_of_the_other_family_do_not_count(
     assert probe.unserved, probe
 
 
-@requirement(
-    "cip-slice-fqdn-ignored",
-    level=CORE,
-    reference=(api("EndpointSlice", "addressType", "FQDN"), kep(752)),
-)
+@requirement("cip-slice-fqdn-ignored", api("EndpointSlice", "addressType", "FQDN"), kep(752))
 @over(protocol="TCP")
 def test_slices_of_names_are_ignored(service: Services, client: Client, assert_pool: Pool) -> None:
     """An EndpointSlice of the address type FQDN must be ignored."""
@@ -261,7 +238,7 @@ def test_slices_of_names_are_ignored(service: Services, client: Client, assert_p
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement("cip-order-independent", level=CORE, reference=docs("endpoint-slices"))
+@requirement("cip-order-independent", docs("endpoint-slices"))
 @pytest.mark.parametrize("first", ["service", "slices"])
 @over(protocol="TCP")
 def test_order_of_arrival_does_not_matter(
@@ -284,11 +261,7 @@ def test_order_of_arrival_does_not_matter(
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
-@requirement(
-    "cip-selectorless-slice",
-    level=CORE,
-    reference=docs("service", "Services without selectors"),
-)
+@requirement("cip-selectorless-slice", docs("service", "Services without selectors"))
 @over(protocol="TCP")
 def test_endpoints_may_be_outside_the_cluster(
     service: Services, client: Client, assert_pool: Pool

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     EXTERNAL_IPS,
     FAMILIES,
     LOAD_BALANCER_IPS,
@@ -62,11 +60,8 @@ def assert_moves(client: LabClient, web: Service, address: IPAddress, port: int)
 
 @requirement(
     "ct-udp-ep-removed-cip",
-    level=CORE,
-    reference=(
-        e2e("conntrack", "server pod cycles for a ClusterIP service"),
-        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
-    ),
+    e2e("conntrack", "server pod cycles for a ClusterIP service"),
+    source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(protocol="UDP")
 def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
@@ -81,11 +76,8 @@ def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
 
 @requirement(
     "ct-udp-ep-removed-np",
-    level=CORE,
-    reference=(
-        e2e("conntrack", "server pod cycles for a NodePort service"),
-        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
-    ),
+    e2e("conntrack", "server pod cycles for a NodePort service"),
+    source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
@@ -101,11 +93,8 @@ def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
 
 @requirement(
     "ct-udp-ep-removed-lb",
-    level=CORE,
-    reference=(
-        e2e("loadbalancer", "preserve UDP traffic when server pod cycles"),
-        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
-    ),
+    e2e("loadbalancer", "preserve UDP traffic when server pod cycles"),
+    source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
@@ -120,9 +109,7 @@ def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
 
 
 @requirement(
-    "ct-udp-ep-removed-eip",
-    level=CORE,
-    reference=source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    "ct-udp-ep-removed-eip", source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries")
 )
 @over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
@@ -136,9 +123,7 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
     assert_moves(client, web, external, web.port)
 
 
-@requirement(
-    "ct-udp-itp-local", level=CORE, reference=e2e("conntrack", "InternalTrafficPolicy set to Local")
-)
+@requirement("ct-udp-itp-local", e2e("conntrack", "InternalTrafficPolicy set to Local"))
 @over(protocol="UDP")
 def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: LabClient) -> None:
     """When the only local endpoint of a UDP Service with internalTrafficPolicy Local is replaced,
@@ -154,7 +139,7 @@ def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: Lab
     assert after.is_served.all(), after
 
 
-@requirement("ct-udp-host-client", level=CORE, reference=e2e("conntrack", "client is hostNetwork"))
+@requirement("ct-udp-host-client", e2e("conntrack", "client is hostNetwork"))
 @over(vantage="node", protocol="UDP")
 def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
     service: Services, client: NodeClient
@@ -172,11 +157,7 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
     assert after.answered, after
 
 
-@requirement(
-    "ct-udp-port-change",
-    level=CORE,
-    reference=(e2e("conntrack", "target port changes"), issue(130542)),
-)
+@requirement("ct-udp-port-change", e2e("conntrack", "target port changes"), issue(130542))
 @over(protocol="UDP")
 def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) -> None:
     """When the target port of a UDP Service's endpoints changes, a client that keeps sending from
@@ -191,11 +172,7 @@ def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) 
     assert after.is_served.all(), after
 
 
-@requirement(
-    "ct-udp-unreplied",
-    level=CORE,
-    reference=e2e("conntrack", "initial unready endpoints get ready"),
-)
+@requirement("ct-udp-unreplied", e2e("conntrack", "initial unready endpoints get ready"))
 @over(protocol="UDP")
 def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
     service: Services, client: LabClient, world: World
@@ -213,11 +190,7 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
     assert after.is_served.all(), after
 
 
-@requirement(
-    "ct-udp-zero-eps",
-    level=CORE,
-    reference=issue(139628),
-)
+@requirement("ct-udp-zero-eps", issue(139628))
 @over(protocol="UDP")
 def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClient) -> None:
     """When a UDP Service loses its last endpoint, a client that keeps sending from the same port
@@ -235,9 +208,8 @@ def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClie
 
 @requirement(
     "ct-restart-stale",
-    level=EXTENDED,
+    source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state"),
     feature="stale-conntrack-on-restart",
-    reference=source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state"),
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_removes_entries_that_became_stale(service: Services, world: World) -> None:
@@ -261,7 +233,7 @@ def test_restart_removes_entries_that_became_stale(service: Services, world: Wor
         assert after.is_served.all(), after
 
 
-@requirement("ct-service-no-bypass", level=CORE, reference=docs("service"))
+@requirement("ct-service-no-bypass", docs("service"))
 @over(protocol="TCP")
 def test_connection_after_too_early_a_one_is_served(
     service: Services, client: Client, family: Family

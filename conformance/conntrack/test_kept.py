@@ -9,8 +9,6 @@ from functools import partial
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     FAMILIES,
     LabClient,
     Port,
@@ -37,11 +35,8 @@ packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl).
 
 @requirement(
     "ct-udp-keep-live",
-    level=CORE,
-    reference=(
-        docs("virtual-ips"),
-        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
-    ),
+    docs("virtual-ips"),
+    source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(protocol="UDP")
 def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClient) -> None:
@@ -63,11 +58,8 @@ def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClien
 
 @requirement(
     "ct-udp-keep-other-svc",
-    level=CORE,
-    reference=(
-        source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
-        issue(49881),
-    ),
+    source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    issue(49881),
 )
 @over(protocol="UDP")
 def test_flows_of_others_stay(service: Services, client: LabClient, world: World) -> None:
@@ -89,11 +81,7 @@ def test_flows_of_others_stay(service: Services, client: LabClient, world: World
         assert not flow.broken(sample), f"{flow.opened.counts} before, {sample.counts} after"
 
 
-@requirement(
-    "ct-np-port-clash",
-    level=CORE,
-    reference=source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
-)
+@requirement("ct-np-port-clash", source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"))
 @over(protocol="UDP")
 def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: LabClient) -> None:
     """When the endpoints of a UDP Service change, flows to another Service whose port has the
@@ -121,9 +109,8 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
 
 @requirement(
     "ct-udp-serving-unready",
-    level=EXTENDED,
+    source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
     feature="conservative-udp-cleanup",
-    reference=source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
 )
 @over(protocol="UDP")
 def test_udp_flow_to_unready_but_serving_endpoint_stays(
@@ -144,9 +131,8 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(
 
 @requirement(
     "ct-udp-policy-change",
-    level=EXTENDED,
+    source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
     feature="conservative-udp-cleanup",
-    reference=source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
 )
 @over(protocol="UDP")
 def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClient) -> None:
@@ -166,9 +152,9 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClie
 
 @requirement(
     "ct-tcp-never",
-    level=EXTENDED,
+    docs("virtual-ips"),
+    source("pkg/proxy/conntrack/cleanup.go"),
     feature="established-outlives-endpoint",
-    reference=(docs("virtual-ips"), source("pkg/proxy/conntrack/cleanup.go")),
 )
 @over(protocol="TCP")
 def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -> None:
@@ -187,9 +173,7 @@ def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -
 
 
 @requirement(
-    "ct-restart-keep",
-    level=CORE,
-    reference=source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state"),
+    "ct-restart-keep", source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state")
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
@@ -211,9 +195,7 @@ def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
 
 
 @requirement(
-    "ct-invalid-no-reset",
-    level=CORE,
-    reference=(e2e("conntrack", "drop INVALID conntrack entries"), issue(74839)),
+    "ct-invalid-no-reset", e2e("conntrack", "drop INVALID conntrack entries"), issue(74839)
 )
 @over(protocol="TCP")
 @pytest.mark.parametrize("segment", ["behind", "ahead"])

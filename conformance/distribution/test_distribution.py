@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     EXTERNAL_IPS,
     LOAD_BALANCER_IPS,
     Budget,
@@ -56,11 +54,7 @@ def tally(sample: Sample, endpoints: Collection[SocketAddress]) -> dict[SocketAd
     return {endpoint: sample.counts[endpoint] for endpoint in sorted(endpoints)}
 
 
-@requirement(
-    "lb-all-eps-hit",
-    level=CORE,
-    reference=(docs("service"), e2e("networking", "Granular Checks: Services")),
-)
+@requirement("lb-all-eps-hit", docs("service"), e2e("networking", "Granular Checks: Services"))
 def test_every_endpoint_gets_connections(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -73,10 +67,7 @@ def test_every_endpoint_gets_connections(
 
 
 @requirement(
-    "lb-uniform",
-    level=EXTENDED,
-    feature="uniform-distribution",
-    reference=docs("virtual-ips", "proxy mode iptables"),
+    "lb-uniform", docs("virtual-ips", "proxy mode iptables"), feature="uniform-distribution"
 )
 def test_endpoints_are_chosen_uniformly(
     service: Services, client: Client, judge: Judge, budget: Budget
@@ -92,9 +83,8 @@ def test_endpoints_are_chosen_uniformly(
 
 @requirement(
     "lb-independence",
-    level=EXTENDED,
+    docs("virtual-ips", note="a backend is chosen at random"),
     feature="independent-choice",
-    reference=docs("virtual-ips", note="a backend is chosen at random"),
 )
 @over(protocol="TCP")
 def test_successive_choices_are_independent(
@@ -111,7 +101,7 @@ def test_successive_choices_are_independent(
         judge(successive, sample.chosen, sorted(web.endpoints), lag=lag)
 
 
-@requirement("lb-single-ep", level=CORE, reference=docs("service"))
+@requirement("lb-single-ep", docs("service"))
 def test_single_endpoint_gets_every_connection(service: Services, client: Client) -> None:
     """The only ready endpoint of a Service must be given every new connection, and none may be
     lost.
@@ -124,12 +114,9 @@ def test_single_endpoint_gets_every_connection(service: Services, client: Client
 
 @requirement(
     "lb-large-n",
-    level=EXTENDED,
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
     feature="uniform-distribution",
-    reference=(
-        docs("virtual-ips"),
-        source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
-    ),
 )
 @over(protocol="TCP")
 @pytest.mark.parametrize(("family", "endpoints"), [("IPv6", 100), ("IPv4", 1000)])
@@ -147,7 +134,7 @@ def test_many_endpoints_are_chosen_uniformly(
     judge(uniform, shares)
 
 
-@requirement("lb-after-add", level=CORE, reference=docs("virtual-ips"))
+@requirement("lb-after-add", docs("virtual-ips"))
 def test_added_endpoint_gets_its_share(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -162,7 +149,7 @@ def test_added_endpoint_gets_its_share(
     judge(uniform, tally(sample, web.endpoints))
 
 
-@requirement("lb-after-remove", level=CORE, reference=docs("virtual-ips"))
+@requirement("lb-after-remove", docs("virtual-ips"))
 def test_rest_shares_what_a_removed_endpoint_got(
     service: Services, client: Client, judge: Judge, budget: Budget
 ) -> None:
@@ -177,9 +164,7 @@ def test_rest_shares_what_a_removed_endpoint_got(
     judge(uniform, tally(sample, web.endpoints))
 
 
-@requirement(
-    "lb-weights-equal", level=CORE, reference=docs("endpoint-slices", note="there are no weights")
-)
+@requirement("lb-weights-equal", docs("endpoint-slices", note="there are no weights"))
 @over(protocol="TCP")
 def test_endpoints_have_equal_weight(
     service: Services, client: Client, judge: Judge, budget: Budget
@@ -203,7 +188,7 @@ def test_endpoints_have_equal_weight(
 # --- what is chosen once --------------------------------------------------------------------------
 
 
-@requirement("lb-per-conn", level=CORE, reference=docs("virtual-ips"))
+@requirement("lb-per-conn", docs("virtual-ips"))
 def test_packets_of_a_connection_stay_together(
     service: Services, client: LabClient, judge: Judge
 ) -> None:
@@ -218,7 +203,7 @@ def test_packets_of_a_connection_stay_together(
         assert not flows.broken(sample), f"message {message}: {sample}"
 
 
-@requirement("lb-udp-tuple-sticks", level=CORE, reference=docs("virtual-ips"))
+@requirement("lb-udp-tuple-sticks", docs("virtual-ips"))
 @over(protocol="UDP")
 @pytest.mark.parametrize("answers", ["answered", "unanswered"])
 def test_datagrams_from_one_port_stay_together(
@@ -242,7 +227,7 @@ def test_datagrams_from_one_port_stay_together(
         assert again.chosen == first.chosen, again
 
 
-@requirement("lb-sctp-assoc", level=EXTENDED, feature="sctp", reference=kep(614))
+@requirement("lb-sctp-assoc", kep(614), feature="sctp")
 @over(protocol="SCTP")
 def test_sctp_balances_by_association(
     service: Services, client: LabClient, judge: Judge, budget: Budget
@@ -258,7 +243,7 @@ def test_sctp_balances_by_association(
         assert not associations.broken(sample), sample
 
 
-@requirement("lb-no-retry", level=CORE, reference=docs("virtual-ips"))
+@requirement("lb-no-retry", docs("virtual-ips"))
 @over(protocol="TCP")
 def test_silent_endpoint_is_not_replaced(
     service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget
@@ -285,11 +270,7 @@ def test_silent_endpoint_is_not_replaced(
 # --- choices that know nothing of each other ------------------------------------------------------
 
 
-@requirement(
-    "lb-multiport-independent",
-    level=CORE,
-    reference=issue(103000),
-)
+@requirement("lb-multiport-independent", issue(103000))
 @over(protocol="TCP")
 def test_ports_of_a_service_choose_independently(
     service: Services, client: LabClient, judge: Judge, budget: Budget
@@ -316,9 +297,8 @@ def test_ports_of_a_service_choose_independently(
 
 @requirement(
     "lb-svc-independent",
-    level=EXTENDED,
+    docs("virtual-ips", note="a backend is chosen at random"),
     feature="independent-choice",
-    reference=docs("virtual-ips", note="a backend is chosen at random"),
 )
 @over(protocol="TCP")
 def test_services_choose_independently(
@@ -336,9 +316,7 @@ def test_services_choose_independently(
     judge(independent, sample.chosen[::2], sample.chosen[1::2], (endpoints, endpoints))
 
 
-@requirement(
-    "lb-frontends-independent", level=CORE, reference=docs("service", "publishing Services")
-)
+@requirement("lb-frontends-independent", docs("service", "publishing Services"))
 @over(vantage=["pod", "outside"])
 def test_frontends_share_their_endpoints(
     service: Services, client: LabClient, world: World, judge: Judge, budget: Budget
@@ -370,9 +348,8 @@ def test_frontends_share_their_endpoints(
 
 @requirement(
     "lb-concurrency",
-    level=EXTENDED,
+    docs("virtual-ips", note="each client gets the answers to its own"),
     feature="bursts",
-    reference=docs("virtual-ips", note="each client gets the answers to its own"),
 )
 def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds, world: World) -> None:
     """In a burst of thousands of connections from many clients, each must reach one endpoint, once,
@@ -390,12 +367,7 @@ def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds, wo
             assert not burst.misdirected.any(), burst
 
 
-@requirement(
-    "lb-same-tuple-vip-podip",
-    level=EXTENDED,
-    feature="source-port-reuse",
-    reference=issue(90042),
-)
+@requirement("lb-same-tuple-vip-podip", issue(90042), feature="source-port-reuse")
 @over(protocol="TCP")
 def test_one_source_port_towards_service_and_endpoint(
     service: Services, client: LabClient, lab: Lab
@@ -408,12 +380,7 @@ def test_one_source_port_towards_service_and_endpoint(
     assert_both_work(client, lab, web.socket(0), web.frontend)
 
 
-@requirement(
-    "lb-same-tuple-two-vips",
-    level=EXTENDED,
-    feature="source-port-reuse",
-    reference=issue(90042),
-)
+@requirement("lb-same-tuple-two-vips", issue(90042), feature="source-port-reuse")
 @over(protocol="TCP")
 def test_one_source_port_towards_two_services(
     service: Services, client: LabClient, lab: Lab

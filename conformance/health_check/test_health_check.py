@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
     Family,
     Health,
     Service,
@@ -47,11 +46,7 @@ def exposed(service: Services, *places: tuple[str, int | None]) -> Service:
     return service(endpoints, type="LoadBalancer", externalTrafficPolicy="Local")
 
 
-@requirement(
-    "hc-np-200",
-    level=CORE,
-    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
-)
+@requirement("hc-np-200", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
 def test_node_with_endpoints_is_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
@@ -62,11 +57,7 @@ def test_node_with_endpoints_is_healthy(
     assert asked(web) == Health(200, 2)
 
 
-@requirement(
-    "hc-np-503",
-    level=CORE,
-    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
-)
+@requirement("hc-np-503", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
 def test_node_without_endpoints_is_not_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
@@ -80,9 +71,7 @@ def test_node_without_endpoints_is_not_healthy(
 
 
 @requirement(
-    "hc-np-term-503",
-    level=CORE,
-    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go"), kep(1669)),
+    "hc-np-term-503", kep(3836), source("pkg/proxy/healthcheck/service_health.go"), kep(1669)
 )
 def test_node_with_terminating_endpoints_alone_is_not_healthy(
     service: Services, asked: Callable[[Service], Health | None]
@@ -96,11 +85,7 @@ def test_node_with_terminating_endpoints_alone_is_not_healthy(
     assert asked(web) == Health(503, 0)
 
 
-@requirement(
-    "hc-np-only-when",
-    level=CORE,
-    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
-)
+@requirement("hc-np-only-when", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
 def test_port_is_closed_where_no_node_is_preferred(
     service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
 ) -> None:
@@ -123,11 +108,7 @@ def test_port_is_closed_where_no_node_is_preferred(
     assert answer() is None
 
 
-@requirement(
-    "hc-np-not-dnat",
-    level=CORE,
-    reference=(kep(3836), source("pkg/proxy/healthcheck/service_health.go")),
-)
+@requirement("hc-np-not-dnat", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
 def test_each_node_answers_for_itself(
     service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
 ) -> None:

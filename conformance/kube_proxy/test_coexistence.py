@@ -5,7 +5,6 @@ from __future__ import annotations
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
 from conformance.vocabulary import (
-    MODE,
     Client,
     Family,
     Service,
@@ -20,9 +19,8 @@ from conformance.vocabulary import (
 
 @requirement(
     "ipt-noflush",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters"),
 )
 def test_chains_of_others_survive_in_the_same_tables(
     service: Services, chains: Chains, client: Client, world: World, version: int
@@ -67,10 +65,7 @@ def test_chains_of_others_survive_in_the_same_tables(
 
 
 @requirement(
-    "nft-tables",
-    level=MODE,
-    feature="nftables-rules",
-    reference=(kep(3866), source("pkg/proxy/nftables/README.md")),
+    "nft-tables", kep(3866), source("pkg/proxy/nftables/README.md"), feature="nftables-rules"
 )
 def test_everything_is_in_one_table_for_each_family(
     service: Services, client: Client, world: World, family: Family
@@ -119,10 +114,7 @@ def test_everything_is_in_one_table_for_each_family(
 
 
 @requirement(
-    "nft-no-accept",
-    level=MODE,
-    feature="nftables-rules",
-    reference=(kep(3866), docs("virtual-ips", "proxy mode nftables")),
+    "nft-no-accept", kep(3866), docs("virtual-ips", "proxy mode nftables"), feature="nftables-rules"
 )
 def test_other_firewalls_have_the_last_word(
     exposed: Service, ruleset: Ruleset, world: World, client: Client, family: Family

@@ -6,19 +6,16 @@ import time
 
 from conformance.kube_proxy.iptables.chains import Chains, service_chain, targets
 from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
-from conformance.vocabulary import MODE, Client, Service, Services, kep, requirement, source
+from conformance.vocabulary import Client, Service, Services, kep, requirement, source
 
 _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
 
 
 @requirement(
     "sync-partial-only-changed",
-    level=MODE,
+    kep(3453),
+    source("pkg/proxy/iptables/proxier_test.go", "TestSyncProxyRulesRepeated"),
     feature="iptables-rules",
-    reference=(
-        kep(3453),
-        source("pkg/proxy/iptables/proxier_test.go", "TestSyncProxyRulesRepeated"),
-    ),
 )
 def test_change_rewrites_the_chains_of_the_changed_service_alone(
     service: Services, chains: Chains, client: Client
@@ -47,9 +44,8 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
 
 @requirement(
     "nft-partial-ops",
-    level=MODE,
+    source("pkg/proxy/nftables/proxier_test.go", "TestSyncProxyRulesRepeated"),
     feature="nftables-rules",
-    reference=source("pkg/proxy/nftables/proxier_test.go", "TestSyncProxyRulesRepeated"),
 )
 def test_change_leaves_rules_and_elements_of_other_services_alone(
     service: Services, ruleset: Ruleset
@@ -79,9 +75,8 @@ def test_change_leaves_rules_and_elements_of_other_services_alone(
 
 @requirement(
     "ipt-stale-gc",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "'Delete chains no longer in use'"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "'Delete chains no longer in use'"),
 )
 def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, the chain of a removed endpoint, and all chains of a
@@ -102,9 +97,8 @@ def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) 
 
 @requirement(
     "nft-stale-chains",
-    level=MODE,
+    source("pkg/proxy/nftables/proxier.go", "staleChains"),
     feature="nftables-rules",
-    reference=source("pkg/proxy/nftables/proxier.go", "staleChains"),
 )
 def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: Ruleset) -> None:
     """The chains of a deleted Service are emptied at once, together with the removal of the

@@ -9,7 +9,6 @@ from clusters.inspection.nftables import Table
 from conformance.kube_proxy.iptables.chains import Chains, only, service_chain, targets, towards
 from conformance.kube_proxy.nftables.chains import Ruleset
 from conformance.vocabulary import (
-    MODE,
     Client,
     Family,
     LabClient,
@@ -40,12 +39,7 @@ def single_stack(service: Services, family: Family, count: int) -> list[Service]
     return service.create(wanted)
 
 
-@requirement(
-    "cip-local-route",
-    level=MODE,
-    feature="unbound-cluster-ips",
-    reference=docs("virtual-ips"),
-)
+@requirement("cip-local-route", docs("virtual-ips"), feature="unbound-cluster-ips")
 def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world: World) -> None:
     """A cluster IP belongs to no interface of the node, and is no local address of it; packets to
     it reach an endpoint all the same.
@@ -66,12 +60,9 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
 
 @requirement(
     "ipt-linear-search",
-    level=MODE,
+    kep(3866, "motivation"),
+    docs("virtual-ips", "optimizing iptables mode performance"),
     feature="iptables-rules",
-    reference=(
-        kep(3866, "motivation"),
-        docs("virtual-ips", "optimizing iptables mode performance"),
-    ),
 )
 def test_a_first_packet_is_compared_with_one_rule_per_service(
     service: Services, chains: Chains, client: Client, world: World, family: Family, version: int
@@ -117,9 +108,8 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
 
 @requirement(
     "ipt-first-packet-only",
-    level=MODE,
+    man("iptables", "table nat is consulted when a packet creates a new connection"),
     feature="iptables-rules",
-    reference=man("iptables", "table nat is consulted when a packet creates a new connection"),
 )
 def test_later_packets_do_not_walk_the_rules(
     service: Services, chains: Chains, client: LabClient
@@ -138,9 +128,8 @@ def test_later_packets_do_not_walk_the_rules(
 
 @requirement(
     "nft-first-packet-only",
-    level=MODE,
+    man("nft", "type nat sees only the first packet of a given connection"),
     feature="nftables-rules",
-    reference=man("nft", "type nat sees only the first packet of a given connection"),
 )
 def test_later_packets_do_not_look_anything_up(
     service: Services, ruleset: Ruleset, client: LabClient, world: World
@@ -169,9 +158,9 @@ def exchange(client: LabClient, web: Service, connections: int) -> None:
 
 @requirement(
     "nft-constant-rules",
-    level=MODE,
+    kep(3866),
+    docs("virtual-ips", "proxy mode nftables"),
     feature="nftables-rules",
-    reference=(kep(3866), docs("virtual-ips", "proxy mode nftables")),
 )
 def test_more_services_are_no_more_rules_to_pass(
     service: Services, ruleset: Ruleset, family: Family

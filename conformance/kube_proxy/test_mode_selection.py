@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.kube_proxy.starts import assert_refuses, pretend
-from conformance.vocabulary import MODE, NodeUnderTest, docs, kep, requirement, setting, source
+from conformance.vocabulary import NodeUnderTest, docs, kep, requirement, setting, source
 from fixtures.world.by_time import by_time
 
 _RELEASE = Path("/proc/sys/kernel/osrelease")
@@ -14,13 +14,10 @@ _PROGRAMMED = 60  # seconds after which a proxy that is ready should have progra
 
 @requirement(
     "life-default-mode-warn",
-    level=MODE,
+    docs("kube-proxy", note="--proxy-mode"),
+    setting("KubeProxyConfiguration.mode"),
+    kep(5343),
     feature="default-mode",
-    reference=(
-        docs("kube-proxy", note="--proxy-mode"),
-        setting("KubeProxyConfiguration.mode"),
-        kep(5343),
-    ),
 )
 def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> None:
     """Where no mode is configured, kube-proxy runs in its default mode."""
@@ -31,9 +28,8 @@ def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> Non
 
 @requirement(
     "cfg-mode-enum",
-    level=MODE,
+    source("pkg/proxy/apis/config/validation/validation.go", "validateProxyMode"),
     feature="kube-proxy-modes",
-    reference=source("pkg/proxy/apis/config/validation/validation.go", "validateProxyMode"),
 )
 def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
     """kube-proxy refuses to start in a mode that it does not have, and names that mode and those
@@ -44,12 +40,9 @@ def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
 
 @requirement(
     "nft-kernel-check",
-    level=MODE,
+    docs("virtual-ips", "proxy mode nftables"),
+    source("pkg/proxy/nftables/supported.go"),
     feature="nftables-rules",
-    reference=(
-        docs("virtual-ips", "proxy mode nftables"),
-        source("pkg/proxy/nftables/supported.go"),
-    ),
 )
 def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
     """On a kernel before 5.13, kube-proxy refuses to start in nftables mode and says which it
@@ -77,9 +70,9 @@ def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
 
 @requirement(
     "nft-version-check",
-    level=MODE,
+    kep(3866),
+    source("pkg/proxy/nftables/supported.go"),
     feature="nftables-rules",
-    reference=(kep(3866), source("pkg/proxy/nftables/supported.go")),
 )
 def test_refuses_nft_before_1_0_1(bare_node: NodeUnderTest) -> None:
     """Where the program nft is older than 1.0.1, kube-proxy refuses to start in nftables mode and

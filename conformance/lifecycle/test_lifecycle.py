@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     FAMILIES,
     Flows,
     LabClient,
@@ -53,11 +51,7 @@ def open_each(service: Services, world: World) -> list[Flows]:
     return flows
 
 
-@requirement(
-    "life-restart-existing",
-    level=CORE,
-    reference=e2e("service", "work after restarting kube-proxy"),
-)
+@requirement("life-restart-existing", e2e("service", "work after restarting kube-proxy"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_breaks_no_connection(service: Services, world: World) -> None:
     """Connections that exist when the proxy is restarted go on without loss where they were."""
@@ -70,11 +64,7 @@ def test_restart_breaks_no_connection(service: Services, world: World) -> None:
             assert not flow.broken(sample), f"message {number} of {len(rounds)}: {sample}"
 
 
-@requirement(
-    "life-restart-new",
-    level=CORE,
-    reference=e2e("service", "work after restarting kube-proxy"),
-)
+@requirement("life-restart-new", e2e("service", "work after restarting kube-proxy"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_fails_no_new_connection(service: Services, world: World) -> None:
     """While the proxy is restarted every new connection to a Service is answered."""
@@ -90,9 +80,8 @@ def test_restart_fails_no_new_connection(service: Services, world: World) -> Non
 
 @requirement(
     "life-stop-keeps-rules",
-    level=EXTENDED,
+    source("cmd/kube-proxy/app/server.go", "nothing is removed at exit"),
     feature="rules-outlive-proxy",
-    reference=source("cmd/kube-proxy/app/server.go", "nothing is removed at exit"),
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_killed_proxy_leaves_services_as_they_are(service: Services, world: World) -> None:
@@ -113,8 +102,7 @@ def test_killed_proxy_leaves_services_as_they_are(service: Services, world: Worl
 
 @requirement(
     "life-restart-missed-changes",
-    level=CORE,
-    reference=source("pkg/proxy/iptables/proxier.go", "the first sync after a start is a full one"),
+    source("pkg/proxy/iptables/proxier.go", "the first sync after a start is a full one"),
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
@@ -139,8 +127,7 @@ def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
 
 @requirement(
     "sync-relist-delete",
-    level=CORE,
-    reference=source("staging/src/k8s.io/client-go/tools/cache/reflector.go", "ListAndWatch"),
+    source("staging/src/k8s.io/client-go/tools/cache/reflector.go", "ListAndWatch"),
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(

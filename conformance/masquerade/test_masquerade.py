@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     EXTERNAL_IPS,
     LOAD_BALANCER_IPS,
     Budget,
@@ -81,11 +79,8 @@ def assert_seen_from(address: IPAddress, probe: Probe, web: Service) -> None:
 
 @requirement(
     "masq-pod-cip",
-    level=CORE,
-    reference=(
-        docs("source-ip", "Services with type ClusterIP"),
-        e2e("service", "preserve source pod IP for traffic thru service cluster IP"),
-    ),
+    docs("source-ip", "Services with type ClusterIP"),
+    e2e("service", "preserve source pod IP for traffic thru service cluster IP"),
 )
 def test_pods_keep_their_address(service: Services, client: Client) -> None:
     """An endpoint sees a connection from a pod of the node to the cluster IP come from the pod's
@@ -97,15 +92,12 @@ def test_pods_keep_their_address(service: Services, client: Client) -> None:
 
 @requirement(
     "masq-ext-cip",
-    level=EXTENDED,
-    feature="cluster-ip-masquerade",
-    reference=(
-        docs("kube-proxy", note="--cluster-cidr"),
-        source(
-            "pkg/proxy/iptables/proxier_test.go",
-            "TestInternalExternalMasquerade 'external to ClusterIP'",
-        ),
+    docs("kube-proxy", note="--cluster-cidr"),
+    source(
+        "pkg/proxy/iptables/proxier_test.go",
+        "TestInternalExternalMasquerade 'external to ClusterIP'",
     ),
+    feature="cluster-ip-masquerade",
 )
 @over(vantage="outside")
 def test_strangers_to_cluster_ip_are_masqueraded(
@@ -131,11 +123,10 @@ def second_address(world: World, family: str) -> Iterator[IPAddress]:
 
 @requirement(
     "masq-node-cip",
-    level=EXTENDED,
-    feature="cluster-ip-masquerade",
-    reference=source(
+    source(
         "pkg/proxy/iptables/proxier_test.go", "TestInternalExternalMasquerade 'node to ClusterIP'"
     ),
+    feature="cluster-ip-masquerade",
 )
 def test_processes_on_the_node_are_masqueraded(
     service: Services, client: Client, world: World, second_address: IPAddress
@@ -154,11 +145,8 @@ def test_processes_on_the_node_are_masqueraded(
 
 @requirement(
     "masq-ext-cluster",
-    level=CORE,
-    reference=(
-        docs("source-ip"),
-        source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
-    ),
+    docs("source-ip"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
 )
 @over(vantage="outside")
 def test_external_clients_are_masqueraded(service: Services, client: Client, world: World) -> None:
@@ -173,11 +161,8 @@ def test_external_clients_are_masqueraded(service: Services, client: Client, wor
 
 @requirement(
     "masq-ext-local",
-    level=CORE,
-    reference=(
-        docs("virtual-ips", "external traffic policy"),
-        source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyLocal"),
-    ),
+    docs("virtual-ips", "external traffic policy"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyLocal"),
 )
 @over(vantage="outside")
 def test_local_policy_keeps_the_external_client(
@@ -192,9 +177,7 @@ def test_local_policy_keeps_the_external_client(
 
 
 @requirement(
-    "masq-hairpin",
-    level=CORE,
-    reference=e2e("service", "allow pods to hairpin back to themselves through services"),
+    "masq-hairpin", e2e("service", "allow pods to hairpin back to themselves through services")
 )
 def test_pod_reaches_itself_through_its_service(
     service: Services, client: LabClient, world: World
@@ -210,10 +193,7 @@ def test_pod_reaches_itself_through_its_service(
 
 @requirement(
     "masq-hairpin-not-direct",
-    level=CORE,
-    reference=source(
-        "pkg/proxy/iptables/proxier.go", "masquerade of hairpin connections after DNAT only"
-    ),
+    source("pkg/proxy/iptables/proxier.go", "masquerade of hairpin connections after DNAT only"),
 )
 @over(protocol="TCP")
 def test_endpoints_talk_to_each_other_directly(
@@ -229,11 +209,8 @@ def test_endpoints_talk_to_each_other_directly(
 
 @requirement(
     "masq-only-marked",
-    level=CORE,
-    reference=(
-        docs("virtual-ips"),
-        source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule"),
-    ),
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule"),
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 def test_other_traffic_keeps_its_source(service: Services, client: Client, world: World) -> None:
@@ -259,14 +236,9 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
 
 @requirement(
     "masq-all",
-    level=EXTENDED,
+    docs("kube-proxy", note="--masquerade-all"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestInternalExternalMasquerade 'masqueradeAll'"),
     feature="masquerade-all",
-    reference=(
-        docs("kube-proxy", note="--masquerade-all"),
-        source(
-            "pkg/proxy/iptables/proxier_test.go", "TestInternalExternalMasquerade 'masqueradeAll'"
-        ),
-    ),
 )
 @over(
     vantage=["pod", "outside"],
@@ -286,9 +258,9 @@ def test_everybody_can_be_masqueraded(service: Services, client: Client, world: 
 
 @requirement(
     "masq-udp-sctp",
-    level=EXTENDED,
+    kep(614),
+    e2e("networking", "function for endpoint-Service: sctp"),
     feature="sctp",
-    reference=(kep(614), e2e("networking", "function for endpoint-Service: sctp")),
 )
 @over(protocol="SCTP")
 def test_sctp_is_masqueraded_like_tcp(service: Services, client: LabClient, world: World) -> None:
@@ -314,9 +286,8 @@ _RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo
 
 @requirement(
     "masq-random-port",
-    level=EXTENDED,
+    source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule (--random-fully)"),
     feature="masquerade-random-port",
-    reference=source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule (--random-fully)"),
 )
 @over(vantage="outside", protocol="TCP")
 def test_masqueraded_ports_are_random(
@@ -340,11 +311,8 @@ def test_masqueraded_ports_are_random(
 
 @requirement(
     "lb-masq-port-clash",
-    level=CORE,
-    reference=(
-        rfc(3022, "2.2"),
-        source("pkg/proxy/iptables/proxier.go", "masquerade --random-fully"),
-    ),
+    rfc(3022, "2.2"),
+    source("pkg/proxy/iptables/proxier.go", "masquerade --random-fully"),
 )
 def test_clients_may_use_the_same_source_port(
     service: Services, client: Client, world: World

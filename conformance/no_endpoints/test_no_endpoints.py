@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     LabClient,
     Port,
@@ -35,9 +33,7 @@ def assert_refused(probe: Probe) -> None:
 
 
 @requirement(
-    "noep-cip-tcp",
-    level=CORE,
-    reference=(docs("virtual-ips"), e2e("service", "be rejected when no endpoints exist")),
+    "noep-cip-tcp", docs("virtual-ips"), e2e("service", "be rejected when no endpoints exist")
 )
 @over(protocol="TCP", vantage=["pod", "remote-pod"])
 def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> None:
@@ -50,11 +46,8 @@ def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> 
 
 @requirement(
     "noep-cip-udp",
-    level=CORE,
-    reference=(
-        docs("virtual-ips"),
-        source("pkg/proxy/iptables/proxier_test.go", "TestNoEndpointsReject"),
-    ),
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestNoEndpointsReject"),
 )
 @over(protocol="UDP")
 def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> None:
@@ -65,11 +58,7 @@ def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> 
     assert_refused(client.connect(web.cluster_ip, web.port))
 
 
-@requirement(
-    "noep-icmpv6",
-    level=CORE,
-    reference=(rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with")),
-)
+@requirement("noep-icmpv6", rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with"))
 @over(vantage=["pod", "node"], protocol="UDP", family="IPv6")
 def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> None:
     """Over IPv6, the error that refuses a datagram to a Service without a usable endpoint is ICMPv6
@@ -82,12 +71,9 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
 
 @requirement(
     "noep-icmp-source",
-    level=EXTENDED,
+    source("pkg/proxy/iptables/proxier_test.go", "TestNoEndpointsReject"),
+    linux("net/ipv4/netfilter/nf_reject_ipv4.c", "nf_send_unreach"),
     feature="icmp-refusals",
-    reference=(
-        source("pkg/proxy/iptables/proxier_test.go", "TestNoEndpointsReject"),
-        linux("net/ipv4/netfilter/nf_reject_ipv4.c", "nf_send_unreach"),
-    ),
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 def test_the_node_refuses_with_icmp(service: Services, client: Client, world: World) -> None:
@@ -101,9 +87,7 @@ def test_the_node_refuses_with_icmp(service: Services, client: Client, world: Wo
 
 
 @requirement(
-    "noep-from-host",
-    level=CORE,
-    reference=(docs("virtual-ips"), e2e("service", "be rejected when no endpoints exist")),
+    "noep-from-host", docs("virtual-ips"), e2e("service", "be rejected when no endpoints exist")
 )
 @over(vantage="node")
 def test_processes_on_the_node_are_refused(service: Services, client: Client) -> None:
@@ -116,8 +100,7 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
 
 @requirement(
     "noep-nodeport",
-    level=CORE,
-    reference=source(
+    source(
         "pkg/proxy/iptables/proxier_test.go",
         "TestNoEndpointsReject 'external to NodePort with no endpoints'",
     ),
@@ -131,11 +114,7 @@ def test_node_port_without_endpoints_is_refused(
     assert_refused(client.connect(world.node.address(client.family), web.node_port()))
 
 
-@requirement(
-    "noep-per-port",
-    level=CORE,
-    reference=docs("endpoint-slices", note="each slice has its own ports"),
-)
+@requirement("noep-per-port", docs("endpoint-slices", note="each slice has its own ports"))
 @over(protocol="TCP")
 def test_each_port_is_refused_by_itself(service: Services, client: Client) -> None:
     """Where only one port of a Service has endpoints, connections to it are sent to them, and those
@@ -151,11 +130,8 @@ def test_each_port_is_refused_by_itself(service: Services, client: Client) -> No
 
 @requirement(
     "noep-proto-indep",
-    level=CORE,
-    reference=(
-        docs("service", "multi-port Services"),
-        source("pkg/proxy/types.go", "ServicePortName"),
-    ),
+    docs("service", "multi-port Services"),
+    source("pkg/proxy/types.go", "ServicePortName"),
 )
 @over(protocol=["TCP", "UDP"])
 def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient) -> None:
@@ -175,9 +151,7 @@ def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient
     assert_refused(client.connect(web.cluster_ip, 53, protocol=bare.protocol))
 
 
-@requirement(
-    "noep-0-to-n", level=CORE, reference=e2e("service", "be rejected when no endpoints exist")
-)
+@requirement("noep-0-to-n", e2e("service", "be rejected when no endpoints exist"))
 def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> None:
     """Once the first endpoint of a Service is ready, new connections reach it and are no longer
     refused.
@@ -193,8 +167,7 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
 
 @requirement(
     "noep-n-to-0",
-    level=CORE,
-    reference=source(
+    source(
         "pkg/proxy/iptables/proxier_test.go",
         "TestClusterIPGeneral 'pod to clusterIP after endpoints deleted'",
     ),
@@ -208,11 +181,7 @@ def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> No
     assert_refused(client.connect(web.cluster_ip, web.port))
 
 
-@requirement(
-    "noep-evicted",
-    level=CORE,
-    reference=e2e("service", "be rejected for evicted pods (no endpoints exist)"),
-)
+@requirement("noep-evicted", e2e("service", "be rejected for evicted pods (no endpoints exist)"))
 @over(protocol="TCP")
 def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
     """A Service whose EndpointSlices list only endpoints that are not ready, as those of evicted
@@ -226,8 +195,7 @@ def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
 
 @requirement(
     "noep-no-slice",
-    level=CORE,
-    reference=e2e(
+    e2e(
         "endpointslice",
         "create and delete Endpoints and EndpointSlices for a Service with a selector specified",
     ),
@@ -241,8 +209,7 @@ def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
 
 @requirement(
     "noep-established",
-    level=CORE,
-    reference=source(
+    source(
         "pkg/proxy/iptables/proxier.go", "rules for Services without endpoints match new flows only"
     ),
 )
@@ -260,11 +227,7 @@ def test_established_connections_are_not_refused(service: Services, client: LabC
     assert not flows.broken(sample), sample
 
 
-@requirement(
-    "noep-no-conntrack-poison",
-    level=CORE,
-    reference=e2e("conntrack", "initial unready endpoints get ready"),
-)
+@requirement("noep-no-conntrack-poison", e2e("conntrack", "initial unready endpoints get ready"))
 @over(vantage=["pod", "outside"], protocol="UDP")
 def test_refused_datagrams_leave_no_trace(
     service: Services, client: Client, world: World, vantage: Vantage

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     LabClient,
     PassedThrough,
@@ -46,11 +44,8 @@ def assert_delivered(probe: Probe, to: Service) -> None:
 
 @requirement(
     "np-tcp",
-    level=CORE,
-    reference=(
-        docs("service", "type NodePort"),
-        e2e("service", "create a functioning NodePort service"),
-    ),
+    docs("service", "type NodePort"),
+    e2e("service", "create a functioning NodePort service"),
 )
 @over(protocol="TCP")
 def test_node_port_delivers_tcp(service: Services, client: Client, world: World) -> None:
@@ -62,11 +57,7 @@ def test_node_port_delivers_tcp(service: Services, client: Client, world: World)
     assert probe.endpoint in web.endpoints, probe
 
 
-@requirement(
-    "np-udp",
-    level=CORE,
-    reference=(docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp")),
-)
+@requirement("np-udp", docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp"))
 @over(protocol="UDP")
 def test_node_port_delivers_udp(service: Services, client: Client, world: World) -> None:
     """A datagram from outside the cluster to the address of a node and the nodePort of a Service is
@@ -78,10 +69,7 @@ def test_node_port_delivers_udp(service: Services, client: Client, world: World)
 
 
 @requirement(
-    "np-sctp",
-    level=EXTENDED,
-    feature="sctp",
-    reference=(kep(614), e2e("networking", "function for node-Service: sctp")),
+    "np-sctp", kep(614), e2e("networking", "function for node-Service: sctp"), feature="sctp"
 )
 @over(protocol="SCTP")
 def test_node_port_delivers_sctp(service: Services, client: Client, world: World) -> None:
@@ -92,7 +80,7 @@ def test_node_port_delivers_sctp(service: Services, client: Client, world: World
     assert_delivered(at_node(world, client, web.node_port()), web)
 
 
-@requirement("np-any-node", level=CORE, reference=docs("service", "type NodePort"))
+@requirement("np-any-node", docs("service", "type NodePort"))
 @over(protocol="TCP")
 def test_node_without_endpoints_serves_the_node_port(
     service: Services, client: Client, world: World
@@ -105,7 +93,7 @@ def test_node_without_endpoints_serves_the_node_port(
     assert_delivered(at_node(world, client, web.node_port()), web)
 
 
-@requirement("np-reply-source", level=CORE, reference=docs("service", "type NodePort"))
+@requirement("np-reply-source", docs("service", "type NodePort"))
 def test_replies_come_from_the_node_port(
     service: Services, client: LabClient, world: World
 ) -> None:
@@ -123,8 +111,7 @@ def test_replies_come_from_the_node_port(
 
 @requirement(
     "np-remote-dst-untouched",
-    level=CORE,
-    reference=docs("service", "type NodePort", "a nodePort belongs to the addresses of the node"),
+    docs("service", "type NodePort", "a nodePort belongs to the addresses of the node"),
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 def test_other_hosts_keep_their_ports(service: Services, client: Client, world: World) -> None:
@@ -142,8 +129,8 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
 
 @requirement(
     "np-vip-nodeport",
-    level=CORE,
-    reference=(docs("virtual-ips"), source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts")),
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts"),
 )
 @over(vantage="pod", protocol="TCP")
 def test_node_port_is_no_port_of_the_cluster_ip(
@@ -160,11 +147,8 @@ def test_node_port_is_no_port_of_the_cluster_ip(
 
 @requirement(
     "np-masq-cluster",
-    level=CORE,
-    reference=(
-        docs("source-ip", "Services with type NodePort"),
-        source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
-    ),
+    docs("source-ip", "Services with type NodePort"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
 )
 @over(protocol="TCP")
 def test_replies_return_through_the_node(service: Services, client: Client, world: World) -> None:
@@ -178,11 +162,7 @@ def test_replies_return_through_the_node(service: Services, client: Client, worl
     assert probe.source.address == world.node.address(client.family), probe
 
 
-@requirement(
-    "np-from-pod",
-    level=CORE,
-    reference=e2e("networking", "function for endpoint-Service"),
-)
+@requirement("np-from-pod", e2e("networking", "function for endpoint-Service"))
 @over(vantage="pod")
 def test_pods_can_use_node_ports(service: Services, client: Client, world: World) -> None:
     """A pod's connection to the nodePort of its own node is sent to an endpoint; to the nodePort of
@@ -191,11 +171,7 @@ def test_pods_can_use_node_ports(service: Services, client: Client, world: World
     _assert_node_ports_usable(service, client, world)
 
 
-@requirement(
-    "np-from-host",
-    level=CORE,
-    reference=e2e("networking", "function for node-Service"),
-)
+@requirement("np-from-host", e2e("networking", "function for node-Service"))
 @over(vantage="node")
 def test_processes_on_nodes_can_use_node_ports(
     service: Services, client: Client, world: World
@@ -215,11 +191,7 @@ def _assert_node_ports_usable(service: Services, client: Client, world: World) -
     assert probe.answered, probe
 
 
-@requirement(
-    "np-change",
-    level=CORE,
-    reference=e2e("networking", "update nodePort: http", "update nodePort: udp"),
-)
+@requirement("np-change", e2e("networking", "update nodePort: http", "update nodePort: udp"))
 def test_node_port_can_be_changed(service: Services, client: Client, world: World) -> None:
     """When the nodePort of a Service is changed, new connections are served at the new number and
     no longer at the old one.
@@ -235,11 +207,8 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
 
 @requirement(
     "np-remove",
-    level=CORE,
-    reference=(
-        docs("service", "type NodePort"),
-        e2e("service", "change the type from NodePort to ExternalName"),
-    ),
+    docs("service", "type NodePort"),
+    e2e("service", "change the type from NodePort to ExternalName"),
 )
 @over(protocol="TCP")
 def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, world: World) -> None:
@@ -255,7 +224,7 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
     assert_delivered(client.connect(web.cluster_ip, web.port), web)
 
 
-@requirement("np-add", level=CORE, reference=e2e("service", "update service type to NodePort"))
+@requirement("np-add", e2e("service", "update service type to NodePort"))
 @over(protocol="TCP")
 def test_type_can_be_changed_to_node_port(service: Services, client: Client, world: World) -> None:
     """When the type of a Service is changed from ClusterIP to NodePort, its nodePort is served."""
@@ -269,8 +238,7 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
 
 @requirement(
     "np-same-number-tcp-udp",
-    level=CORE,
-    reference=e2e("service", "listening on same port number but different protocols"),
+    e2e("service", "listening on same port number but different protocols"),
 )
 @over(protocol="TCP")
 def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient, world: World) -> None:

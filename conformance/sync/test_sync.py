@@ -13,8 +13,6 @@ from typing import NamedTuple
 import pytest
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     FAMILIES,
     LIMIT,
     Change,
@@ -89,11 +87,8 @@ def stopwatch(world: World, measure: Callable[..., None]) -> Iterator[Callable[.
 
 @requirement(
     "sync-latency-ep",
-    level=CORE,
-    reference=(
-        e2e("service_latency", "should not be very high"),
-        source("test/e2e/framework/service/const.go", "KubeProxyEndpointLagTimeout"),
-    ),
+    e2e("service_latency", "should not be very high"),
+    source("test/e2e/framework/service/const.go", "KubeProxyEndpointLagTimeout"),
 )
 @over(families=FAMILIES, protocol="TCP")
 def test_endpoint_change_takes_effect_soon(
@@ -135,11 +130,8 @@ def test_endpoint_change_takes_effect_soon(
 
 @requirement(
     "sync-latency-add",
-    level=CORE,
-    reference=(
-        source("test/e2e/framework/service/const.go", "KubeProxyLagTimeout"),
-        docs("virtual-ips", "minSyncPeriod"),
-    ),
+    source("test/e2e/framework/service/const.go", "KubeProxyLagTimeout"),
+    docs("virtual-ips", "minSyncPeriod"),
 )
 @over(families=FAMILIES, protocol="TCP")
 def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
@@ -176,9 +168,7 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
                 service.settle(removed=True)  # what was seen may be undone before a sync is done
 
 
-@requirement(
-    "sync-coalesce-final", level=CORE, reference=source("pkg/proxy/endpointschangetracker.go")
-)
+@requirement("sync-coalesce-final", source("pkg/proxy/endpointschangetracker.go"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> None:
     """After a burst of changes to a Service's endpoints, new connections go to exactly the
@@ -218,9 +208,7 @@ def failures(samples: Sequence[Sample]) -> list[str]:
 
 
 @requirement(
-    "sync-atomic",
-    level=CORE,
-    reference=(kep(3866), source("pkg/proxy/nftables/proxier.go", "one transaction a sync")),
+    "sync-atomic", kep(3866), source("pkg/proxy/nftables/proxier.go", "one transaction a sync")
 )
 @over(protocol="TCP")
 def test_no_connection_fails_while_endpoints_change(
@@ -247,7 +235,7 @@ def test_no_connection_fails_while_endpoints_change(
     assert not strangers, f"connections reached {strangers}"
 
 
-@requirement("sync-flap-ready", level=CORE, reference=docs("endpoint-slices", "conditions"))
+@requirement("sync-flap-ready", docs("endpoint-slices", "conditions"))
 @over(protocol="TCP")
 def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, world: World) -> None:
     """While one endpoint of a Service is ready and unready in turn, every new connection is
@@ -271,8 +259,7 @@ def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, wo
 
 @requirement(
     "sync-order-latency",
-    level=CORE,
-    reference=source("pkg/proxy/iptables/proxier.go", "conntrack is cleaned after the rules"),
+    source("pkg/proxy/iptables/proxier.go", "conntrack is cleaned after the rules"),
 )
 @over(protocol="UDP")
 def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
@@ -351,10 +338,7 @@ def replacement(services: Services, world: World, web: Service) -> Change:
 
 
 @requirement(
-    "sync-first-immediate",
-    level=EXTENDED,
-    feature="minimal-sync-period",
-    reference=docs("virtual-ips", "minSyncPeriod"),
+    "sync-first-immediate", docs("virtual-ips", "minSyncPeriod"), feature="minimal-sync-period"
 )
 @over(families=FAMILIES, protocol="TCP")
 def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
@@ -363,12 +347,7 @@ def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
     assert pace.first < waited, f"applied {pace.first:.3f} s later than by a proxy that never waits"
 
 
-@requirement(
-    "sync-min-period",
-    level=EXTENDED,
-    feature="minimal-sync-period",
-    reference=docs("virtual-ips", "minSyncPeriod"),
-)
+@requirement("sync-min-period", docs("virtual-ips", "minSyncPeriod"), feature="minimal-sync-period")
 @over(families=FAMILIES, protocol="TCP")
 def test_further_change_waits(pace: Pace) -> None:
     """A change that follows another one is applied no sooner than minSyncPeriod after it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.vocabulary import (
-    CORE,
     Endpoint,
     Pool,
     Service,
@@ -42,9 +41,7 @@ def _service(service: Services, endpoints: list[Endpoint]) -> Service:
     return service(endpoints, trafficDistribution="PreferClose")
 
 
-@requirement(
-    "topo-zone-hints", level=CORE, reference=(docs("topology-aware-routing"), kep(2433), kep(4444))
-)
+@requirement("topo-zone-hints", docs("topology-aware-routing"), kep(2433), kep(4444))
 @over(vantage=["pod", "node"])
 def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool) -> None:
     """Where every ready endpoint of a Service has a hint for zones, new connections are sent to
@@ -54,9 +51,7 @@ def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool
     _assert_chosen(assert_pool, web, 0, 2)
 
 
-@requirement(
-    "topo-multi-hints", level=CORE, reference=api("EndpointSlice", "endpoints.hints.forZones")
-)
+@requirement("topo-multi-hints", api("EndpointSlice", "endpoints.hints.forZones"))
 def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> None:
     """An endpoint whose hint names several zones is used in each of them."""
     several, *others = _hinted(service, _THERE, _HERE, _ELSEWHERE)
@@ -64,11 +59,7 @@ def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> 
     _assert_chosen(assert_pool, web, 0, 1)
 
 
-@requirement(
-    "topo-missing-hint",
-    level=CORE,
-    reference=(docs("topology-aware-routing", "safeguards"), kep(2433)),
-)
+@requirement("topo-missing-hint", docs("topology-aware-routing", "safeguards"), kep(2433))
 def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_pool: Pool) -> None:
     """Where any ready endpoint of a Service has no hint, hints are ignored: new connections are
     sent to all of its ready endpoints.
@@ -77,9 +68,7 @@ def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_
     _assert_chosen(assert_pool, web, 0, 1, 2)
 
 
-@requirement(
-    "topo-no-match", level=CORE, reference=(docs("topology-aware-routing", "safeguards"), kep(2433))
-)
+@requirement("topo-no-match", docs("topology-aware-routing", "safeguards"), kep(2433))
 def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: Pool) -> None:
     """Where no hint names the zone of the node, hints are ignored: new connections are sent to all
     ready endpoints.
@@ -88,11 +77,7 @@ def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: P
     _assert_chosen(assert_pool, web, 0, 1)
 
 
-@requirement(
-    "topo-only-unready-in-zone",
-    level=CORE,
-    reference=(docs("topology-aware-routing", "safeguards"), kep(2433)),
-)
+@requirement("topo-only-unready-in-zone", docs("topology-aware-routing", "safeguards"), kep(2433))
 def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_pool: Pool) -> None:
     """Where no ready endpoint's hint names the zone of the node, although that of an unready one
     does, new connections are sent to all ready endpoints, and to no unready one.
@@ -102,7 +87,7 @@ def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_poo
     _assert_chosen(assert_pool, web, 1, 2)
 
 
-@requirement("topo-hint-change", level=CORE, reference=kep(2433))
+@requirement("topo-hint-change", kep(2433))
 def test_new_hints_hold_for_new_connections(service: Services, assert_pool: Pool) -> None:
     """When hints change, or are removed, the next connections are sent as the new ones say."""
     web = _service(service, _hinted(service, _HERE, _THERE))

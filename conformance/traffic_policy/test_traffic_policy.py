@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.vocabulary import (
-    CORE,
-    EXTENDED,
     Client,
     Dropped,
     LabClient,
@@ -24,9 +22,7 @@ from conformance.vocabulary import (
 
 
 @requirement(
-    "itp-local-only",
-    level=CORE,
-    reference=(kep(2086), e2e("service", "respect internalTrafficPolicy=Local Pod to Pod")),
+    "itp-local-only", kep(2086), e2e("service", "respect internalTrafficPolicy=Local Pod to Pod")
 )
 @over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool) -> None:
@@ -40,11 +36,7 @@ def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool)
     assert_pool(web.cluster_ip, web.port, local)
 
 
-@requirement(
-    "itp-local-none-drop",
-    level=CORE,
-    reference=(docs("virtual-ips", "traffic policies"), kep(2086)),
-)
+@requirement("itp-local-none-drop", docs("virtual-ips", "traffic policies"), kep(2086))
 @over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_never_leaves_the_node(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service whose ready
@@ -58,9 +50,7 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
     assert isinstance(probe.outcome, Dropped | Rejected), probe
 
 
-@requirement(
-    "itp-local-no-eps-reject", level=CORE, reference=docs("virtual-ips", "traffic policies")
-)
+@requirement("itp-local-no-eps-reject", docs("virtual-ips", "traffic policies"))
 @over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_without_endpoints_refuses(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service that has no
@@ -73,12 +63,9 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
 
 @requirement(
     "noep-reject-vs-drop",
-    level=EXTENDED,
+    docs("virtual-ips", "traffic policies"),
+    source("pkg/proxy/topology.go", "CategorizeEndpoints"),
     feature="policy-drops",
-    reference=(
-        docs("virtual-ips", "traffic policies"),
-        source("pkg/proxy/topology.go", "CategorizeEndpoints"),
-    ),
 )
 @over(protocol="TCP", vantage=["pod", "outside"])
 def test_policy_drops_what_elsewhere_would_be_served(

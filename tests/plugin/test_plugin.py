@@ -20,11 +20,11 @@ CACHE = cache_folder()
 
 HEAD = """
 import pytest
-from fixtures.plugin.requirement import CORE, EXTENDED, requirement
+from fixtures.plugin.requirement import requirement
 from specification.references import issue
 
 def core(id):
-    return requirement(id, level=CORE, reference=issue(1))
+    return requirement(id, issue(1))
 """
 
 
@@ -132,7 +132,7 @@ def test_first_only(mode):
 def test_what_is_not_claimed_is_not_run(judged: Any) -> None:
     _, records = judged(
         """
-@requirement("extra", level=EXTENDED, feature="bursts", reference=issue(1))
+@requirement("extra", issue(1), feature="bursts")
 def test_extra(mode):
     '''It holds where it is claimed.'''
     assert mode == "second"

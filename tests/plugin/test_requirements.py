@@ -65,20 +65,14 @@ def test_every_feature_is_asked_for(generated: str) -> None:
     assert not unasked, "features that no requirement asks for"
 
 
-@pytest.mark.parametrize(
-    ("level", "feature", "said"),
-    [
-        (requirement.EXTENDED, "stcp", "'stcp'; the nearest is 'sctp'"),
-        (requirement.MODE, "sctp", "sctp is no feature of the level mode"),
-        (requirement.CORE, "sctp", "others have none"),
-        (requirement.EXTENDED, None, "others have none"),
-    ],
-)
-def test_requirement_with_a_wrong_feature_is_refused(
-    level: features.Level, feature: str | None, said: str
-) -> None:
-    with pytest.raises(ValueError, match=f"an-id: .*{said}"):
-        requirement.requirement("an-id", level=level, reference=kep(1), feature=feature)
+def test_requirement_with_an_unknown_feature_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"an-id: .* 'stcp'; the nearest is 'sctp'"):
+        requirement.requirement("an-id", kep(1), feature="stcp")
+
+
+def test_requirement_without_a_source_is_refused() -> None:
+    with pytest.raises(ValueError, match="an-id: say where"):
+        requirement.requirement("an-id")
 
 
 def test_references_are_links(generated: str) -> None:

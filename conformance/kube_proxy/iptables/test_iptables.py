@@ -19,7 +19,6 @@ from conformance.kube_proxy.iptables.chains import (
     translation,
 )
 from conformance.vocabulary import (
-    MODE,
     OUTSIDE,
     Family,
     Port,
@@ -39,9 +38,8 @@ _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made
 
 @requirement(
     "ipt-jumps-nat",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
 )
 def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -> None:
     """In table nat, PREROUTING and OUTPUT jump to KUBE-SERVICES and POSTROUTING jumps to
@@ -58,9 +56,8 @@ def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -
 
 @requirement(
     "ipt-jumps-filter",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
 )
 def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) -> None:
     """In table filter, new connections are taken through KUBE-PROXY-FIREWALL from INPUT, FORWARD
@@ -86,10 +83,7 @@ def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) 
 
 
 @requirement(
-    "ipt-service-chains",
-    level=MODE,
-    feature="iptables-rules",
-    reference=docs("virtual-ips", "proxy mode iptables"),
+    "ipt-service-chains", docs("virtual-ips", "proxy mode iptables"), feature="iptables-rules"
 )
 def test_each_service_port_leads_over_its_own_chains_to_dnat(
     service: Services, chains: Chains
@@ -115,9 +109,9 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
 
 @requirement(
     "ipt-chain-names",
-    level=MODE,
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier.go"),
     feature="iptables-rules",
-    reference=(docs("virtual-ips"), source("pkg/proxy/iptables/proxier.go")),
 )
 def test_chains_of_a_service_have_a_kind_and_a_hash(
     exposed: Service, chains: Chains, external_ip: str, load_balancer_ip: str
@@ -141,9 +135,8 @@ def test_chains_of_a_service_have_a_kind_and_a_hash(
 
 @requirement(
     "ipt-svl-vs-svc",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "localPolicyChain"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "localPolicyChain"),
 )
 def test_local_policy_has_a_chain_of_local_endpoints(
     exposed: Service, chains: Chains, external_ip: str
@@ -165,12 +158,9 @@ def test_local_policy_has_a_chain_of_local_endpoints(
 
 @requirement(
     "ipt-fw-chain",
-    level=MODE,
+    api("Service", "spec.loadBalancerSourceRanges"),
+    source("pkg/proxy/iptables/proxier.go"),
     feature="iptables-rules",
-    reference=(
-        api("Service", "spec.loadBalancerSourceRanges"),
-        source("pkg/proxy/iptables/proxier.go"),
-    ),
 )
 def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     exposed: Service, chains: Chains, family: Family, load_balancer_ip: str
@@ -192,9 +182,8 @@ def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
 
 @requirement(
     "ipt-nodeports-last",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "'must be the last rule in this chain'"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "'must be the last rule in this chain'"),
 )
 def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
     """The last rule of KUBE-SERVICES, and no other, jumps to KUBE-NODEPORTS, for packets to an
@@ -212,9 +201,8 @@ def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
 
 @requirement(
     "ipt-comments",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier.go", "appendServiceCommentLocked"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier.go", "appendServiceCommentLocked"),
 )
 def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, every rule that sends a Service's packets on, and
@@ -238,9 +226,8 @@ def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains)
 
 @requirement(
     "ipt-probability",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
 )
 @pytest.mark.parametrize("count", [1, 7])
 def test_probabilities_make_each_endpoint_equally_likely(
@@ -261,9 +248,9 @@ def test_probabilities_make_each_endpoint_equally_likely(
 
 @requirement(
     "ipt-affinity-recent",
-    level=MODE,
+    docs("virtual-ips", "session affinity"),
+    source("pkg/proxy/iptables/proxier.go"),
     feature="iptables-rules",
-    reference=(docs("virtual-ips", "session affinity"), source("pkg/proxy/iptables/proxier.go")),
 )
 def test_affinity_looks_for_recent_clients_before_choosing(
     service: Services, chains: Chains
@@ -295,9 +282,8 @@ def test_affinity_looks_for_recent_clients_before_choosing(
 
 @requirement(
     "ipt-large-noop",
-    level=MODE,
+    source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules"),
     feature="iptables-rules",
-    reference=source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules"),
 )
 def test_service_without_endpoints_has_only_rules_that_refuse(
     service: Services, chains: Chains
@@ -316,12 +302,7 @@ def test_service_without_endpoints_has_only_rules_that_refuse(
     }
 
 
-@requirement(
-    "ipt-canary",
-    level=MODE,
-    feature="iptables-rules",
-    reference=(kep(3178), docs("virtual-ips", "syncPeriod")),
-)
+@requirement("ipt-canary", kep(3178), docs("virtual-ips", "syncPeriod"), feature="iptables-rules")
 def test_canary_chains_exist(chains: Chains) -> None:
     """A chain KUBE-PROXY-CANARY is kept in tables mangle, nat and filter: its loss betrays that
     somebody has flushed the rules.

@@ -15,7 +15,6 @@ from conformance.kube_proxy.ipvs.frontends import (
 )
 from conformance.vocabulary import (
     FAMILIES,
-    MODE,
     Family,
     IPAddress,
     Neighbours,
@@ -89,12 +88,9 @@ def foreign(world: World) -> Iterator[Foreign]:
 
 @requirement(
     "ipvs-delete-foreign",
-    level=MODE,
+    source("pkg/proxy/ipvs/README.md"),
+    source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService"),
     feature="ipvs-rules",
-    reference=(
-        source("pkg/proxy/ipvs/README.md"),
-        source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService"),
-    ),
 )
 def test_virtual_servers_of_others_are_deleted(
     service: Services, foreign: Foreign, family: Family
@@ -109,12 +105,9 @@ def test_virtual_servers_of_others_are_deleted(
 
 @requirement(
     "ipvs-exclude-cidrs",
-    level=MODE,
+    setting("KubeProxyIPVSConfiguration.excludeCIDRs"),
+    source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyRealServersExcludeCIDRs"),
     feature="ipvs-rules",
-    reference=(
-        setting("KubeProxyIPVSConfiguration.excludeCIDRs"),
-        source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyRealServersExcludeCIDRs"),
-    ),
 )
 @over(
     configuration={
@@ -135,9 +128,8 @@ def test_virtual_servers_in_excluded_networks_stay(
 
 @requirement(
     "ipvs-family-scope",
-    level=MODE,
+    source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService6"),
     feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService6"),
 )
 # long enough that nothing but the test's own changes makes a family sync
 @over(configuration={"hourly": {"ipvs": {"syncPeriod": "1h"}}})
@@ -164,9 +156,7 @@ def test_each_family_clears_away_its_own_alone(
     assert not {mine, other} & bound(world.node)
 
 
-@requirement(
-    "lbip-ipvs-arp", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
-)
+@requirement("lbip-ipvs-arp", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 @over(family="IPv4")
 def test_node_answers_for_virtual_addresses(
     service: Services, world: World, family: Family
@@ -198,10 +188,7 @@ def _read(node: NodeUnderTest, name: str) -> int:
 
 
 @requirement(
-    "ipvs-strictarp",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=setting("KubeProxyIPVSConfiguration.strictARP"),
+    "ipvs-strictarp", setting("KubeProxyIPVSConfiguration.strictARP"), feature="ipvs-rules"
 )
 def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
     """With strictARP, net.ipv4.conf.all.arp_ignore is 1 and arp_announce is 2."""
@@ -209,10 +196,7 @@ def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
 
 
 @requirement(
-    "sec-arp-strict",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=setting("KubeProxyIPVSConfiguration.strictARP"),
+    "sec-arp-strict", setting("KubeProxyIPVSConfiguration.strictARP"), feature="ipvs-rules"
 )
 @over(family="IPv4")
 def test_strict_node_does_not_answer_for_virtual_addresses(

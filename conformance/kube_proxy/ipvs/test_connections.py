@@ -15,7 +15,6 @@ from clusters.inspection.ipvs import Connection, RealServer
 from conformance.affinity.pool import CLIENTS, HOUR, choices
 from conformance.vocabulary import (
     EXTERNAL_IPS,
-    MODE,
     Client,
     Crowd,
     Crowds,
@@ -75,10 +74,7 @@ def open_on_two(client: LabClient, web: Service) -> tuple[Flows, str, str, str]:
 
 
 @requirement(
-    "term-ipvs-graceful",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/graceful_termination.go"),
+    "term-ipvs-graceful", source("pkg/proxy/ipvs/graceful_termination.go"), feature="ipvs-rules"
 )
 def test_removed_endpoint_is_drained(service: Services, client: LabClient, world: World) -> None:
     """The real server of a removed endpoint that has TCP connections gets weight 0 and stays: they
@@ -98,9 +94,8 @@ def test_removed_endpoint_is_drained(service: Services, client: LabClient, world
 
 @requirement(
     "term-ipvs-udp-immediate",
-    level=MODE,
+    source("pkg/proxy/ipvs/graceful_termination.go"),
     feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/graceful_termination.go"),
 )
 @over(protocol=["UDP", "SCTP"])
 def test_removed_endpoint_of_datagrams_is_deleted(
@@ -121,12 +116,9 @@ def test_removed_endpoint_of_datagrams_is_deleted(
 
 @requirement(
     "term-ipvs-readd",
-    level=MODE,
+    source("pkg/proxy/ipvs/graceful_termination.go"),
+    source("pkg/proxy/ipvs/proxier.go", "syncEndpoint"),
     feature="ipvs-rules",
-    reference=(
-        source("pkg/proxy/ipvs/graceful_termination.go"),
-        source("pkg/proxy/ipvs/proxier.go", "syncEndpoint"),
-    ),
 )
 def test_drained_endpoint_comes_back(service: Services, client: LabClient, world: World) -> None:
     """The real server of an endpoint that is added again while it is drained gets weight 1 and new
@@ -148,12 +140,9 @@ def test_drained_endpoint_comes_back(service: Services, client: LabClient, world
 
 @requirement(
     "life-ipvs-weights",
-    level=MODE,
+    issue(92019),
+    source("pkg/proxy/ipvs/proxier_test.go", "Test_syncEndpoint_updateWeightsOnRestart"),
     feature="ipvs-rules",
-    reference=(
-        issue(92019),
-        source("pkg/proxy/ipvs/proxier_test.go", "Test_syncEndpoint_updateWeightsOnRestart"),
-    ),
 )
 def test_start_restores_weights(service: Services, client: LabClient, world: World) -> None:
     """When kube-proxy starts, every ready endpoint has a real server of weight 1 and gets
@@ -232,12 +221,7 @@ def closed(world: World, client: LabClient, web: Service, count: int) -> Flows:
     return flows
 
 
-@requirement(
-    "ipvs-conn-reuse",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=issue(81775),
-)
+@requirement("ipvs-conn-reuse", issue(81775), feature="ipvs-rules")
 def test_reused_port_leaves_a_removed_endpoint(
     service: Services, client: LabClient, world: World
 ) -> None:
@@ -255,9 +239,9 @@ def test_reused_port_leaves_a_removed_endpoint(
 
 @requirement(
     "ipvs-first-packet-delay",
-    level=MODE,
+    issue(93297),
+    linux("Documentation/networking/ipvs-sysctl.rst", "conn_reuse_mode"),
     feature="ipvs-rules",
-    reference=(issue(93297), linux("Documentation/networking/ipvs-sysctl.rst", "conn_reuse_mode")),
 )
 def test_first_packet_from_a_reused_port_is_not_dropped(
     service: Services, client: LabClient, world: World
@@ -280,9 +264,9 @@ def test_first_packet_from_a_reused_port_is_not_dropped(
 
 @requirement(
     "aff-cross-frontends",
-    level=MODE,
+    source("pkg/proxy/ipvs/README.md"),
+    man("ipvsadm", "--persistent"),
     feature="ipvs-rules",
-    reference=(source("pkg/proxy/ipvs/README.md"), man("ipvsadm", "--persistent")),
 )
 def test_frontends_remember_clients_on_their_own(
     service: Services, crowd: Crowds, world: World
@@ -309,12 +293,7 @@ def test_frontends_remember_clients_on_their_own(
     assert len(set(elsewhere)) > 1, f"all {len(hosts)} with {chosen[0]} also have {elsewhere[0]}"
 
 
-@requirement(
-    "aff-ipvs-timewait",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=issue(89358),
-)
+@requirement("aff-ipvs-timewait", issue(89358), feature="ipvs-rules")
 def test_template_outlives_its_timeout_while_connections_are_known(
     service: Services, client: LabClient, world: World
 ) -> None:

@@ -10,7 +10,6 @@ from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
 from conformance.kube_proxy.starts import assert_refuses, pretend
 from conformance.vocabulary import (
-    MODE,
     Family,
     NodeUnderTest,
     Services,
@@ -63,9 +62,8 @@ def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
 
 @requirement(
     "ipvs-kernel-modules",
-    level=MODE,
+    source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
     feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
 )
 def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
     """Where the kernel has no IPVS and cannot load it, kube-proxy refuses to start in IPVS mode and
@@ -79,10 +77,7 @@ def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
 
 
 @requirement(
-    "ipvs-sysctls",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/proxier.go", "NewProxier"),
+    "ipvs-sysctls", source("pkg/proxy/ipvs/proxier.go", "NewProxier"), feature="ipvs-rules"
 )
 def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> None:
     """At its start kube-proxy sets net.ipv4.vs.conntrack, expire_nodest_conn and
@@ -106,9 +101,8 @@ def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> Non
 
 @requirement(
     "life-ipvs-timeouts",
-    level=MODE,
+    setting("KubeProxyIPVSConfiguration.tcpTimeout, tcpFinTimeout, udpTimeout"),
     feature="ipvs-rules",
-    reference=setting("KubeProxyIPVSConfiguration.tcpTimeout, tcpFinTimeout, udpTimeout"),
 )
 def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) -> None:
     """tcpTimeout, tcpFinTimeout and udpTimeout are set at the start; 0, which is the default, keeps
@@ -134,10 +128,7 @@ def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) ->
 
 
 @requirement(
-    "life-ipvs-deprecated",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=(kep(5495), docs("virtual-ips", "proxy mode ipvs")),
+    "life-ipvs-deprecated", kep(5495), docs("virtual-ips", "proxy mode ipvs"), feature="ipvs-rules"
 )
 def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
     """kube-proxy works in IPVS mode, and says in its log that the mode is deprecated."""
@@ -146,10 +137,7 @@ def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
 
 
 @requirement(
-    "sync-ipvs-resync",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=setting("KubeProxyIPVSConfiguration.syncPeriod"),
+    "sync-ipvs-resync", setting("KubeProxyIPVSConfiguration.syncPeriod"), feature="ipvs-rules"
 )
 @over(configuration={"every-two-seconds": {"ipvs": {"syncPeriod": "2s"}}})
 def test_what_others_remove_is_put_back(service: Services, world: World, family: Family) -> None:
@@ -189,9 +177,9 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
 
 @requirement(
     "life-cleanup-ipvs",
-    level=MODE,
+    docs("kube-proxy", note="--cleanup"),
+    source("pkg/proxy/ipvs/cleanup.go"),
     feature="ipvs-rules",
-    reference=(docs("kube-proxy", note="--cleanup"), source("pkg/proxy/ipvs/cleanup.go")),
 )
 def test_cleanup_removes_everything(
     service: Services, world: World, chains: Chains, family: Family

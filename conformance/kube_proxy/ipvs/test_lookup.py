@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
 from conformance.vocabulary import (
-    MODE,
     Client,
     Family,
     Interval,
@@ -67,9 +66,9 @@ def first_packets(client: Client, web: Service) -> list[Interval]:
 
 @requirement(
     "ipvs-hash-lookup",
-    level=MODE,
+    source("pkg/proxy/ipvs/README.md"),
+    docs("virtual-ips", "proxy mode ipvs"),
     feature="ipvs-rules",
-    reference=(source("pkg/proxy/ipvs/README.md"), docs("virtual-ips", "proxy mode ipvs")),
 )
 @over(configuration={"exclude": _LEAVING_THEM_ALONE}, protocol="UDP")
 def test_first_packet_takes_as_long_with_many_virtual_servers(

@@ -11,7 +11,6 @@ import pytest
 from conformance.affinity.pool import CLIENTS, choices, sticky_choices
 from conformance.vocabulary import (
     FAMILIES,
-    MODE,
     Client,
     Crowd,
     Family,
@@ -67,9 +66,9 @@ def answered(client: Client, web: Service, count: int) -> list[SocketAddress | N
 
 @requirement(
     "lb-rr-exact",
-    level=MODE,
+    docs("virtual-ips", "proxy mode ipvs"),
+    linux("net/netfilter/ipvs/ip_vs_rr.c"),
     feature="round-robin",
-    reference=(docs("virtual-ips", "proxy mode ipvs"), linux("net/netfilter/ipvs/ip_vs_rr.c")),
 )
 @over(protocol=["TCP", "UDP", "SCTP"])
 def test_endpoints_take_turns(service: Services, client: Client, judge: Judge) -> None:
@@ -181,13 +180,10 @@ _PROMISES = {
 
 @requirement(
     "lb-ipvs-scheduler",
-    level=MODE,
+    docs("virtual-ips", "proxy mode ipvs"),
+    setting("KubeProxyIPVSConfiguration.scheduler"),
+    man("ipvsadm", "--scheduler"),
     feature="ipvs-schedulers",
-    reference=(
-        docs("virtual-ips", "proxy mode ipvs"),
-        setting("KubeProxyIPVSConfiguration.scheduler"),
-        man("ipvsadm", "--scheduler"),
-    ),
 )
 @scheduled_by(*_PROMISES)
 @over(families=FAMILIES)
@@ -205,9 +201,9 @@ def test_configured_scheduler_chooses(
 
 @requirement(
     "lb-ipvs-mh-flags",
-    level=MODE,
+    source("pkg/proxy/ipvs/proxier.go"),
+    man("ipvsadm", "mh-port"),
     feature="ipvs-schedulers",
-    reference=(source("pkg/proxy/ipvs/proxier.go"), man("ipvsadm", "mh-port")),
 )
 @scheduled_by("mh")
 @over(families=FAMILIES)
@@ -227,9 +223,8 @@ def test_maglev_hashing_regards_the_port(
 
 @requirement(
     "lb-ipvs-sched-invalid",
-    level=MODE,
+    source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
     feature="ipvs-schedulers",
-    reference=source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
 )
 def test_refuses_an_unknown_scheduler(bare_node: NodeUnderTest) -> None:
     """Where the kernel does not have the scheduler that is configured, kube-proxy refuses to start,

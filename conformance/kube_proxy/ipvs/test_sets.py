@@ -19,7 +19,6 @@ from conformance.kube_proxy.ipvs.frontends import (
     virtual_addresses,
 )
 from conformance.vocabulary import (
-    MODE,
     NODE_NETWORKS,
     OUTSIDE,
     Family,
@@ -86,9 +85,7 @@ def shortened(name: str, family: Family) -> str:
     return name[: _LONGEST - len("KUBE-6-")] if family == "IPv6" else name
 
 
-@requirement(
-    "ipvs-ipsets", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
-)
+@requirement("ipvs-ipsets", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 def test_sets_hold_every_frontend(service: Services, world: World, family: Family) -> None:
     """There is a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that rules
     ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP, a
@@ -177,12 +174,7 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
     }
 
 
-@requirement(
-    "ipvs-iptables-sets",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/README.md"),
-)
+@requirement("ipvs-iptables-sets", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 def test_iptables_masquerades_and_filters_by_sets(
     service: Services, world: World, chains: Chains, family: Family
 ) -> None:
@@ -222,12 +214,7 @@ def test_iptables_masquerades_and_filters_by_sets(
     assert names <= {prefix + name for name in kube_sets(world, family)}, names
 
 
-@requirement(
-    "ipvs-const-iptables",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/README.md"),
-)
+@requirement("ipvs-const-iptables", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 @pytest.mark.parametrize("ranges", [False, True], ids=["plain", "source-ranges"])
 def test_rules_do_not_depend_on_the_number_of_services(
     service: Services, chains: Chains, *, ranges: bool

@@ -17,7 +17,6 @@ from conformance.kube_proxy.ipvs.frontends import (
 from conformance.vocabulary import (
     FAMILIES,
     LOAD_BALANCER_IPS,
-    MODE,
     Family,
     Service,
     Services,
@@ -38,9 +37,7 @@ def exposed(service: Services) -> Service:
     return service.shared(3, ports=PORTS, **exposure(_EXPOSED))
 
 
-@requirement(
-    "ipvs-dummy", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
-)
+@requirement("ipvs-dummy", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 def test_virtual_addresses_are_on_a_dummy_device(
     service: Services, world: World, family: Family
 ) -> None:
@@ -70,9 +67,9 @@ _IP = dict(zip(FAMILIES, ("inet", "inet6"), strict=True))
 
 @requirement(
     "ipm-proxy-ipvs-noaddr",
-    level=MODE,
+    kep(1860),
+    api("Service", "status.loadBalancer.ingress.ipMode"),
     feature="ipvs-rules",
-    reference=(kep(1860), api("Service", "status.loadBalancer.ingress.ipMode")),
 )
 def test_address_of_a_proxying_load_balancer_is_left_alone(
     service: Services, world: World, family: Family
@@ -92,12 +89,7 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
     assert {address for _, address, _ in found} == {str(virtual)}, found
 
 
-@requirement(
-    "ipvs-vs-per-frontend",
-    level=MODE,
-    feature="ipvs-rules",
-    reference=source("pkg/proxy/ipvs/README.md"),
-)
+@requirement("ipvs-vs-per-frontend", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 def test_each_virtual_address_and_port_has_a_virtual_server(
     service: Services, world: World, family: Family
 ) -> None:
@@ -115,12 +107,9 @@ def test_each_virtual_address_and_port_has_a_virtual_server(
 
 @requirement(
     "ipvs-nodeport-addrs",
-    level=MODE,
+    source("pkg/proxy/ipvs/README.md"),
+    source("pkg/proxy/ipvs/proxier_test.go", "TestNodePortIPv4"),
     feature="ipvs-rules",
-    reference=(
-        source("pkg/proxy/ipvs/README.md"),
-        source("pkg/proxy/ipvs/proxier_test.go", "TestNodePortIPv4"),
-    ),
 )
 def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     service: Services, world: World, family: Family
@@ -142,9 +131,7 @@ def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     }
 
 
-@requirement(
-    "ipvs-rs-masq", level=MODE, feature="ipvs-rules", reference=source("pkg/proxy/ipvs/README.md")
-)
+@requirement("ipvs-rs-masq", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 def test_ready_endpoints_are_the_real_servers(
     service: Services, world: World, family: Family
 ) -> None:
@@ -175,12 +162,9 @@ def test_ready_endpoints_are_the_real_servers(
 
 @requirement(
     "ipvs-persist",
-    level=MODE,
+    source("pkg/proxy/ipvs/README.md"),
+    source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
     feature="ipvs-rules",
-    reference=(
-        source("pkg/proxy/ipvs/README.md"),
-        source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
-    ),
 )
 def test_affinity_makes_virtual_servers_persistent(
     service: Services, world: World, family: Family

@@ -14,7 +14,6 @@ from conformance.kube_proxy.nftables.chains import (
     translated,
 )
 from conformance.vocabulary import (
-    MODE,
     Family,
     Service,
     Services,
@@ -31,9 +30,9 @@ _KINDS = ("service", "local", "external", "endpoint", "firewall")
 
 @requirement(
     "nft-base-priorities",
-    level=MODE,
+    docs("virtual-ips", "proxy mode nftables"),
+    source("pkg/proxy/nftables/README.md"),
     feature="nftables-rules",
-    reference=(docs("virtual-ips", "proxy mode nftables"), source("pkg/proxy/nftables/README.md")),
 )
 def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     """kube-proxy filters before it translates at dstnat - 10 (prerouting, output), translates at
@@ -59,12 +58,9 @@ def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
 
 @requirement(
     "nft-maps",
-    level=MODE,
+    docs("virtual-ips", "proxy mode nftables"),
+    source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
     feature="nftables-rules",
-    reference=(
-        docs("virtual-ips", "proxy mode nftables"),
-        source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
-    ),
 )
 def test_maps_lead_from_frontends_to_chains(
     exposed: Service, ruleset: Ruleset, family: Family, external_ip: str, load_balancer_ip: str
@@ -116,9 +112,8 @@ def test_maps_lead_from_frontends_to_chains(
 
 @requirement(
     "nft-no-endpoint-maps",
-    level=MODE,
+    source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
     feature="nftables-rules",
-    reference=source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
 )
 def test_service_without_endpoints_is_in_the_maps_that_refuse(
     service: Services, ruleset: Ruleset
@@ -142,9 +137,9 @@ def test_service_without_endpoints_is_in_the_maps_that_refuse(
 
 @requirement(
     "nft-sets",
-    level=MODE,
+    source("pkg/proxy/nftables/README.md"),
+    source("pkg/proxy/nftables/proxier.go"),
     feature="nftables-rules",
-    reference=(source("pkg/proxy/nftables/README.md"), source("pkg/proxy/nftables/proxier.go")),
 )
 def test_sets_hold_what_the_rules_ask_for(
     service: Services, ruleset: Ruleset, world: World, family: Family
@@ -169,9 +164,8 @@ def test_sets_hold_what_the_rules_ask_for(
 
 @requirement(
     "nft-hairpin-set",
-    level=MODE,
+    source("pkg/proxy/nftables/proxier.go", "hairpinConnectionsSet"),
     feature="nftables-rules",
-    reference=source("pkg/proxy/nftables/proxier.go", "hairpinConnectionsSet"),
 )
 def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Ruleset) -> None:
     """The set hairpin-connections holds each endpoint on this node, as a connection from and to
@@ -196,12 +190,11 @@ def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Rul
 
 @requirement(
     "nft-chain-names",
-    level=MODE,
-    feature="nftables-rules",
-    reference=source(
+    source(
         "pkg/proxy/nftables/proxier_test.go",
         "Test_servicePortChainNameBase and Test_servicePortEndpointChainNameBase",
     ),
+    feature="nftables-rules",
 )
 def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, ruleset: Ruleset) -> None:
     """A Service port's chains are called service-, local-, external- and firewall-, an endpoint's
@@ -225,10 +218,7 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, rulese
 
 
 @requirement(
-    "nft-vmap-lb",
-    level=MODE,
-    feature="nftables-rules",
-    reference=(kep(3866), source("pkg/proxy/nftables/proxier.go")),
+    "nft-vmap-lb", kep(3866), source("pkg/proxy/nftables/proxier.go"), feature="nftables-rules"
 )
 def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> None:
     """The chain of a Service with n endpoints chooses by one rule, with ClientIP affinity and
@@ -247,9 +237,8 @@ def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> N
 
 @requirement(
     "nft-affinity-sets",
-    level=MODE,
+    source("pkg/proxy/nftables/proxier.go", "writeServiceToEndpointJumps"),
     feature="nftables-rules",
-    reference=source("pkg/proxy/nftables/proxier.go", "writeServiceToEndpointJumps"),
 )
 def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     service: Services, ruleset: Ruleset, family: Family
@@ -275,9 +264,8 @@ def test_affinity_looks_for_the_client_in_each_set_before_choosing(
 
 @requirement(
     "nft-cluster-ips-reject",
-    level=MODE,
+    source("pkg/proxy/nftables/proxier.go", "cluster-ips-check"),
     feature="nftables-rules",
-    reference=source("pkg/proxy/nftables/proxier.go", "cluster-ips-check"),
 )
 def test_active_cluster_ips_are_rejected_before_others_are_dropped(ruleset: Ruleset) -> None:
     """The chain cluster-ips-check rejects packets to active cluster IPs by its first rule, and only
