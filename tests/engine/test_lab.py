@@ -109,6 +109,30 @@ def test_strangers_answer_as_they_please(
     assert sample.is_answered.all()
 
 
+@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
+@pytest.mark.parametrize("told", [MAGIC + b"\1", b"anything"])
+def test_a_late_answer_of_a_stranger_is_no_silence(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family, protocol: Protocol, told: bytes
+) -> None:
+    """A process on the node may be slower than the node's fence."""
+    held: list[bytes] = []
+
+    def hold(wire: str, frame: bytes) -> list[bytes]:
+        if wire == "external" or is_fence(frame):
+            return [frame]
+        held.append(frame.replace(MAGIC + b"\1", told[:4]))
+        return []
+
+    rules.always(Answer())
+    node.leaving = hold
+    sample = client(lab, "pod", family, protocol).connect_many(VIPS[family], PORT, 2)
+    assert sample.words == {"dropped": 2}
+    lab.settle()
+    node.wires["pod"].queue.append(held[1])
+    with pytest.raises(WireError, match="somebody answers, slower than"):
+        lab.settle()
+
+
 # --- fences ---------------------------------------------------------------------------------------
 
 
