@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -51,6 +52,24 @@ class Rules:
     def always(self, *decisions: Decision) -> None:
         """Decide so from now on, whoever the client is."""
         self.decisions = lambda _client: decisions
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run one case of each requirement, in each family where its proxy is straight, and from a
+    vantage that the lab plays.
+    """
+    chosen: dict[tuple[object, ...], pytest.Item] = {}
+    left: list[pytest.Item] = []
+    for item in items:
+        params = getattr(item, "callspec", SimpleNamespace(params={})).params
+        if "bent" in params:
+            family = "" if params["bent"] else params["family"]
+            key = item.name.partition("[")[0], params["bent"], family
+            if params.get("vantage") == "node" or chosen.setdefault(key, item) is not item:
+                left.append(item)
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture

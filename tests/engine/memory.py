@@ -7,17 +7,15 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, cast
 
 from kubernetes.client import ApiException
 
 from clusters.api import Api
 from fixtures.lab.simulated import Decision, Deliver, Drop, Pass, Refuse
 from specification.addresses import (
-    CLUSTER_CIDRS,
     FAMILIES,
     SERVICE_RANGES,
     Family,
@@ -29,10 +27,20 @@ from specification.attempts import SocketAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
     from specification.services import Object, Protocol
 
 SERVICES, SLICES = "/api/v1", "/apis/discovery.k8s.io/v1"
+
+
+class _InTurn:
+    """Stands in for a pool of threads: what is many at once is done in the order of the calls."""
+
+    map = staticmethod(map)
+
+    def shutdown(self) -> None:
+        """Nothing is to be ended."""
 
 
 class MemoryApi(Api):
@@ -40,7 +48,7 @@ class MemoryApi(Api):
 
     def __init__(self) -> None:
         super().__init__("http://memory", Path("/dev/null"))
-        self._pool = ThreadPoolExecutor(1)  # one at a time: in the order of the calls
+        self._pool = cast("ThreadPoolExecutor", _InTurn())
         self.objects: dict[str, Object] = {}
         """What is stored, by path."""
         self.requests: list[tuple[str, str, Object | None]] = []
@@ -79,6 +87,8 @@ class MemoryApi(Api):
             assert content_type == "application/merge-patch+json"
             own = {"status"} if path.endswith("/status") else set(body) - {"status"}
             _merge(self.objects[target], {key: body[key] for key in own & set(body)})
+            if _resource(target) == "services":
+                self._allocate(self.objects[target]["spec"])
         stored = self.objects.pop(target) if method == "DELETE" else self.objects[target]
         if method != "GET":
             self.events.append((target, copy.deepcopy(self.objects.get(target))))
@@ -87,6 +97,7 @@ class MemoryApi(Api):
     def _create(self, path: str, body: Object) -> None:
         if path in self.objects:
             raise ApiException(409, f"{path} already exists")
+        body["metadata"]["uid"] = f"uid-{len(self.events)}"
         if "/namespaces/" in path:
             body["metadata"]["namespace"] = path.split("/namespaces/")[1].split("/", maxsplit=1)[0]
         if _resource(path) == "services":
@@ -98,14 +109,20 @@ class MemoryApi(Api):
         dual = spec.get("ipFamilyPolicy") == "RequireDualStack"
         families = list(FAMILIES) if dual else spec.get("ipFamilies", ["IPv4"])
         spec.setdefault("type", "ClusterIP")
-        number = next(self._addresses)
-        spec.setdefault("clusterIPs", [str(SERVICE_RANGES[each][number]) for each in families])
-        spec["clusterIP"] = spec["clusterIPs"][0]
-        spec.setdefault("internalTrafficPolicy", "Cluster")
-        if spec["type"] != "ClusterIP":
-            spec.setdefault("externalTrafficPolicy", "Cluster")
-            for port in spec["ports"]:
-                port.setdefault("nodePort", next(self._node_ports))
+        if spec["type"] == "ExternalName":
+            spec.pop("clusterIP", None)
+            spec.pop("clusterIPs", None)
+        elif "clusterIPs" not in spec:
+            number = next(self._addresses)
+            given = spec.get("clusterIP")
+            fresh = [str(SERVICE_RANGES[each][number]) for each in families]
+            spec["clusterIPs"] = [given] if given else fresh
+            spec["clusterIP"] = spec["clusterIPs"][0]
+        for port in spec.get("ports", ()):
+            if spec["type"] in ("NodePort", "LoadBalancer"):
+                port["nodePort"] = port.get("nodePort") or next(self._node_ports)
+            else:
+                port.pop("nodePort", None)
 
 
 def _merge(target: Object, patch: Object) -> None:
@@ -123,14 +140,32 @@ def _resource(path: str) -> str:
     return path.split("/")[-2]
 
 
+Bent = Literal[
+    "",
+    "an unready endpoint counts",
+    "the first slice counts alone",
+    "the port keeps its number",
+    "names of ports are ignored",
+    "protocols are alike",
+    "namespaces are alike",
+    "labels of slices are ignored",
+    "nothing is refused",
+    "policies are ignored",
+    "nothing is masqueraded",
+    "everything is masqueraded",
+]
+"""How a proxy in memory may be wrong: in one way at a time."""
+
+
 class MemoryProxy:
     """The rules that follow from an API's Services for the node of that name, as far as it has
-    watched them.
+    watched them, but for what is ``bent``.
     """
 
-    def __init__(self, api: MemoryApi, node_name: str) -> None:
+    def __init__(self, api: MemoryApi, node_name: str, bent: Bent = "") -> None:
         self._api = api
         self._node = node_name
+        self._bent = bent
         self._seen = {"services": 0, "endpointslices": 0}
         self.known: dict[str, Object] = {}
         """The objects that it knows, by path."""
@@ -156,12 +191,13 @@ class MemoryProxy:
     ) -> Sequence[Decision]:
         """What may become of a connection."""
         for service in self._of("services"):
-            for port in service["spec"]["ports"]:
-                if port["protocol"] == protocol:
-                    inside = target in _inside(service, port)
+            spec = service["spec"]
+            for port in spec.get("ports", ()):
+                if port["protocol"] == protocol or self._bent == "protocols are alike":
+                    inside = target in _inside(spec, port)
                     if inside or target in _outside(service, port, family):
                         return self._serve(service, port, family, client, inside=inside)
-        return [Refuse()] if target.address in SERVICE_RANGES[family] else [Pass()]
+        return [Pass()]
 
     def _of(self, resource: str) -> list[Object]:
         return [each for path, each in self.known.items() if _resource(path) == resource]
@@ -169,45 +205,64 @@ class MemoryProxy:
     def _serve(
         self, service: Object, port: Object, family: Family, client: SocketAddress, *, inside: bool
     ) -> Sequence[Decision]:
-        spec = service["spec"]
-        near = client.address in CLUSTER_CIDRS[family]
         here = client.address in pod_cidr(0, family)
-        policy = spec.get("internalTrafficPolicy" if inside else "externalTrafficPolicy", "Cluster")
-        local = policy == "Local" and (inside or not here)
-        ready = list(self._endpoints(service, port, family))
-        chosen = [entry for entry, on in ready if on == self._node or not local]
-        own = node_address(0, family)
-        masquerade = not near if inside else policy == "Cluster"
-        return [
-            Deliver(each, own if masquerade or each.address == client.address else None)
-            for each in chosen
-        ] or [Drop() if ready else Refuse()]
+        kind = "internalTrafficPolicy" if inside else "externalTrafficPolicy"
+        policy = service["spec"].get(kind, "Cluster")
+        local = policy == "Local" and (inside or not here) and self._bent != "policies are ignored"
+        ready = dict(self._endpoints(service, port, family))
+        chosen = [entry for entry, on in ready.items() if on == self._node or not local]
+        if not chosen:
+            return [Drop() if ready or self._bent == "nothing is refused" else Refuse()]
+        decisions = []
+        for entry in chosen:
+            masquerade = client.address == entry.address or not (here if inside else local)
+            if self._bent.endswith("is masqueraded"):
+                masquerade = self._bent.startswith("everything")
+            decisions.append(Deliver(entry, node_address(0, family) if masquerade else None))
+        return decisions
 
     def _endpoints(
         self, service: Object, port: Object, family: Family
     ) -> Iterator[tuple[SocketAddress, str | None]]:
         """The endpoints that are ready, with the node that each is on."""
-        name = service["metadata"]["namespace"], service["metadata"]["name"]
-        for each in self._of("endpointslices"):
-            metadata: dict[str, Any] = each["metadata"]
-            owner = metadata.get("labels", {}).get("kubernetes.io/service-name")
-            if each["addressType"] != family or (metadata["namespace"], owner) != name:
-                continue
+        for each in self._slices(service, family):
             for entry in each["ports"]:
-                if (entry["name"], entry["protocol"]) == (port["name"], port["protocol"]):
-                    for endpoint in each["endpoints"]:
-                        if endpoint.get("conditions", {}).get("ready", True):
-                            address = ip_address(endpoint["addresses"][0])
-                            socket = SocketAddress(address, entry["port"])
-                            yield socket, endpoint.get("nodeName")
+                name = entry.get("name", ""), entry["protocol"]
+                if self._bent == "names of ports are ignored":
+                    name = port["name"], entry["protocol"]
+                if name != (port.get("name", ""), port["protocol"]):
+                    continue
+                number = port if self._bent == "the port keeps its number" else entry
+                for endpoint in each["endpoints"]:
+                    ready = endpoint.get("conditions", {}).get("ready", True)
+                    if ready or self._bent == "an unready endpoint counts":
+                        address = ip_address(endpoint["addresses"][0])
+                        yield SocketAddress(address, number["port"]), endpoint.get("nodeName")
+
+    def _slices(self, service: Object, family: Family) -> list[Object]:
+        """The slices of a Service, in a family."""
+        owner = {"kubernetes.io/service-name": service["metadata"]["name"]}
+        slices = []
+        for each in self._of("endpointslices"):
+            labels = each["metadata"].get("labels", {})
+            owned = owner.items() <= labels.items()
+            if self._bent == "labels of slices are ignored":
+                owned = each["metadata"]["name"].startswith(service["metadata"]["name"])
+            spaces = each["metadata"]["namespace"], service["metadata"]["namespace"]
+            near = spaces[0] == spaces[1] or self._bent == "namespaces are alike"
+            headless = "service.kubernetes.io/headless" in labels
+            if owned and near and not headless and each["addressType"] == family:
+                slices.append(each)
+        return slices[: 1 if self._bent == "the first slice counts alone" else None]
 
 
 def _sockets(addresses: Sequence[str | IPAddress], port: int) -> set[SocketAddress]:
     return {SocketAddress(ip_address(str(address)), port) for address in addresses}
 
 
-def _inside(service: Object, port: Object) -> set[SocketAddress]:
-    return _sockets(service["spec"]["clusterIPs"], port["port"])
+def _inside(spec: Object, port: Object) -> set[SocketAddress]:
+    addresses = [each for each in spec.get("clusterIPs", ()) if each != "None"]
+    return _sockets(addresses, port["port"])
 
 
 def _outside(service: Object, port: Object, family: Family) -> set[SocketAddress]:
