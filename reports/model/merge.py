@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -50,16 +51,22 @@ def merge(paths: Sequence[Path], folder: Path, modes: Sequence[str] = ()) -> Run
     for record in _records(shards, folder):
         writer.write(record)
     ends = [shard.run.end for shard in shards]
-    bounds = [end.false_alarm_bound for end in ends]
     writer.close(
         finished=max(end.finished for end in ends),
         seconds=sum(end.seconds for end in ends),
         exit=max(end.exit for end in ends),
         interrupted=any(end.interrupted for end in ends),
         statistical_tests=sum(end.statistical_tests for end in ends),
-        false_alarm_bound=sum(b for b in bounds if b is not None),
+        false_alarm_bound=_false_alarms(shards),
     )
     return read(folder)
+
+
+def _false_alarms(shards: Sequence[_Shard]) -> float | None:
+    """The union bound over all tests; unknown where that of a shard is."""
+    bounds = [shard.run.end.false_alarm_bound for shard in shards]
+    known = [bound for bound in bounds if bound is not None]
+    return min(math.fsum(known), 1.0) if len(known) == len(bounds) else None
 
 
 def _shards(paths: Sequence[Path]) -> list[_Shard]:
@@ -148,6 +155,7 @@ def _records(shards: Sequence[_Shard], folder: Path) -> list[dict[str, Any]]:
     versions = {header.implementation["version"] for header in headers}
     proxies = {header.implementation["name"] for header in headers}
     checksums = {header.implementation["sha256"] for header in headers}
+    budgets = [*(header.false_alarm_budget for header in headers), _false_alarms(shards)]
     merged: dict[str, Any] = {
         **raw,
         "run": "+".join(header.run for header in headers),
@@ -163,7 +171,8 @@ def _records(shards: Sequence[_Shard], folder: Path) -> list[dict[str, Any]]:
         "modes": names,
         "provider": ", ".join(sorted({header.provider for header in headers})),
         "sampled": [s.names[mode] for s in shards for mode in s.run.header.sampled],
-        "false_alarm_budget": sum(header.false_alarm_budget or 0.0 for header in headers),
+        # the same alpha in each: shards of one run share its budget, more of them go beyond it
+        "false_alarm_budget": max(filter(None, budgets), default=None),
         "workers": sum(header.workers or 0 for header in headers),
     }
     records = [merged]

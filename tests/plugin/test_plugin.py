@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.build.toolchain import cache_folder
+from fixtures.judge.judgement import Budget
 from fixtures.plugin import options
 from fixtures.record import recorder
 from reports.model.run import read
@@ -294,6 +295,57 @@ def test_many(mode, number, judge, measure):
     assert records[-1]["statistical_tests"] == 40
     assert all(record["measurements"][0]["p50"] == [0.1, 0.2] for record in found)
     result.stdout.fnmatch_lines(["first*PASS*", "second*PASS*", "Report: *report.html"])
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_each_judgement_is_held_to_the_same_and_all_of_them_to_the_promise(
+    judged: Any, workers: str
+) -> None:
+    """Though one worker makes nearly all of them."""
+    result, records = judged(
+        """
+@core("unequal")
+@pytest.mark.parametrize("judgements", [1, 1500])
+def test_unequal(mode, judgements, judge):
+    '''It holds.'''
+    from fixtures.judge.statistics import uniform
+    for _ in range(judgements):
+        judge(uniform, [500, 500])
+""",
+        "--modes=first",
+        workers,
+    )
+    assert result.ret == 0
+    alphas = [s["alpha"] for r in records if r["type"] == "result" for s in r["statistics"]]
+    assert set(alphas) == {Budget().alpha}
+    assert records[-1]["false_alarm_bound"] == pytest.approx(1501 * Budget().alpha)
+    assert records[-1]["statistical_tests"] == 1501
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_more_judgements_than_the_promise_allows_are_no_verdict(judged: Any, workers: str) -> None:
+    result, records = judged(
+        """
+from fixtures.judge.judgement import Budget
+
+@pytest.fixture(scope="session")
+def budget():
+    return Budget(most=2)
+
+@core("thrice")
+@pytest.mark.parametrize("number", range(3))
+def test_thrice(mode, number, judge):
+    '''It holds.'''
+    from fixtures.judge.statistics import uniform
+    judge(uniform, [500, 500])
+""",
+        "--modes=first",
+        workers,
+    )
+    assert result.ret == 2
+    (error,) = (record for record in records if record["type"] == "error")
+    assert error["message"].startswith("3 statistical tests give a false alarm with a probability")
+    assert records[-1]["false_alarm_bound"] == pytest.approx(1.5e-4)
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
