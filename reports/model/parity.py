@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from reports.model import wording
 from reports.model.run import Cell
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED
 
@@ -26,7 +27,7 @@ _LEFT_OUT: Final = (SKIPPED, UNCLAIMED)
 _OTHERWISE: Final[Mapping[str, Callable[[Column], str]]] = {
     "kernel": lambda c: c.kernel,
     "version of the suite": lambda c: c.run.header.suite["version"],
-    "commit of the suite": lambda c: c.run.header.suite["commit"][:12],
+    "commit of the suite": lambda c: wording.commit(c.run.header.suite["commit"]),
     "build of the proxy": lambda c: " / ".join(
         sorted({f.sha256[:12] for f in c.run.fingerprints if f.mode == c.mode})
     ),

@@ -96,6 +96,11 @@ def probability(value: float | None) -> str:
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
 
 
+def commit(of_the_suite: str) -> str:
+    """The first digits of a commit, and whatever says that it was modified."""
+    return re.sub(r"^([0-9a-f]{12})[0-9a-f]+", r"\1", of_the_suite)
+
+
 def duration(seconds: float) -> str:
     """A time span in seconds as a person says it: `0.12 s`, `81 s`, `12 min 5 s`."""
     if seconds < 10:

@@ -52,6 +52,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "anchor": anchor,
+        "commit": wording.commit,
         "duration": wording.duration,
         "interval": wording.interval,
         "label": LABELS.__getitem__,

@@ -143,6 +143,14 @@ def test_the_command_of_the_evidence_wins(tmp_path: Path) -> None:
 NASTY = "</pre></style><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
 
+def test_a_modified_suite_is_shown_as_such(tmp_path: Path) -> None:
+    suite = sample.header()["suite"]
+    changed = suite | {"commit": f"{suite['commit']}-modified-12ab34cd"}
+    sample.write(tmp_path, sample.header(suite=changed), sample.requirement())
+    page = Page(run_page.render(read(tmp_path), tmp_path))
+    assert "4f0c2a9be1d3-modified-12ab34cd" in page.words
+
+
 def test_text_from_outside_stays_text(tmp_path: Path) -> None:
     bad: dict[str, Any] = {
         "outcome": "failed",

@@ -217,6 +217,9 @@ def test_what_else_differs_is_said(tmp_path: Path) -> None:
     (parity,) = parities(compare(paths))
     assert parity.also == ("commit of the suite: 4f0c2a9be1d3, 555555555555",)
     assert found(tmp_path / "more", {}, {}).also == ()
+    changed = suite | {"commit": f"{'5' * 40}-modified-12ab34cd"}
+    (parity,) = parities(compare([paths[1], run(tmp_path / "m", "netns", suite=changed)]))
+    assert parity.also == ("commit of the suite: 555555555555, 555555555555-modified-12ab34cd",)
     unknown = run(tmp_path / "c", "kind", suite=suite | {"commit": None})
     assert parities(compare([paths[0], unknown]))[0].also == ()
 

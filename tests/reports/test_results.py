@@ -28,6 +28,7 @@ IDS = ("cip-one", "cip-two")
 def shard(folder: Path, mode: str = "iptables", ids: tuple[str, ...] = IDS, **changes: Any) -> Path:
     """A run in one mode that judges these requirements; `kernel` is that of its nodes."""
     kernel = changes.pop("kernel", "6.18.2")
+    end = changes.pop("end", {})
     outcome = changes.pop("outcome", "passed")
     return sample.write(
         folder,
@@ -35,6 +36,7 @@ def shard(folder: Path, mode: str = "iptables", ids: tuple[str, ...] = IDS, **ch
         *(sample.requirement(name) for name in ids),
         sample.fingerprint(mode, kernel=kernel),
         *(sample.result(name, mode, outcome) for name in ids),
+        **end,
     )
 
 
@@ -90,6 +92,27 @@ def test_a_failure_stays_one_and_its_evidence_is_found(tmp_path: Path) -> None:
     assert failed.evidence is not None
     assert (tmp_path / "whole" / failed.evidence).is_dir()
     validate(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "budget", "bound"),
+    [
+        ((1e-5, 2e-5), 1e-4, 3e-5),
+        ((6e-5, 6e-5), 1.2e-4, 1.2e-4),
+        ((6e-5, None), 1e-4, None),
+    ],
+)
+def test_shards_share_the_budget_of_one_run_and_say_what_they_may_blame(
+    tmp_path: Path, bounds: tuple[float | None, ...], budget: float, bound: float | None
+) -> None:
+    """Their tests are held to the same alpha, be they judged in one run or in many."""
+    parts = [
+        shard(tmp_path / mode, mode, end={"false_alarm_bound": each})
+        for mode, each in zip(sample.MODES, bounds, strict=True)
+    ]
+    run = merge.merge(parts, tmp_path / "whole")
+    assert run.header.false_alarm_budget == pytest.approx(budget)
+    assert run.end.false_alarm_bound == (bound and pytest.approx(bound))
 
 
 def _refused(folder: Path, **second: Any) -> str:
