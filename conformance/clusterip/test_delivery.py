@@ -166,8 +166,8 @@ def test_cluster_ip_can_be_used_through_the_node(
 def test_endpoint_can_use_its_own_service(
     service: Services, client: LabClient, assert_pool: Pool
 ) -> None:
-    """A pod that is an endpoint of a Service must be able to use that Service. Where it is chosen
-    itself, the source must not be its own address, or its answers would never leave it.
+    """A pod that is an endpoint of a Service must be able to use that Service, and where it is
+    chosen itself must see another source than its own address, or its answers would never leave it.
     """
     itself = Endpoint(client.host)
     web = service([itself, service.endpoint("pod"), service.endpoint("remote-pod")])

@@ -66,7 +66,7 @@ def test_connections_stay_when_their_endpoint_turns_unready(
 def test_connections_stay_when_their_endpoint_is_removed(
     service: Services, client: LabClient
 ) -> None:
-    """A TCP connection should continue after its endpoint has been removed from the EndpointSlices,
+    """A TCP connection must continue after its endpoint has been removed from the EndpointSlices,
     as long as both sides keep it up, while new connections go elsewhere.
     """
     web = service(endpoints=1)
@@ -199,7 +199,7 @@ def test_relabelled_slice_changes_sides(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
     """When the label kubernetes.io/service-name of an EndpointSlice is changed to another Service,
-    its endpoints should leave the first Service and join the second.
+    its endpoints must leave the first Service and join the second.
     """
     left, right = _two_services(service, client.protocol)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
@@ -218,7 +218,7 @@ def test_unlabelled_slice_is_withdrawn(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
     """When the label kubernetes.io/service-name is removed from an EndpointSlice, its endpoints
-    should leave the Service.
+    must leave the Service.
     """
     left, _ = _two_services(service, client.protocol)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
@@ -236,7 +236,7 @@ def test_unlabelled_slice_is_withdrawn(
 def test_slice_labelled_headless_is_withdrawn(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
-    """When an EndpointSlice is given the label service.kubernetes.io/headless, its endpoints should
+    """When an EndpointSlice is given the label service.kubernetes.io/headless, its endpoints must
     leave the Service.
     """
     left, _ = _two_services(service, client.protocol)

@@ -66,7 +66,7 @@ def test_port_that_a_service_does_not_have(service: Services, client: Client) ->
 def test_port_that_a_service_does_not_have_is_left_to_routing(
     service: Services, client: Client
 ) -> None:
-    """Traffic to a cluster IP on a port that the Service does not define should follow the node's
+    """Traffic to a cluster IP on a port that the Service does not define must follow the node's
     routes as if there were no Service.
     """
     web, probe = _probe_unserved(service, client)
@@ -83,8 +83,8 @@ def test_port_that_a_service_does_not_have_is_left_to_routing(
 )
 @over({"vantage": "pod", "protocol": "TCP"}, {"vantage": "outside", "protocol": "UDP"})
 def test_port_that_a_service_does_not_have_is_rejected(service: Services, client: Client) -> None:
-    """Traffic to a cluster IP on a port that the Service does not define should be rejected with
-    ICMP port unreachable.
+    """Traffic to a cluster IP on a port that the Service does not define must be rejected with ICMP
+    port unreachable.
     """
     _, probe = _probe_unserved(service, client)
     assert probe.refused, probe
@@ -98,7 +98,7 @@ def test_port_that_a_service_does_not_have_is_rejected(service: Services, client
 )
 @over(protocol="TCP")
 def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) -> None:
-    """Traffic to an address of the Service range that no Service has, or has any longer, should be
+    """Traffic to an address of the Service range that no Service has, or has any longer, must be
     dropped on the node.
     """
     web = service(endpoints=1)
@@ -213,7 +213,7 @@ def test_other_traffic_is_untouched(
 )
 @over(protocol="TCP")
 def test_node_does_not_claim_cluster_ips(service: Services, world: World, family: Family) -> None:
-    """The node should not answer ARP requests or neighbour solicitations for a cluster IP on its
+    """The node must not answer ARP requests or neighbour solicitations for a cluster IP on its
     external link.
     """
     web = service.shared(endpoints=1)

@@ -68,7 +68,7 @@ def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
     service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
-    to the cluster IP from the same port is served by one that remains.
+    to the cluster IP from the same port must be served by one that remains.
     """
     web = service(endpoints=2)
     assert_moves(client, web, web.cluster_ip, web.port)
@@ -84,7 +84,7 @@ def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
     service: Services, client: LabClient, world: World
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
-    to the nodePort from the same port is served by one that remains.
+    to the nodePort from the same port must be served by one that remains.
     """
     web = service(endpoints=2, type="NodePort")
     address = world.node.address(client.family)
@@ -101,7 +101,7 @@ def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
     service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
-    to the load balancer's IP from the same port is served by one that remains.
+    to the load balancer's IP from the same port must be served by one that remains.
     """
     balanced = LOAD_BALANCER_IPS[client.family][77]
     web = service(endpoints=2, load_balancer_ips=[balanced])
@@ -116,7 +116,7 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
     service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
-    to an external IP from the same port is served by one that remains.
+    to an external IP from the same port must be served by one that remains.
     """
     external = EXTERNAL_IPS[client.family][77]
     web = service(endpoints=2, externalIPs=[str(external)])
@@ -126,8 +126,8 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
 @requirement("ct-udp-itp-local", e2e("conntrack", "InternalTrafficPolicy set to Local"))
 @over(protocol="UDP")
 def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: LabClient) -> None:
-    """When the only local endpoint of a UDP Service with internalTrafficPolicy Local is replaced,
-    a client that keeps sending from the same port is served by the new local endpoint.
+    """When the only local endpoint of a UDP Service with internalTrafficPolicy Local is replaced, a
+    client that keeps sending from the same port must be served by the new local endpoint.
     """
     local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
     web = service([local, remote], internalTrafficPolicy="Local")
@@ -145,7 +145,7 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
     service: Services, client: NodeClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a process on the node that
-    keeps sending from the same port is served by one that remains.
+    keeps sending from the same port must be served by one that remains.
     """
     web = service(endpoints=1)
     first = client.connect(web.cluster_ip, web.port)
@@ -161,7 +161,7 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
 @over(protocol="UDP")
 def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) -> None:
     """When the target port of a UDP Service's endpoints changes, a client that keeps sending from
-    the same port is served at the new one.
+    the same port must be served at the new one.
     """
     web = service(endpoints=2)
     flows = client.open(web.cluster_ip, web.port, 16)
@@ -178,7 +178,7 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
     service: Services, client: LabClient, world: World
 ) -> None:
     """A client that sends to a UDP Service without ready endpoint, and goes on from the same port,
-    is served once an endpoint gets ready.
+    must be served once an endpoint gets ready.
     """
     web = service([service.endpoint("pod", ready=False)])
     flows = client.open(web.cluster_ip, web.port, 16)
@@ -194,7 +194,7 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
 @over(protocol="UDP")
 def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClient) -> None:
     """When a UDP Service loses its last endpoint, a client that keeps sending from the same port
-    no longer reaches it, and is refused.
+    must no longer reach it, and must be refused.
     """
     web = service(endpoints=1)
     flows = client.open(web.cluster_ip, web.port, 4)
@@ -214,8 +214,8 @@ def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClie
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_removes_entries_that_became_stale(service: Services, world: World) -> None:
     """When an endpoint of a UDP Service is removed while the proxy is down, and others remain, a
-    client that keeps sending from the same port is served by one that remains once the proxy is
-    back.
+    client that keeps sending from the same port must be served by one that remains once the proxy
+    is back.
     """
     web = service(endpoints=1, ports=BOTH)
     clients = [each for each in client_of_each_kind(world) if each.protocol == "UDP"]
@@ -238,8 +238,8 @@ def test_restart_removes_entries_that_became_stale(service: Services, world: Wor
 def test_connection_after_too_early_a_one_is_served(
     service: Services, client: Client, family: Family
 ) -> None:
-    """A client that addresses a cluster IP before its Service exists is served on a new connection
-    once it does.
+    """A client that addresses a cluster IP before its Service exists must be served on a new
+    connection once it does.
     """
     vip = SERVICE_RANGES[family][201]
     early = client.connect(vip, 80)

@@ -41,7 +41,7 @@ packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl).
 @over(protocol="UDP")
 def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClient) -> None:
     """When endpoints of a UDP Service are added, removed or begin to terminate while they still
-    serve, the flows to all other endpoints, and to those that terminate, stay with them.
+    serve, the flows to all other endpoints, and to those that terminate, must stay with them.
     """
     web = service(endpoints=3)
     flows = client.open(web.cluster_ip, web.port, 48)
@@ -64,7 +64,7 @@ def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClien
 @over(protocol="UDP")
 def test_flows_of_others_stay(service: Services, client: LabClient, world: World) -> None:
     """When the endpoints of a UDP Service change, UDP flows of other Services, and those that
-    belong to no Service, go on as before.
+    belong to no Service, must go on as before.
     """
     changing, other = service.create([service.wanted(2), service.wanted(2)])
     stranger = world.hosts("outside")[0].address(client.family)
@@ -85,7 +85,7 @@ def test_flows_of_others_stay(service: Services, client: LabClient, world: World
 @over(protocol="UDP")
 def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: LabClient) -> None:
     """When the endpoints of a UDP Service change, flows to another Service whose port has the
-    number of the first one's nodePort stay with their endpoints.
+    number of the first one's nodePort must stay with their endpoints.
     """
     number = 30053
     exposed, other = service.create(
@@ -116,8 +116,8 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
 def test_udp_flow_to_unready_but_serving_endpoint_stays(
     service: Services, client: LabClient
 ) -> None:
-    """When an endpoint of a UDP Service is no longer ready but still serving, new flows avoid it
-    and flows to it stay with it.
+    """When an endpoint of a UDP Service is no longer ready but still serving, new flows must avoid
+    it and flows to it must stay with it.
     """
     web = service(endpoints=2)
     flows = client.open(web.cluster_ip, web.port, 48)
@@ -137,7 +137,7 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(
 @over(protocol="UDP")
 def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClient) -> None:
     """When the traffic policy of a UDP Service changes so that it no longer takes a serving
-    endpoint, flows to that endpoint stay with it.
+    endpoint, flows to that endpoint must stay with it.
     """
     local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
     web = service([local, remote])
@@ -158,8 +158,8 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClie
 )
 @over(protocol="TCP")
 def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -> None:
-    """Established TCP connections of a Service with UDP ports besides go on when their endpoints,
-    and when the whole Service, go.
+    """Established TCP connections of a Service with UDP ports besides must go on when their
+    endpoints, and when the whole Service, go.
     """
     web = service(endpoints=2, ports=BOTH)
     flows = client.open(web.cluster_ip, web.port, 16)
@@ -177,7 +177,7 @@ def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
-    """A restart of the proxy leaves flows to endpoints that serve with them."""
+    """A restart of the proxy must leave flows to endpoints that serve with them."""
     web = service(endpoints=3, ports=BOTH)
     clients = client_of_each_kind(world)
     last = time.monotonic()
@@ -203,7 +203,7 @@ def test_segment_out_of_window_resets_no_connection(
     service: Services, client: LabClient, segment: str
 ) -> None:
     """A TCP segment from an endpoint that is far behind or far ahead of its connection's window
-    does not lead to a reset of the connection.
+    must not lead to a reset of the connection.
     """
     web = service([service.endpoint("remote-pod", 1)])
     flows = client.open(web.cluster_ip, web.port)

@@ -50,8 +50,8 @@ def exposed(service: Services, *places: tuple[str, int | None]) -> Service:
 def test_node_with_endpoints_is_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
-    """The healthCheckNodePort of a LoadBalancer Service with externalTrafficPolicy Local answers
-    200 on a node that has ready endpoints of it, and counts those.
+    """The healthCheckNodePort of a LoadBalancer Service with externalTrafficPolicy Local must
+    answer 200 on a node that has ready endpoints of it, and count those.
     """
     web = exposed(service, ("pod", None), ("pod", None), ("remote-pod", 1))
     assert asked(web) == Health(200, 2)
@@ -61,8 +61,8 @@ def test_node_with_endpoints_is_healthy(
 def test_node_without_endpoints_is_not_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
-    """It answers 503 on a node whose last ready endpoint of the Service has gone, though other
-    nodes have some.
+    """The healthCheckNodePort of a Service must answer 503 on a node whose last ready endpoint of
+    the Service has gone, though other nodes have some.
     """
     web = exposed(service, ("pod", None), ("remote-pod", 1))
     assert asked(web) == Health(200, 1)
@@ -76,8 +76,8 @@ def test_node_without_endpoints_is_not_healthy(
 def test_node_with_terminating_endpoints_alone_is_not_healthy(
     service: Services, asked: Callable[[Service], Health | None]
 ) -> None:
-    """It answers 503 on a node whose endpoints of the Service are all terminating, though they
-    still serve.
+    """The healthCheckNodePort of a Service must answer 503 on a node whose endpoints of the Service
+    are all terminating, though they still serve.
     """
     web = exposed(service, ("pod", None))
     assert asked(web) == Health(200, 1)
@@ -89,8 +89,8 @@ def test_node_with_terminating_endpoints_alone_is_not_healthy(
 def test_port_is_closed_where_no_node_is_preferred(
     service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
 ) -> None:
-    """It is closed when the Service's externalTrafficPolicy becomes Cluster, and when the Service
-    is deleted.
+    """The healthCheckNodePort of a Service must be closed when the Service's externalTrafficPolicy
+    becomes Cluster, and when the Service is deleted.
     """
     web = exposed(service, ("pod", None))
     port = web.object["spec"]["healthCheckNodePort"]
@@ -112,7 +112,9 @@ def test_port_is_closed_where_no_node_is_preferred(
 def test_each_node_answers_for_itself(
     service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
 ) -> None:
-    """Every node answers for itself alone: what other nodes have counts nowhere but there."""
+    """Every node must answer at a healthCheckNodePort for itself alone: what other nodes have
+    counts nowhere but there.
+    """
     web = exposed(service, ("remote-pod", 1), ("remote-pod", 2))
     assert asked(web) == Health(503, 0)
     web.set_endpoints([service.endpoint(), service.endpoint("remote-pod", 1)])

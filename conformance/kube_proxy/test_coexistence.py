@@ -25,8 +25,8 @@ from conformance.vocabulary import (
 def test_chains_of_others_survive_in_the_same_tables(
     service: Services, chains: Chains, client: Client, world: World, version: int
 ) -> None:
-    """As kube-proxy writes its rules, it leaves the chains and rules of others in tables nat and
-    filter, and their counters, as they are.
+    """As kube-proxy writes its rules, it must leave the chains and rules of others in tables nat
+    and filter, and their counters, as they are.
     """
     tool = {4: "iptables", 6: "ip6tables"}[version]
     hooks = {"nat": "PREROUTING", "filter": "FORWARD"}
@@ -70,9 +70,9 @@ def test_chains_of_others_survive_in_the_same_tables(
 def test_everything_is_in_one_table_for_each_family(
     service: Services, client: Client, world: World, family: Family
 ) -> None:
-    """All that kube-proxy programs is in one table kube-proxy in family ip and one in ip6; what
-    others have programmed, in a table of their own, it leaves as it is, counters included, though
-    it be named as its own.
+    """All that kube-proxy programs must be in one table kube-proxy in family ip and one in ip6;
+    what others have programmed, in a table of their own, it must leave as it is, counters included,
+    though it be named as its own.
     """
     ip, name = IP[family], "somebody-else"
     address = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}[ip]
@@ -119,8 +119,8 @@ def test_everything_is_in_one_table_for_each_family(
 def test_other_firewalls_have_the_last_word(
     exposed: Service, ruleset: Ruleset, world: World, client: Client, family: Family
 ) -> None:
-    """kube-proxy accepts nothing on behalf of other firewalls: none of its rules has the verdict
-    accept, and what a chain of another table drops stays dropped.
+    """kube-proxy must accept nothing on behalf of other firewalls: none of its rules has the
+    verdict accept, and what a chain of another table drops stays dropped.
     """
     accepting = [
         rule

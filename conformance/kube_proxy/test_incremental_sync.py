@@ -20,8 +20,8 @@ _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
 def test_change_rewrites_the_chains_of_the_changed_service_alone(
     service: Services, chains: Chains, client: Client
 ) -> None:
-    """A change to one Service leaves the chains of all other Services and their endpoints as they
-    are, counters included; only those of the changed Service are written again.
+    """A change to one Service must leave the chains of all other Services and their endpoints as
+    they are, counters included: only those of the changed Service are written again.
     """
     changed, other = service.create([service.wanted(endpoints=2) for _ in range(2)])
 
@@ -50,8 +50,8 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
 def test_change_leaves_rules_and_elements_of_other_services_alone(
     service: Services, ruleset: Ruleset
 ) -> None:
-    """A change to one Service adds, replaces and removes rules of that Service alone: those of all
-    other Services keep their handles, and so do the rules of the base chains.
+    """A change to one Service must add, replace and remove rules of that Service alone: those of
+    all other Services keep their handles, and so do the rules of the base chains.
     """
     changed, other = service.create([service.wanted(endpoints=2) for _ in range(2)])
 
@@ -80,7 +80,7 @@ def test_change_leaves_rules_and_elements_of_other_services_alone(
 )
 def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, the chain of a removed endpoint, and all chains of a
-    deleted Service, are deleted with the change that leaves them without use.
+    deleted Service, must be deleted with the change that leaves them without use.
     """
     web = service(endpoints=2)
     nat = chains("nat")
@@ -101,7 +101,7 @@ def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) 
     feature="nftables-rules",
 )
 def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: Ruleset) -> None:
-    """The chains of a deleted Service are emptied at once, together with the removal of the
+    """The chains of a deleted Service must be emptied at once, together with the removal of the
     elements that lead to them, and deleted at the first change that is at least a second later.
     """
     web = service(endpoints=2)

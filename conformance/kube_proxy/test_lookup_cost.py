@@ -41,8 +41,8 @@ def single_stack(service: Services, family: Family, count: int) -> list[Service]
 
 @requirement("cip-local-route", docs("virtual-ips"), feature="unbound-cluster-ips")
 def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world: World) -> None:
-    """A cluster IP belongs to no interface of the node, and is no local address of it; packets to
-    it reach an endpoint all the same.
+    """A cluster IP must not belong to any interface of the node, nor be a local address of it, and
+    packets to it must reach an endpoint all the same.
     """
     web = service(endpoints=1)
     probe = client.connect(web.cluster_ip, web.port)
@@ -67,8 +67,8 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
 def test_a_first_packet_is_compared_with_one_rule_per_service(
     service: Services, chains: Chains, client: Client, world: World, family: Family, version: int
 ) -> None:
-    """KUBE-SERVICES has one rule more for every Service more, and the first packet of a connection
-    passes those of all Services before its own, but none after.
+    """KUBE-SERVICES must have one rule more for every Service more, and the first packet of a
+    connection must pass those of all Services before its own, but none after.
     """
     single_stack(service, family, _FEW)
     few = len(chains("nat")["KUBE-SERVICES"].rules)
@@ -114,7 +114,7 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
 def test_later_packets_do_not_walk_the_rules(
     service: Services, chains: Chains, client: LabClient
 ) -> None:
-    """The first packet of a connection alone is matched by the rules of its Service: conntrack
+    """The first packet of a connection alone must be matched by the rules of its Service: conntrack
     translates all later packets and the replies.
     """
     web = service(endpoints=2)
@@ -134,8 +134,8 @@ def test_later_packets_do_not_walk_the_rules(
 def test_later_packets_do_not_look_anything_up(
     service: Services, ruleset: Ruleset, client: LabClient, world: World
 ) -> None:
-    """The first packet of a connection alone is sent through the chain of its Service: conntrack
-    translates all later packets and the replies.
+    """The first packet of a connection alone must be sent through the chain of its Service:
+    conntrack translates all later packets and the replies.
     """
     web = service(endpoints=2)
     table = ruleset()
@@ -165,8 +165,8 @@ def exchange(client: LabClient, web: Service, connections: int) -> None:
 def test_more_services_are_no_more_rules_to_pass(
     service: Services, ruleset: Ruleset, family: Family
 ) -> None:
-    """However many Services there are, the chains that every packet passes have the same rules: a
-    Service adds elements to maps and a chain that only its own packets are sent to.
+    """However many Services there are, the chains that every packet passes must have the same
+    rules: a Service adds elements to maps and a chain that only its own packets are sent to.
     """
 
     def common(table: Table) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ _PROGRAMMED = 60  # seconds after which a proxy that is ready should have progra
     feature="default-mode",
 )
 def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> None:
-    """Where no mode is configured, kube-proxy runs in its default mode."""
+    """Where no mode is configured, kube-proxy must run in its default mode."""
     bare_node.proxy.start({"mode": None})
     found = by_time("anything is programmed", bare_node.proxy.modes_in_kernel, _PROGRAMMED)
     assert found == {mode}, f"{mode} mode claims to be the default"
@@ -32,8 +32,8 @@ def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> Non
     feature="kube-proxy-modes",
 )
 def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
-    """kube-proxy refuses to start in a mode that it does not have, and names that mode and those
-    that it has.
+    """For a mode that it does not have, kube-proxy must refuse to start, and must name that mode
+    and those that it has.
     """
     assert_refuses(bare_node, "userspace", *bare_node.proxy.implementation.modes, mode="userspace")
 
@@ -45,7 +45,7 @@ def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
     feature="nftables-rules",
 )
 def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
-    """On a kernel before 5.13, kube-proxy refuses to start in nftables mode and says which it
+    """On a kernel before 5.13, kube-proxy must refuse to start in nftables mode and say which it
     needs, unless KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK is set.
     """
     release = bare_node.proxy.directory / "osrelease"
@@ -75,8 +75,8 @@ def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
     feature="nftables-rules",
 )
 def test_refuses_nft_before_1_0_1(bare_node: NodeUnderTest) -> None:
-    """Where the program nft is older than 1.0.1, kube-proxy refuses to start in nftables mode and
-    says which version it needs.
+    """Where the program nft is older than 1.0.1, kube-proxy must refuse to start in nftables mode
+    and say which version it needs.
     """
     script = bare_node.proxy.directory / "nft"
     real = bare_node.run(["sh", "-c", "command -v nft; echo $PATH"]).stdout.splitlines()

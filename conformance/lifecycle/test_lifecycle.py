@@ -54,7 +54,7 @@ def open_each(service: Services, world: World) -> list[Flows]:
 @requirement("life-restart-existing", e2e("service", "work after restarting kube-proxy"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_breaks_no_connection(service: Services, world: World) -> None:
-    """Connections that exist when the proxy is restarted go on without loss where they were."""
+    """Connections that exist when the proxy restarts must go on without loss where they were."""
     flows = open_each(service, world)
     rounds = during(world.node.proxy.restart, lambda: [flow.exchange() for flow in flows])
     service.settle(syncs=2)
@@ -67,7 +67,7 @@ def test_restart_breaks_no_connection(service: Services, world: World) -> None:
 @requirement("life-restart-new", e2e("service", "work after restarting kube-proxy"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_restart_fails_no_new_connection(service: Services, world: World) -> None:
-    """While the proxy is restarted every new connection to a Service is answered."""
+    """While the proxy is restarted every new connection to a Service must be answered."""
     web = service(endpoints=3, ports=BOTH)
     clients = client_of_each_kind(world)
     rounds = during(world.node.proxy.restart, lambda: connect_each(clients, web))
@@ -85,8 +85,8 @@ def test_restart_fails_no_new_connection(service: Services, world: World) -> Non
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_killed_proxy_leaves_services_as_they_are(service: Services, world: World) -> None:
-    """When the proxy is killed, existing connections go on and new ones are answered for as long
-    as it is down.
+    """When the proxy is killed, existing connections must go on and new ones must be answered for
+    as long as it is down.
     """
     flows = open_each(service, world)
     web = service(endpoints=3, ports=BOTH)
@@ -108,8 +108,8 @@ def test_killed_proxy_leaves_services_as_they_are(service: Services, world: Worl
 def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
     service: Services, world: World
 ) -> None:
-    """A Service that was created, and an endpoint that was replaced, while the proxy was down are
-    served once it is back.
+    """A Service that was created, and an endpoint that was replaced, while the proxy was down must
+    be served once it is back.
     """
     changed = service(endpoints=1, ports=BOTH)
     clients = client_of_each_kind(world)
@@ -133,8 +133,8 @@ def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
 def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
     service: Services, world: World
 ) -> None:
-    """A Service that was deleted while the proxy was down is served no longer once it is back, and
-    of another one whose EndpointSlices were deleted, connections are refused.
+    """A Service that was deleted while the proxy was down must be served no longer once it is back,
+    and connections to another one whose EndpointSlices were deleted must be refused.
     """
     deleted, emptied = service.create(
         [service.wanted(1, ports=BOTH), service.wanted(1, ports=BOTH)]

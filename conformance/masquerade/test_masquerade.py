@@ -83,8 +83,8 @@ def assert_seen_from(address: IPAddress, probe: Probe, web: Service) -> None:
     e2e("service", "preserve source pod IP for traffic thru service cluster IP"),
 )
 def test_pods_keep_their_address(service: Services, client: Client) -> None:
-    """An endpoint sees a connection from a pod of the node to the cluster IP come from the pod's
-    own address, whether it is on the node itself or elsewhere.
+    """An endpoint must see a connection from a pod of the node to the cluster IP come from the
+    pod's own address, whether it is on the node itself or elsewhere.
     """
     for web in here_and_there(service):
         assert_seen_from(client.address, client.connect(*web.frontend), web)
@@ -103,8 +103,8 @@ def test_pods_keep_their_address(service: Services, client: Client) -> None:
 def test_strangers_to_cluster_ip_are_masqueraded(
     service: Services, client: Client, world: World
 ) -> None:
-    """An endpoint sees a connection that a client which is no pod makes to the cluster IP, through
-    the node, come from the node's address.
+    """An endpoint must see a connection that a client which is no pod makes to the cluster IP,
+    through the node, come from the node's address.
     """
     for web in here_and_there(service):
         probe = client.connect(*web.frontend)
@@ -131,7 +131,7 @@ def second_address(world: World, family: str) -> Iterator[IPAddress]:
 def test_processes_on_the_node_are_masqueraded(
     service: Services, client: Client, world: World, second_address: IPAddress
 ) -> None:
-    """An endpoint sees a connection of a process on the node to the cluster IP come from the
+    """An endpoint must see a connection of a process on the node to the cluster IP come from the
     address of the interface that leads to it, whichever of the node's addresses the process uses.
     """
     web = service([service.endpoint("remote-pod", 1)])
@@ -150,7 +150,7 @@ def test_processes_on_the_node_are_masqueraded(
 )
 @over(vantage="outside")
 def test_external_clients_are_masqueraded(service: Services, client: Client, world: World) -> None:
-    """Under externalTrafficPolicy Cluster, an endpoint sees a connection from outside to a
+    """Under externalTrafficPolicy Cluster, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the node's address, so that its replies
     return through the node.
     """
@@ -168,8 +168,8 @@ def test_external_clients_are_masqueraded(service: Services, client: Client, wor
 def test_local_policy_keeps_the_external_client(
     service: Services, client: Client, world: World
 ) -> None:
-    """Under externalTrafficPolicy Local, an endpoint sees a connection from outside to a nodePort,
-    a load balancer IP or an external IP come from the client's own address.
+    """Under externalTrafficPolicy Local, an endpoint must see a connection from outside to a
+    nodePort, a load balancer IP or an external IP come from the client's own address.
     """
     web = exposed(service, service.endpoint("pod"), externalTrafficPolicy="Local")
     for frontend in external_frontends(web, world, client):
@@ -183,7 +183,7 @@ def test_pod_reaches_itself_through_its_service(
     service: Services, client: LabClient, world: World
 ) -> None:
     """A pod that connects to a Service of which it is itself the endpoint, by cluster IP, nodePort,
-    load balancer IP or external IP, reaches itself and sees the connection come from the node's
+    load balancer IP or external IP, must reach itself and see the connection come from the node's
     address, so that its answer returns through the node.
     """
     web = exposed(service, Endpoint(client.host))
@@ -200,7 +200,7 @@ def test_endpoints_talk_to_each_other_directly(
     service: Services, client: LabClient, world: World
 ) -> None:
     """A connection from a pod to its own address or to that of another pod on the node, past any
-    Service, is not masqueraded, although both are endpoints of one.
+    Service, must not be masqueraded, although both are endpoints of one.
     """
     web = service([Endpoint(client.host), service.endpoint("pod")])
     for endpoint in web.endpoints:
@@ -214,8 +214,8 @@ def test_endpoints_talk_to_each_other_directly(
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 def test_other_traffic_keeps_its_source(service: Services, client: Client, world: World) -> None:
-    """A connection that is not to a Service passes the node with source and destination, addresses
-    and ports, unchanged.
+    """A connection that is not to a Service must pass the node with source and destination,
+    addresses and ports, unchanged.
     """
     web = service.shared(2, type="NodePort")
     others = [
@@ -248,8 +248,8 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
     },
 )
 def test_everybody_can_be_masqueraded(service: Services, client: Client, world: World) -> None:
-    """With masqueradeAll, an endpoint sees every connection to the cluster IP, also those of pods,
-    come from the node's address.
+    """With masqueradeAll, an endpoint must see every connection to the cluster IP, also those of
+    pods, come from the node's address.
     """
     for web in here_and_there(service):
         probe = client.connect(*web.frontend)
@@ -264,8 +264,8 @@ def test_everybody_can_be_masqueraded(service: Services, client: Client, world: 
 )
 @over(protocol="SCTP")
 def test_sctp_is_masqueraded_like_tcp(service: Services, client: LabClient, world: World) -> None:
-    """SCTP associations are masqueraded as TCP connections are: those of pods to the cluster IP are
-    not, those of pods to themselves and those from outside to the nodePort are.
+    """SCTP associations must be masqueraded as TCP connections are: those of pods to the cluster IP
+    are not, those of pods to themselves and those from outside to the nodePort are.
     """
     node = world.node.address(client.family)
     web, mirror = service.create(
@@ -297,8 +297,8 @@ def test_masqueraded_ports_are_random(
     budget: Budget,
     judge: Callable[..., Statistic],
 ) -> None:
-    """The source ports of masqueraded connections are drawn at random from all unprivileged ports,
-    so that connections set up at the same time do not race for one port.
+    """The source ports of masqueraded connections must be drawn at random from all unprivileged
+    ports, so that connections set up at the same time do not race for one port.
     """
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     ranges = 65_536 // _RANGE
@@ -318,7 +318,7 @@ def test_clients_may_use_the_same_source_port(
     service: Services, client: Client, world: World
 ) -> None:
     """Connections of several clients from the same source port, masqueraded on their way to the
-    same endpoint, all succeed: the endpoint sees each come from another port.
+    same endpoint, must all succeed: the endpoint sees each come from another port.
     """
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     hosts = world.hosts("outside", 16)

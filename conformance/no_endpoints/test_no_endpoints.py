@@ -37,8 +37,8 @@ def assert_refused(probe: Probe) -> None:
 )
 @over(protocol="TCP", vantage=["pod", "remote-pod"])
 def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> None:
-    """A TCP connection to the cluster IP and port of a Service without a usable endpoint is refused
-    at once, by an ICMP error or a reset, and not left to a timeout.
+    """A TCP connection to the cluster IP and port of a Service without a usable endpoint must be
+    refused at once, by an ICMP error or a reset, and not left to a timeout.
     """
     web = service.shared(0)
     assert_refused(client.connect(web.cluster_ip, web.port))
@@ -51,8 +51,8 @@ def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> 
 )
 @over(protocol="UDP")
 def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> None:
-    """A datagram to the cluster IP and port of a Service without a usable endpoint is refused at
-    once with ICMP port unreachable.
+    """A datagram to the cluster IP and port of a Service without a usable endpoint must be refused
+    at once with ICMP port unreachable.
     """
     web = service.shared(0)
     assert_refused(client.connect(web.cluster_ip, web.port))
@@ -61,8 +61,8 @@ def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> 
 @requirement("noep-icmpv6", rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with"))
 @over(vantage=["pod", "node"], protocol="UDP", family="IPv6")
 def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> None:
-    """Over IPv6, the error that refuses a datagram to a Service without a usable endpoint is ICMPv6
-    destination unreachable with the code port unreachable.
+    """Over IPv6, the error that refuses a datagram to a Service without a usable endpoint must be
+    ICMPv6 destination unreachable with the code port unreachable.
     """
     web = service.shared(0)
     probe = client.connect(web.cluster_ip, web.port)
@@ -77,8 +77,8 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 def test_the_node_refuses_with_icmp(service: Services, client: Client, world: World) -> None:
-    """A TCP connection to a Service without a usable endpoint is refused, as datagrams are, with
-    ICMP port unreachable, and the error comes from the node's own address.
+    """A TCP connection to a Service without a usable endpoint must be refused, as datagrams are,
+    with ICMP port unreachable, and the error must come from the node's own address.
     """
     web = service.shared(0)
     probe = client.connect(web.cluster_ip, web.port)
@@ -92,7 +92,7 @@ def test_the_node_refuses_with_icmp(service: Services, client: Client, world: Wo
 @over(vantage="node")
 def test_processes_on_the_node_are_refused(service: Services, client: Client) -> None:
     """The connection of a process on the node to the cluster IP and port of a Service without a
-    usable endpoint is refused at once.
+    usable endpoint must be refused at once.
     """
     web = service.shared(0)
     assert_refused(client.connect(web.cluster_ip, web.port))
@@ -109,7 +109,9 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
 def test_node_port_without_endpoints_is_refused(
     service: Services, client: Client, world: World
 ) -> None:
-    """A connection to the nodePort of a Service without a usable endpoint is refused at once."""
+    """New connections to the nodePort of a Service without a usable endpoint must be refused at
+    once.
+    """
     web = service.shared(0, type="NodePort")
     assert_refused(client.connect(world.node.address(client.family), web.node_port()))
 
@@ -117,8 +119,8 @@ def test_node_port_without_endpoints_is_refused(
 @requirement("noep-per-port", docs("endpoint-slices", note="each slice has its own ports"))
 @over(protocol="TCP")
 def test_each_port_is_refused_by_itself(service: Services, client: Client) -> None:
-    """Where only one port of a Service has endpoints, connections to it are sent to them, and those
-    to the other port are refused.
+    """Where only one port of a Service has endpoints, connections to it must be sent to them, and
+    those to the other port must be refused.
     """
     served, bare = Port(80, 8080, "TCP", "served"), Port(81, 8081, "TCP", "bare")
     web = service(ports=[served, bare], slices=[Slice(tuple(service.endpoints(2)), (served,))])
@@ -136,7 +138,7 @@ def test_each_port_is_refused_by_itself(service: Services, client: Client) -> No
 @over(protocol=["TCP", "UDP"])
 def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient) -> None:
     """Where a Service has TCP and UDP at the same port number and only one of them has endpoints,
-    connections of that protocol are sent to them, and those of the other are refused.
+    connections of that protocol must be sent to them, and those of the other must be refused.
     """
     ports = {
         "TCP": Port(53, 8053, "TCP", "stream"),
@@ -153,7 +155,7 @@ def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient
 
 @requirement("noep-0-to-n", e2e("service", "be rejected when no endpoints exist"))
 def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> None:
-    """Once the first endpoint of a Service is ready, new connections reach it and are no longer
+    """Once the first endpoint of a Service is ready, new connections must reach it and no longer be
     refused.
     """
     (endpoint,) = service.endpoints(1)
@@ -173,7 +175,7 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
     ),
 )
 def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> None:
-    """Once the last endpoint of a Service has gone, new connections are refused."""
+    """Once the last endpoint of a Service has gone, new connections must be refused."""
     web = service(2)
     probe = client.connect(web.cluster_ip, web.port)
     assert probe.endpoint in web.endpoints, probe
@@ -184,8 +186,8 @@ def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> No
 @requirement("noep-evicted", e2e("service", "be rejected for evicted pods (no endpoints exist)"))
 @over(protocol="TCP")
 def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
-    """A Service whose EndpointSlices list only endpoints that are not ready, as those of evicted
-    pods, has no usable endpoint: connections are refused.
+    """Connections to a Service whose EndpointSlices list only endpoints that are not ready, as
+    those of evicted pods, must be refused: it has no usable endpoint.
     """
     web = service(
         [service.endpoint("pod", ready=False), service.endpoint("remote-pod", ready=False)]
@@ -202,7 +204,9 @@ def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
 )
 @over(protocol="TCP")
 def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
-    """A Service without any EndpointSlice has no usable endpoint: connections are refused."""
+    """Connections to a Service without any EndpointSlice must be refused: it has no usable
+    endpoint.
+    """
     web = service(slices=[])
     assert_refused(client.connect(web.cluster_ip, web.port))
 
@@ -216,7 +220,7 @@ def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
 @over(protocol="TCP")
 def test_established_connections_are_not_refused(service: Services, client: LabClient) -> None:
     """When the last endpoint leaves the EndpointSlices but still runs, established TCP connections
-    to it go on: only new connections are refused.
+    to it must go on: only new connections are refused.
     """
     web = service(2)
     flows = client.open(web.cluster_ip, web.port, count=8)
@@ -233,7 +237,7 @@ def test_refused_datagrams_leave_no_trace(
     service: Services, client: Client, world: World, vantage: Vantage
 ) -> None:
     """After datagrams to a Service without a usable endpoint were refused, datagrams from the same
-    address and port reach an endpoint as soon as there is one.
+    address and port must reach an endpoint as soon as there is one.
     """
     web = service([], type="NodePort")
     outside = vantage == "outside"

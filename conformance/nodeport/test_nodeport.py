@@ -50,7 +50,7 @@ def assert_delivered(probe: Probe, to: Service) -> None:
 @over(protocol="TCP")
 def test_node_port_delivers_tcp(service: Services, client: Client, world: World) -> None:
     """A TCP connection from outside the cluster to the address of a node and the nodePort of a
-    Service is sent to the address and target port of one ready endpoint.
+    Service must be sent to the address and target port of one ready endpoint.
     """
     web = service.shared(type="NodePort")
     probe = at_node(world, client, web.node_port())
@@ -60,8 +60,8 @@ def test_node_port_delivers_tcp(service: Services, client: Client, world: World)
 @requirement("np-udp", docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp"))
 @over(protocol="UDP")
 def test_node_port_delivers_udp(service: Services, client: Client, world: World) -> None:
-    """A datagram from outside the cluster to the address of a node and the nodePort of a Service is
-    sent to the address and target port of one ready endpoint.
+    """A datagram from outside the cluster to the address of a node and the nodePort of a Service
+    must be sent to the address and target port of one ready endpoint.
     """
     web = service.shared(type="NodePort")
     probe = at_node(world, client, web.node_port())
@@ -74,7 +74,7 @@ def test_node_port_delivers_udp(service: Services, client: Client, world: World)
 @over(protocol="SCTP")
 def test_node_port_delivers_sctp(service: Services, client: Client, world: World) -> None:
     """An SCTP association from outside the cluster to the address of a node and the nodePort of a
-    Service is set up with one ready endpoint, at its target port.
+    Service must be set up with one ready endpoint, at its target port.
     """
     web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
@@ -85,8 +85,8 @@ def test_node_port_delivers_sctp(service: Services, client: Client, world: World
 def test_node_without_endpoints_serves_the_node_port(
     service: Services, client: Client, world: World
 ) -> None:
-    """Every node serves the nodePort of a Service with externalTrafficPolicy Cluster, also a node
-    on which none of its endpoints is.
+    """Every node must serve the nodePort of a Service with externalTrafficPolicy Cluster, also a
+    node on which none of its endpoints is.
     """
     elsewhere = [service.endpoint("remote-pod", node) for node in (1, 2)]
     web = service(elsewhere, type="NodePort", externalTrafficPolicy="Cluster")
@@ -98,8 +98,8 @@ def test_replies_come_from_the_node_port(
     service: Services, client: LabClient, world: World
 ) -> None:
     """All that a client of a nodePort gets back, the first answer and what follows on the
-    connection, comes from the very node address and nodePort that it has addressed, wherever the
-    endpoint is.
+    connection, must come from the very node address and nodePort that it has addressed, wherever
+    the endpoint is.
     """
     places = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
     for web in service.create([service.wanted([each], type="NodePort") for each in places]):
@@ -115,8 +115,8 @@ def test_replies_come_from_the_node_port(
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 def test_other_hosts_keep_their_ports(service: Services, client: Client, world: World) -> None:
-    """A packet that the node only forwards is not captured although its destination port is the
-    number of a nodePort: it reaches the host that it is addressed to.
+    """A packet that the node only forwards must not be captured although its destination port is
+    the number of a nodePort: it reaches the host that it is addressed to.
     """
     web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
@@ -136,8 +136,8 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
 def test_node_port_is_no_port_of_the_cluster_ip(
     service: Services, client: Client, world: World
 ) -> None:
-    """A connection to a Service's cluster IP at the number of its nodePort reaches none of its
-    endpoints.
+    """A connection to a Service's cluster IP at the number of its nodePort must not reach any of
+    its endpoints.
     """
     web = service.shared(type="NodePort")
     assert_delivered(at_node(world, client, web.node_port()), web)
@@ -152,7 +152,7 @@ def test_node_port_is_no_port_of_the_cluster_ip(
 )
 @over(protocol="TCP")
 def test_replies_return_through_the_node(service: Services, client: Client, world: World) -> None:
-    """Under externalTrafficPolicy Cluster, an endpoint on another node sees a connection from
+    """Under externalTrafficPolicy Cluster, an endpoint on another node must see a connection from
     outside to a nodePort come from an address of the node, so that its replies return through it.
     """
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
@@ -165,8 +165,8 @@ def test_replies_return_through_the_node(service: Services, client: Client, worl
 @requirement("np-from-pod", e2e("networking", "function for endpoint-Service"))
 @over(vantage="pod")
 def test_pods_can_use_node_ports(service: Services, client: Client, world: World) -> None:
-    """A pod's connection to the nodePort of its own node is sent to an endpoint; to the nodePort of
-    another node it reaches that node.
+    """A pod's connection to the nodePort of its own node must be sent to an endpoint; to the
+    nodePort of another node it must reach that node.
     """
     _assert_node_ports_usable(service, client, world)
 
@@ -176,8 +176,8 @@ def test_pods_can_use_node_ports(service: Services, client: Client, world: World
 def test_processes_on_nodes_can_use_node_ports(
     service: Services, client: Client, world: World
 ) -> None:
-    """The connection of a process on a node to the nodePort at the node's own address is sent to an
-    endpoint; to the nodePort of another node it reaches that node.
+    """The connection of a process on a node to the nodePort at the node's own address must be sent
+    to an endpoint; to the nodePort of another node it must reach that node.
     """
     _assert_node_ports_usable(service, client, world)
 
@@ -193,8 +193,8 @@ def _assert_node_ports_usable(service: Services, client: Client, world: World) -
 
 @requirement("np-change", e2e("networking", "update nodePort: http", "update nodePort: udp"))
 def test_node_port_can_be_changed(service: Services, client: Client, world: World) -> None:
-    """When the nodePort of a Service is changed, new connections are served at the new number and
-    no longer at the old one.
+    """When the nodePort of a Service is changed, new connections must be served at the new number
+    and no longer at the old one.
     """
     port = Port(protocol=service.protocol, node_port=CHOSEN)
     web = service(ports=[port], type="NodePort")
@@ -212,8 +212,8 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
 )
 @over(protocol="TCP")
 def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, world: World) -> None:
-    """When the type of a Service is changed from NodePort to ClusterIP, its nodePort is no longer
-    served, and its cluster IP still is.
+    """When the type of a Service is changed from NodePort to ClusterIP, its nodePort must no longer
+    be served, and its cluster IP still must.
     """
     web = service(type="NodePort")
     number = web.node_port()
@@ -227,7 +227,9 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
 @requirement("np-add", e2e("service", "update service type to NodePort"))
 @over(protocol="TCP")
 def test_type_can_be_changed_to_node_port(service: Services, client: Client, world: World) -> None:
-    """When the type of a Service is changed from ClusterIP to NodePort, its nodePort is served."""
+    """When the type of a Service is changed from ClusterIP to NodePort, its nodePort must be
+    served.
+    """
     port = Port(protocol=service.protocol)
     web = service(ports=[port], type="ClusterIP")
     probe = at_node(world, client, CHOSEN)
@@ -242,8 +244,8 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
 )
 @over(protocol="TCP")
 def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient, world: World) -> None:
-    """One nodePort number can serve a TCP port and a UDP port: a connection of either protocol
-    reaches an endpoint at the target port that belongs to its protocol.
+    """One nodePort number must be able to serve a TCP port and a UDP port: a connection of either
+    protocol reaches an endpoint at the target port that belongs to its protocol.
     """
     ports = [
         Port(80, 8000, "TCP", "stream", node_port=CHOSEN),

@@ -94,7 +94,7 @@ def stopwatch(world: World, measure: Callable[..., None]) -> Iterator[Callable[.
 def test_endpoint_change_takes_effect_soon(
     service: Services, world: World, measure: Callable[..., None]
 ) -> None:
-    """An endpoint that is added, removed or replaced is chosen, or chosen no longer, by new
+    """An endpoint that is added, removed or replaced must be chosen, or chosen no longer, by new
     connections within 30 s of the API server's acknowledgement.
     """
     web = service([service.endpoint("remote-pod", 1)])
@@ -137,8 +137,8 @@ def test_endpoint_change_takes_effect_soon(
 def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
     service: Services, world: World, measure: Callable[..., None]
 ) -> None:
-    """A Service that is created, or created again after its deletion, is served within 30 s of the
-    API server's acknowledgement, and one that is deleted is served no longer.
+    """A Service that is created, or created again after its deletion, must be served within 30 s of
+    the API server's acknowledgement, and one that is deleted must be served no longer.
     """
     web = service([service.endpoint("remote-pod", 1)])
     kept = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports")
@@ -171,7 +171,7 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
 @requirement("sync-coalesce-final", source("pkg/proxy/endpointschangetracker.go"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
 def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> None:
-    """After a burst of changes to a Service's endpoints, new connections go to exactly the
+    """After a burst of changes to a Service's endpoints, new connections must go to exactly the
     endpoints of its last state.
     """
     web = service(endpoints=4, ports=BOTH)
@@ -214,8 +214,8 @@ def failures(samples: Sequence[Sample]) -> list[str]:
 def test_no_connection_fails_while_endpoints_change(
     service: Services, client: LabClient, world: World
 ) -> None:
-    """While endpoints of a Service are replaced again and again, every new connection to it, and
-    to another Service, is answered by an endpoint.
+    """While endpoints of a Service are replaced again and again, every new connection to it, and to
+    another Service, must be answered by an endpoint.
     """
     changing, other = service.create([service.wanted(3), service.wanted(2)])
     first, second, third = changing.wanted.slices[0].endpoints
@@ -238,8 +238,8 @@ def test_no_connection_fails_while_endpoints_change(
 @requirement("sync-flap-ready", docs("endpoint-slices", "conditions"))
 @over(protocol="TCP")
 def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, world: World) -> None:
-    """While one endpoint of a Service is ready and unready in turn, every new connection is
-    answered, and the other endpoints go on being chosen.
+    """While one endpoint of a Service is ready and unready in turn, every new connection must be
+    answered, and the other endpoints must go on being chosen.
     """
     web = service(endpoints=3)
     flapping, *steady = web.wanted.slices[0].endpoints
@@ -265,8 +265,8 @@ def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, wo
 def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
     service: Services, client: LabClient, world: World
 ) -> None:
-    """A UDP client that sends all the time from the same port is served by the new endpoint when
-    the old one is replaced, and never by the old one again.
+    """A UDP client that sends all the time from the same port must be served by the new endpoint
+    when the old one is replaced, and never by the old one again.
     """
     web = service(endpoints=1)
     old = web.socket(0)
@@ -342,7 +342,7 @@ def replacement(services: Services, world: World, web: Service) -> Change:
 )
 @over(families=FAMILIES, protocol="TCP")
 def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
-    """The first change after a quiet time is applied at once, not after minSyncPeriod."""
+    """The first change after a quiet time must be applied at once, not after minSyncPeriod."""
     waited = 0.75 * PERIOD  # one that waits does so for all of it, but for the time since the sync
     assert pace.first < waited, f"applied {pace.first:.3f} s later than by a proxy that never waits"
 
@@ -350,5 +350,5 @@ def test_first_change_after_a_quiet_time_does_not_wait(pace: Pace) -> None:
 @requirement("sync-min-period", docs("virtual-ips", "minSyncPeriod"), feature="minimal-sync-period")
 @over(families=FAMILIES, protocol="TCP")
 def test_further_change_waits(pace: Pace) -> None:
-    """A change that follows another one is applied no sooner than minSyncPeriod after it."""
+    """A change that follows another one must be applied no sooner than minSyncPeriod after it."""
     assert pace.second >= PERIOD, f"applied at most {pace.second:.3f} s after the first was written"

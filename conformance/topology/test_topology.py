@@ -44,7 +44,7 @@ def _service(service: Services, endpoints: list[Endpoint]) -> Service:
 @requirement("topo-zone-hints", docs("topology-aware-routing"), kep(2433), kep(4444))
 @over(vantage=["pod", "node"])
 def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool) -> None:
-    """Where every ready endpoint of a Service has a hint for zones, new connections are sent to
+    """Where every ready endpoint of a Service has a hint for zones, new connections must be sent to
     those endpoints whose hint names the zone of the node, to all of them and to no other.
     """
     web = _service(service, _hinted(service, _HERE, _THERE, _HERE, _ELSEWHERE))
@@ -53,7 +53,7 @@ def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool
 
 @requirement("topo-multi-hints", api("EndpointSlice", "endpoints.hints.forZones"))
 def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> None:
-    """An endpoint whose hint names several zones is used in each of them."""
+    """An endpoint whose hint names several zones must be used in each of them."""
     several, *others = _hinted(service, _THERE, _HERE, _ELSEWHERE)
     web = _service(service, [replace(several, for_zones=(_THERE, _HERE)), *others])
     _assert_chosen(assert_pool, web, 0, 1)
@@ -61,7 +61,7 @@ def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> 
 
 @requirement("topo-missing-hint", docs("topology-aware-routing", "safeguards"), kep(2433))
 def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_pool: Pool) -> None:
-    """Where any ready endpoint of a Service has no hint, hints are ignored: new connections are
+    """Where any ready endpoint of a Service has no hint, hints must be ignored: new connections are
     sent to all of its ready endpoints.
     """
     web = _service(service, _hinted(service, _HERE, _THERE, None))
@@ -70,8 +70,8 @@ def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_
 
 @requirement("topo-no-match", docs("topology-aware-routing", "safeguards"), kep(2433))
 def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: Pool) -> None:
-    """Where no hint names the zone of the node, hints are ignored: new connections are sent to all
-    ready endpoints.
+    """Where no hint names the zone of the node, hints must be ignored: new connections are sent to
+    all ready endpoints.
     """
     web = _service(service, _hinted(service, _THERE, _ELSEWHERE))
     _assert_chosen(assert_pool, web, 0, 1)
@@ -80,7 +80,7 @@ def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: P
 @requirement("topo-only-unready-in-zone", docs("topology-aware-routing", "safeguards"), kep(2433))
 def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_pool: Pool) -> None:
     """Where no ready endpoint's hint names the zone of the node, although that of an unready one
-    does, new connections are sent to all ready endpoints, and to no unready one.
+    does, new connections must be sent to all ready endpoints, and to no unready one.
     """
     unready, *others = _hinted(service, _HERE, _THERE, _ELSEWHERE)
     web = _service(service, [replace(unready, ready=False), *others])
@@ -89,7 +89,7 @@ def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_poo
 
 @requirement("topo-hint-change", kep(2433))
 def test_new_hints_hold_for_new_connections(service: Services, assert_pool: Pool) -> None:
-    """When hints change, or are removed, the next connections are sent as the new ones say."""
+    """When hints change, or are removed, the next connections must be sent as the new ones say."""
     web = _service(service, _hinted(service, _HERE, _THERE))
     _assert_chosen(assert_pool, web, 0)
     first, second = web.wanted.slices[0].endpoints

@@ -27,7 +27,7 @@ from conformance.vocabulary import (
 @over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool) -> None:
     """Under internalTrafficPolicy Local, connections of pods and processes of the node to the
-    cluster IP are sent to ready endpoints on that node only, and to all of them.
+    cluster IP must be sent to ready endpoints on that node only, and to all of them.
     """
     here = [service.endpoint("pod") for _ in range(2)]
     there = [service.endpoint("remote-pod", node) for node in (1, 2)]
@@ -40,7 +40,7 @@ def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool)
 @over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_never_leaves_the_node(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service whose ready
-    endpoints are all on other nodes is delivered to nobody.
+    endpoints are all on other nodes must be delivered to nobody.
     """
     web = service([service.endpoint("remote-pod", node) for node in (1, 2)])
     probe = client.connect(*web.frontend)
@@ -54,7 +54,7 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
 @over(protocol="TCP", vantage=["pod", "node"])
 def test_local_policy_without_endpoints_refuses(service: Services, client: Client) -> None:
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service that has no
-    ready endpoint on any node is refused at once, as under Cluster.
+    ready endpoint on any node must be refused at once, as under Cluster.
     """
     web = service([], internalTrafficPolicy="Local")
     probe = client.connect(*web.frontend)
@@ -71,9 +71,9 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
 def test_policy_drops_what_elsewhere_would_be_served(
     service: Services, client: LabClient, world: World
 ) -> None:
-    """A new connection, from inside to the cluster IP or from outside to the nodePort, is refused
-    where a Service has no ready endpoint at all, and silently dropped where a traffic policy Local
-    alone keeps it from those on other nodes.
+    """A new connection, from inside to the cluster IP or from outside to the nodePort, must be
+    refused where a Service has no ready endpoint at all, and silently dropped where a traffic
+    policy Local alone keeps it from those on other nodes.
     """
     policies: dict[str, Any] = {"internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local"}
     bare, elsewhere = service.create(

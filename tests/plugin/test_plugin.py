@@ -67,25 +67,25 @@ def test_outcomes_tell_a_failure_from_a_run_that_could_not_judge(judged: Any) ->
         """
 @core("passes")
 def test_passes(mode):
-    '''It passes.'''
+    '''This must pass.'''
 
 @core("fails")
 def test_fails(mode):
-    '''It fails.'''
+    '''This must fail.'''
     assert mode == "neither"
 
 @core("cannot-judge")
 def test_cannot_judge(mode):
-    '''It cannot judge.'''
+    '''This must be judged, and cannot be.'''
     raise OSError("the machine is at fault")
 
 @core("no-setup")
 def test_no_setup(mode, missing):
-    '''It cannot be set up.'''
+    '''This must be set up, and cannot be.'''
 
 @core("skipped")
 def test_skipped(mode):
-    '''It is skipped.'''
+    '''This must be skipped.'''
     pytest.skip("no reason")
 """
     )
@@ -99,7 +99,7 @@ def test_skipped(mode):
     assert result.ret == 2
     assert records[-1]["type"] == "end"
     statements = {r["id"]: r["statement"] for r in records if r["type"] == "requirement"}
-    assert statements["passes"] == "It passes."
+    assert statements["passes"] == "This must pass."
 
 
 def test_a_failure_alone_is_exit_code_1(judged: Any) -> None:
@@ -107,7 +107,7 @@ def test_a_failure_alone_is_exit_code_1(judged: Any) -> None:
         """
 @core("fails")
 def test_fails(mode):
-    '''It fails.'''
+    '''This must fail.'''
     assert mode == "neither"
 """
     )
@@ -121,7 +121,7 @@ def test_every_mode_is_judged_on_its_own(judged: Any) -> None:
         """
 @core("first-only")
 def test_first_only(mode):
-    '''It holds in the first mode.'''
+    '''This must hold in the first mode.'''
     assert mode == "first"
 """,
         "--modes=first,second",
@@ -135,12 +135,12 @@ def test_what_is_not_claimed_is_not_run(judged: Any) -> None:
         """
 @requirement("extra", issue(1), feature="bursts")
 def test_extra(mode):
-    '''It holds where it is claimed.'''
+    '''This must hold where it is claimed.'''
     assert mode == "second"
 
 @core("plain")
 def test_plain(mode):
-    '''It holds.'''
+    '''This must hold.'''
 """,
         "--modes=first,second",
     )
@@ -162,12 +162,12 @@ def test_expected_failures_are_strict(
         f"""
 @core("known")
 def test_known(mode):
-    '''It is known to be broken.'''
+    '''This must hold, and is known to be broken.'''
     assert {holds}
 
 @core("plain")
 def test_plain(mode):
-    '''It holds.'''
+    '''This must hold.'''
 """
     )
     assert outcomes(records)["known first"] == outcome
@@ -195,7 +195,7 @@ def test_what_is_known_to_fail_on_other_clusters_is_judged_here(
 @core("known")
 @pytest.mark.parametrize("place", ["here", "there"])
 def test_known(mode, place):
-    '''It is known to be broken there.'''
+    '''This must hold, and is known to be broken there.'''
     assert place == "here" or {holds}
 """
     )
@@ -215,7 +215,7 @@ def test_an_expected_failure_does_not_excuse_a_run_that_cannot_judge(
         """
 @core("known")
 def test_known(mode):
-    '''It is known to be broken.'''
+    '''This must hold, and is known to be broken.'''
     raise OSError("the machine is at fault")
 """
     )
@@ -229,23 +229,23 @@ UNFIT = {
 @core("silent")
 def test_silent(mode):
     pass
-""": "its docstring must state the requirement silent",
+""": "the statement of silent is missing",
     """
 @core("twice")
 def test_one(mode):
-    '''One.'''
+    '''This must be one.'''
 
 @core("twice")
 def test_two(mode):
-    '''Two.'''
+    '''This must be two.'''
 """: "are both marked twice",
     """
 @core("plain")
 def test_plain(mode):
-    '''It holds.'''
+    '''This must hold.'''
 
 def test_of_nothing(mode):
-    '''It holds, and nobody is told.'''
+    '''This must hold, and nobody is told.'''
 """: "::test_of_nothing tests no requirement: mark it with @requirement(",
 }
 
@@ -279,7 +279,7 @@ def test_workers_report_to_one_file(judged: Any) -> None:
 @core("many")
 @pytest.mark.parametrize("number", range(20))
 def test_many(mode, number, judge, measure):
-    '''It holds many times.'''
+    '''This must hold many times.'''
     from fixtures.judge.statistics import uniform
     judge(uniform, [500, 500])
     measure(name="a time", unit="s", samples=[[0.1, 0.2]], p50=[0.1, 0.2], p95=[0.1, 0.2],
@@ -362,16 +362,16 @@ def wrapper():
 
 @core("in-its-preparation")
 def test_in_its_preparation(mode, wrapper):
-    '''It is prepared.'''
+    '''This must be prepared.'''
 
 @core("in-the-test")
 def test_in_the_test(mode):
-    '''It holds.'''
+    '''This must hold.'''
     raise UnsupportedError("the image has no unshare")
 
 @core("plain")
 def test_plain(mode):
-    '''It holds too.'''
+    '''This must hold too.'''
 """,
         "--modes=first",
         workers,
@@ -393,7 +393,7 @@ def test_what_is_set_up_but_not_run_is_no_pass(judged: Any) -> None:
         """
 @core("plain")
 def test_plain(mode):
-    '''It holds.'''
+    '''This must hold.'''
 """,
         "--modes=first",
         "--setup-only",
@@ -407,7 +407,7 @@ def test_seed_is_recorded_and_repeated(judged: Any) -> None:
         """
 @core("plain")
 def test_plain(mode):
-    '''It holds.'''
+    '''This must hold.'''
 """,
         "--modes=first",
         "--seed=42",
@@ -432,11 +432,11 @@ def test_a_run_that_is_cut_off_is_partial_and_an_error(judged: Any, pytester: An
         """
 @core("plain")
 def test_plain(mode):
-    '''It holds.'''
+    '''This must hold.'''
 
 @core("stopped")
 def test_stopped(mode):
-    '''It is stopped.'''
+    '''This must be stopped.'''
     raise KeyboardInterrupt
 """,
         alone=True,

@@ -112,3 +112,22 @@ def test_unknown_pages_and_kinds_are_refused() -> None:
         docs("servcie")
     with pytest.raises(ValueError, match="Servcie: no kind of object"):
         api("Servcie")
+
+
+@pytest.mark.parametrize(
+    ("statement", "wrong"),
+    [
+        ("", "is missing"),
+        ("A proxy must answer", "not one sentence with a full stop"),
+        ("A proxy must answer. It must do so at once.", "not one sentence"),
+        ("It must answer 503.", "no subject"),
+        ("A connection is answered.", "does not say what must"),
+        ("A connection should be answered, and must.", "does not say what must"),
+        ("A connection to 10.0.0.1 must be answered, i.e. not refused.", ""),
+        ("A proxy may refuse, and must not answer.", ""),
+    ],
+)
+def test_statements_are_whole_sentences_that_demand_something(statement: str, wrong: str) -> None:
+    found = requirement.fault(statement)
+    assert wrong in found
+    assert bool(found) == bool(wrong)

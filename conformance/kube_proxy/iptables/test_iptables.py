@@ -42,7 +42,7 @@ _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made
     feature="iptables-rules",
 )
 def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -> None:
-    """In table nat, PREROUTING and OUTPUT jump to KUBE-SERVICES and POSTROUTING jumps to
+    """In table nat, PREROUTING and OUTPUT must jump to KUBE-SERVICES and POSTROUTING to
     KUBE-POSTROUTING, once each and without condition.
     """
     assert jumps(chains("nat")) == Counter(
@@ -60,9 +60,9 @@ def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -
     feature="iptables-rules",
 )
 def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) -> None:
-    """In table filter, new connections are taken through KUBE-PROXY-FIREWALL from INPUT, FORWARD
-    and OUTPUT, KUBE-SERVICES from FORWARD and OUTPUT and KUBE-EXTERNAL-SERVICES from INPUT and
-    FORWARD, and all packets through KUBE-NODEPORTS from INPUT and KUBE-FORWARD from FORWARD.
+    """In table filter, new connections must be taken through KUBE-PROXY-FIREWALL from INPUT,
+    FORWARD and OUTPUT, KUBE-SERVICES from FORWARD and OUTPUT and KUBE-EXTERNAL-SERVICES from INPUT
+    and FORWARD, and all packets through KUBE-NODEPORTS from INPUT and KUBE-FORWARD from FORWARD.
     """
     found = jumps(chains("filter"))
     for builtin in ("INPUT", "OUTPUT"):  # shared with the kubelet, which may have made its own
@@ -88,9 +88,9 @@ def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) 
 def test_each_service_port_leads_over_its_own_chains_to_dnat(
     service: Services, chains: Chains
 ) -> None:
-    """KUBE-SERVICES has exactly one rule for the cluster IP of each Service port; it jumps to the
-    port's KUBE-SVC- chain, that one to a KUBE-SEP- chain for each endpoint, and that one translates
-    to the endpoint's address and port.
+    """KUBE-SERVICES must have exactly one rule for the cluster IP of each Service port, which jumps
+    to the port's KUBE-SVC- chain, that one to a KUBE-SEP- chain for each endpoint, and that one
+    must translate to the endpoint's address and port.
     """
     web = service(endpoints=3, ports=[Port(80, 8080, "TCP", "web"), Port(80, 5353, "UDP", "dns")])
     nat = chains("nat")
@@ -116,8 +116,8 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
 def test_chains_of_a_service_have_a_kind_and_a_hash(
     exposed: Service, chains: Chains, external_ip: str, load_balancer_ip: str
 ) -> None:
-    """The chains of a Service port are called KUBE-SVC-, KUBE-SVL-, KUBE-EXT- and KUBE-FW- with one
-    hash of 16 characters, and those of its endpoints KUBE-SEP- with a hash each.
+    """The chains of a Service port must be called KUBE-SVC-, KUBE-SVL-, KUBE-EXT- and KUBE-FW- with
+    one hash of 16 characters, and those of its endpoints KUBE-SEP- with a hash each.
     """
     nat = chains("nat")
     frontends = (str(exposed.cluster_ip), external_ip, load_balancer_ip)
@@ -141,8 +141,8 @@ def test_chains_of_a_service_have_a_kind_and_a_hash(
 def test_local_policy_has_a_chain_of_local_endpoints(
     exposed: Service, chains: Chains, external_ip: str
 ) -> None:
-    """A Service with a Local traffic policy has a KUBE-SVL- chain with this node's endpoints alone,
-    where its KUBE-EXT- chain ends, beside the KUBE-SVC- chain with all of them.
+    """A Service with a Local traffic policy must have a KUBE-SVL- chain with this node's endpoints
+    alone, where its KUBE-EXT- chain ends, beside the KUBE-SVC- chain with all of them.
     """
     nat = chains("nat")
     outer = only(towards(nat["KUBE-SERVICES"], external_ip, exposed.port), "external IP")
@@ -165,9 +165,9 @@ def test_local_policy_has_a_chain_of_local_endpoints(
 def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     exposed: Service, chains: Chains, family: Family, load_balancer_ip: str
 ) -> None:
-    """For a Service with loadBalancerSourceRanges, the load balancer's IP leads to a KUBE-FW- chain
-    that lets through the ranges alone, and KUBE-PROXY-FIREWALL in table filter drops what it has
-    not let through.
+    """For a Service with loadBalancerSourceRanges, the load balancer's IP must lead to a KUBE-FW-
+    chain that lets through the ranges alone, and KUBE-PROXY-FIREWALL in table filter must drop what
+    it has not let through.
     """
     nat = chains("nat")
     rule = only(towards(nat["KUBE-SERVICES"], load_balancer_ip, exposed.port), "load balancer")
@@ -186,8 +186,8 @@ def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     feature="iptables-rules",
 )
 def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
-    """The last rule of KUBE-SERVICES, and no other, jumps to KUBE-NODEPORTS, for packets to an
-    address of the node; there the Service's nodePort leads to its KUBE-EXT- chain.
+    """The last rule of KUBE-SERVICES, and no other, must jump to KUBE-NODEPORTS, for packets to an
+    address of the node, and there the Service's nodePort must lead to its KUBE-EXT- chain.
     """
     nat = chains("nat")
     rules = nat["KUBE-SERVICES"].rules
@@ -206,7 +206,7 @@ def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
 )
 def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, every rule that sends a Service's packets on, and
-    every rule for one of its endpoints, carries the Service's namespace, name and port name as a
+    every rule for one of its endpoints, must carry the Service's namespace, name and port name as a
     comment.
     """
     nat = chains("nat")
@@ -233,8 +233,8 @@ def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains)
 def test_probabilities_make_each_endpoint_equally_likely(
     service: Services, chains: Chains, count: int
 ) -> None:
-    """Of a Service's n endpoint rules, the first matches with probability 1/n, the next with
-    1/(n-1), and so on; the last has no random match.
+    """Of a Service's n endpoint rules, the first must match with probability 1/n, the next with
+    1/(n-1), and so on; the last must have no random match.
     """
     web = service(endpoints=count)
     chain = service_chain(chains("nat"), web)
@@ -255,9 +255,9 @@ def test_probabilities_make_each_endpoint_equally_likely(
 def test_affinity_looks_for_recent_clients_before_choosing(
     service: Services, chains: Chains
 ) -> None:
-    """With ClientIP affinity, a Service's chain first has a rule for each endpoint that asks
-    whether the client was there within the timeout (rcheck, seconds, reap), then the random ones;
-    the endpoint's chain notes the client as it translates.
+    """With ClientIP affinity, a Service's chain must first have a rule for each endpoint that asks
+    whether the client was there within the timeout (rcheck, seconds, reap), then the random ones,
+    and the endpoint's chain must note the client as it translates.
     """
     web, default = service(endpoints=3, affinity=1234), service(sessionAffinity="ClientIP")
     nat = chains("nat")
@@ -288,8 +288,8 @@ def test_affinity_looks_for_recent_clients_before_choosing(
 def test_service_without_endpoints_has_only_rules_that_refuse(
     service: Services, chains: Chains
 ) -> None:
-    """A Service without endpoints has no chain and no rule in table nat: a REJECT in table filter
-    for each of its frontends is all there is of it.
+    """A Service without endpoints must have no chain and no rule in table nat: a REJECT in table
+    filter for each of its frontends is all there is of it.
     """
     empty = service(endpoints=0, type="NodePort")
     name = f"{empty.namespace}/{empty.name}:"
@@ -304,8 +304,8 @@ def test_service_without_endpoints_has_only_rules_that_refuse(
 
 @requirement("ipt-canary", kep(3178), docs("virtual-ips", "syncPeriod"), feature="iptables-rules")
 def test_canary_chains_exist(chains: Chains) -> None:
-    """A chain KUBE-PROXY-CANARY is kept in tables mangle, nat and filter: its loss betrays that
-    somebody has flushed the rules.
+    """A chain KUBE-PROXY-CANARY must be kept in tables mangle, nat and filter: its loss betrays
+    that somebody has flushed the rules.
     """
     # made beside the first sync, and tried again after a period should that fail
     for table in ("mangle", "nat", "filter"):

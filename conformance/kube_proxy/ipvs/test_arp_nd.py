@@ -95,7 +95,7 @@ def foreign(world: World) -> Iterator[Foreign]:
 def test_virtual_servers_of_others_are_deleted(
     service: Services, foreign: Foreign, family: Family
 ) -> None:
-    """A virtual server that belongs to no Service, whoever made it, is deleted with the next
+    """A virtual server that belongs to no Service, whoever made it, must be deleted with the next
     change, where no excludeCIDRs are configured.
     """
     foreign.add(_OTHERS[family][1])
@@ -117,8 +117,8 @@ def test_virtual_servers_of_others_are_deleted(
 def test_virtual_servers_in_excluded_networks_stay(
     service: Services, foreign: Foreign, family: Family
 ) -> None:
-    """Virtual servers whose addresses are within excludeCIDRs stay as they are, real servers
-    included; others that belong to no Service are deleted.
+    """Virtual servers whose addresses are within excludeCIDRs must stay as they are, real servers
+    included, and others that belong to no Service must be deleted.
     """
     kept = {_KEPT[family][1], _KEPT[family][200]}
     foreign.add(*kept, _OTHERS[family][1])
@@ -136,8 +136,8 @@ def test_virtual_servers_in_excluded_networks_stay(
 def test_each_family_clears_away_its_own_alone(
     service: Services, world: World, foreign: Foreign, family: Family
 ) -> None:
-    """A change in one family clears away virtual servers and addresses on kube-ipvs0 that belong to
-    no Service in that family, and leaves those of the other family alone.
+    """A change in one family must clear away virtual servers and addresses on kube-ipvs0 that
+    belong to no Service in that family, and must leave those of the other family alone.
     """
     mine = _OTHERS[family][1]
     (other,) = (network[1] for each, network in _OTHERS.items() if each != family)
@@ -161,8 +161,8 @@ def test_each_family_clears_away_its_own_alone(
 def test_node_answers_for_virtual_addresses(
     service: Services, world: World, family: Family
 ) -> None:
-    """Unless strictARP is set, the node answers ARP requests for cluster IPs, external IPs and load
-    balancers' IPs on its external link, since they are its own.
+    """Unless strictARP is set, the node must answer ARP requests for cluster IPs, external IPs and
+    load balancers' IPs on its external link, since they are its own.
     """
     number = 91
     web = service(1, **exposure(number))
@@ -191,7 +191,7 @@ def _read(node: NodeUnderTest, name: str) -> int:
     "ipvs-strictarp", setting("KubeProxyIPVSConfiguration.strictARP"), feature="ipvs-rules"
 )
 def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
-    """With strictARP, net.ipv4.conf.all.arp_ignore is 1 and arp_announce is 2."""
+    """With strictARP, net.ipv4.conf.all.arp_ignore must be 1 and arp_announce 2."""
     assert {name: _read(strict_node, name) for name in _ARP} == _ARP
 
 
@@ -202,8 +202,8 @@ def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
 def test_strict_node_does_not_answer_for_virtual_addresses(
     strict_node: NodeUnderTest, service: Services, world: World, family: Family
 ) -> None:
-    """With strictARP, the node does not answer ARP requests for cluster IPs, external IPs and load
-    balancers' IPs on its external link; for its own address it does.
+    """With strictARP, the node must not answer ARP requests for cluster IPs, external IPs and load
+    balancers' IPs on its external link, but must for its own address.
     """
     number = 92
     web = service(1, **exposure(number))

@@ -77,8 +77,9 @@ def open_on_two(client: LabClient, web: Service) -> tuple[Flows, str, str, str]:
     "term-ipvs-graceful", source("pkg/proxy/ipvs/graceful_termination.go"), feature="ipvs-rules"
 )
 def test_removed_endpoint_is_drained(service: Services, client: LabClient, world: World) -> None:
-    """The real server of a removed endpoint that has TCP connections gets weight 0 and stays: they
-    go on, and no new one is given to it. One without connections is deleted at once.
+    """The real server of a removed endpoint that has TCP connections must get weight 0 and stay, so
+    that they go on and no new one is given to it, while one without connections must be deleted at
+    once.
     """
     web = service(endpoints=3)
     flows, drained, kept, _ = open_on_two(client, web)
@@ -101,8 +102,8 @@ def test_removed_endpoint_is_drained(service: Services, client: LabClient, world
 def test_removed_endpoint_of_datagrams_is_deleted(
     service: Services, client: LabClient, world: World
 ) -> None:
-    """The real server of a removed endpoint of a UDP or SCTP Service is deleted at once, whatever
-    connections it has.
+    """The real server of a removed endpoint of a UDP or SCTP Service must be deleted at once,
+    whatever connections it has.
     """
     web = service(endpoints=3)
     flows = client.open(*web.frontend, 12)
@@ -121,8 +122,8 @@ def test_removed_endpoint_of_datagrams_is_deleted(
     feature="ipvs-rules",
 )
 def test_drained_endpoint_comes_back(service: Services, client: LabClient, world: World) -> None:
-    """The real server of an endpoint that is added again while it is drained gets weight 1 and new
-    connections.
+    """The real server of an endpoint that is added again while it is drained must get weight 1 and
+    new connections.
     """
     web = service(endpoints=3)
     every = web.wanted.slices[0].endpoints
@@ -145,7 +146,7 @@ def test_drained_endpoint_comes_back(service: Services, client: LabClient, world
     feature="ipvs-rules",
 )
 def test_start_restores_weights(service: Services, client: LabClient, world: World) -> None:
-    """When kube-proxy starts, every ready endpoint has a real server of weight 1 and gets
+    """When kube-proxy starts, every ready endpoint must have a real server of weight 1 and get
     connections: one that was drained as kube-proxy ended, and one that somebody gave weight 0.
     """
     web = service(endpoints=3)
@@ -226,7 +227,7 @@ def test_reused_port_leaves_a_removed_endpoint(
     service: Services, client: LabClient, world: World
 ) -> None:
     """A client whose connection to an endpoint has ended, and that connects from the same port
-    after that endpoint was removed, is served by one that remains, by its first packet.
+    after that endpoint was removed, must be served by one that remains, by its first packet.
     """
     web = service(endpoints=2)
     flows = closed(world, client, web, 4)
@@ -246,8 +247,8 @@ def test_reused_port_leaves_a_removed_endpoint(
 def test_first_packet_from_a_reused_port_is_not_dropped(
     service: Services, client: LabClient, world: World
 ) -> None:
-    """A client that connects from the port of a connection that has just ended is served by its
-    first packet: none is dropped so that the client has to repeat it a second later.
+    """A client that connects from the port of a connection that has just ended must be served by
+    its first packet: none is dropped so that the client has to repeat it a second later.
     """
     web = service.shared(endpoints=3)
     flows = closed(world, client, web, 4)
@@ -271,7 +272,7 @@ def test_first_packet_from_a_reused_port_is_not_dropped(
 def test_frontends_remember_clients_on_their_own(
     service: Services, crowd: Crowds, world: World
 ) -> None:
-    """With ClientIP affinity, each virtual server has a template of its own for a client: the
+    """With ClientIP affinity, each virtual server must have a template of its own for a client: the
     client's endpoint at the cluster IP does not determine the one at an external IP.
     """
     web = service(affinity=HOUR, externalIPs=list(map(str, numbered(EXTERNAL_IPS, 91).values())))
@@ -297,8 +298,8 @@ def test_frontends_remember_clients_on_their_own(
 def test_template_outlives_its_timeout_while_connections_are_known(
     service: Services, client: LabClient, world: World
 ) -> None:
-    """With ClientIP affinity, a client keeps its endpoint beyond the timeout for as long as IPVS
-    knows a connection of it, even one that is closed and in TIME-WAIT.
+    """With ClientIP affinity, a client must keep its endpoint beyond the timeout for as long as
+    IPVS knows a connection of it, even one that is closed and in TIME-WAIT.
     """
     timeout = 2
     web = service(affinity=timeout)

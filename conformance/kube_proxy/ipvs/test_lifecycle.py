@@ -66,8 +66,9 @@ def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
     feature="ipvs-rules",
 )
 def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
-    """Where the kernel has no IPVS and cannot load it, kube-proxy refuses to start in IPVS mode and
-    says so; where it has, the virtual server that kube-proxy tries that with is gone afterwards.
+    """Where the kernel has no IPVS and cannot load it, kube-proxy must refuse to start in IPVS mode
+    and say so; where it has, the virtual server that kube-proxy tries that with must be gone
+    afterwards.
     """
     with without_ipvs(bare_node):
         assert_refuses(bare_node, "ipvs", "not supported")
@@ -80,8 +81,8 @@ def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
     "ipvs-sysctls", source("pkg/proxy/ipvs/proxier.go", "NewProxier"), feature="ipvs-rules"
 )
 def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> None:
-    """At its start kube-proxy sets net.ipv4.vs.conntrack, expire_nodest_conn and
-    expire_quiescent_template and net.ipv4.ip_forward to 1; on a kernel since 5.9 it leaves
+    """At its start kube-proxy must set net.ipv4.vs.conntrack, expire_nodest_conn and
+    expire_quiescent_template and net.ipv4.ip_forward to 1, and on a kernel since 5.9 must leave
     conn_reuse_mode as it is.
     """
 
@@ -105,8 +106,8 @@ def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> Non
     feature="ipvs-rules",
 )
 def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) -> None:
-    """tcpTimeout, tcpFinTimeout and udpTimeout are set at the start; 0, which is the default, keeps
-    what the kernel has.
+    """At its start kube-proxy must set tcpTimeout, tcpFinTimeout and udpTimeout; 0, which is the
+    default, must keep what the kernel has.
     """
     original = bare_node.host.ipvs.timeouts
 
@@ -131,7 +132,7 @@ def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) ->
     "life-ipvs-deprecated", kep(5495), docs("virtual-ips", "proxy mode ipvs"), feature="ipvs-rules"
 )
 def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
-    """kube-proxy works in IPVS mode, and says in its log that the mode is deprecated."""
+    """In IPVS mode kube-proxy must work, and must say in its log that the mode is deprecated."""
     log = world.node.proxy.log_since(0).splitlines()
     assert [line for line in log if "ipvs" in line and "deprecated" in line], log[:20]
 
@@ -142,7 +143,7 @@ def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
 @over(configuration={"every-two-seconds": {"ipvs": {"syncPeriod": "2s"}}})
 def test_what_others_remove_is_put_back(service: Services, world: World, family: Family) -> None:
     """A virtual server, a real server, an address of kube-ipvs0 and an entry of a set that somebody
-    has removed are there again after the next periodic sync (syncPeriod), though nothing has
+    has removed must be there again after the next periodic sync (syncPeriod), though nothing has
     changed in the API.
     """
     web = service(1)
@@ -184,8 +185,8 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
 def test_cleanup_removes_everything(
     service: Services, world: World, chains: Chains, family: Family
 ) -> None:
-    """With --cleanup, kube-proxy removes the virtual servers, the device kube-ipvs0, its chains and
-    its sets, of both families.
+    """With --cleanup, kube-proxy must remove the virtual servers, the device kube-ipvs0, its chains
+    and its sets, of both families.
     """
     service(2, type="NodePort")
     proxy = world.node.proxy

@@ -74,8 +74,8 @@ def first_packets(client: Client, web: Service) -> list[Interval]:
 def test_first_packet_takes_as_long_with_many_virtual_servers(
     service: Services, client: Client, world: World, measure: Callable[..., None]
 ) -> None:
-    """However many virtual servers there are, the first packet of a connection takes as long: its
-    virtual server is looked up in a hash table.
+    """However many virtual servers there are, the first packet of a connection must take as long:
+    its virtual server is looked up in a hash table.
     """
     web = service.shared(endpoints=1)
     world.lab.silent |= {each.address for each in web.endpoints}

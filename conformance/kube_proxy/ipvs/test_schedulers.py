@@ -72,7 +72,7 @@ def answered(client: Client, web: Service, count: int) -> list[SocketAddress | N
 )
 @over(protocol=["TCP", "UDP", "SCTP"])
 def test_endpoints_take_turns(service: Services, client: Client, judge: Judge) -> None:
-    """Unless another scheduler is configured, a frontend gives its endpoints new connections in
+    """Unless another scheduler is configured, a frontend must give its endpoints new connections in
     turn: after any number of them, no endpoint has been given more than one more than another.
     """
     web = service.shared(endpoints=3)
@@ -190,9 +190,9 @@ _PROMISES = {
 def test_configured_scheduler_chooses(
     service: Services, world: World, judge: Judge, scheduler: str
 ) -> None:
-    """Every virtual server has the scheduler that is configured, which chooses as it is known to:
-    rr and wrr in turn; lc, wlc, sed and nq what has the fewest open connections; sh by the client's
-    address; dh by the destination; mh by the client's address and port.
+    """Every virtual server must have the scheduler that is configured, which must choose as it is
+    known to: rr and wrr in turn; lc, wlc, sed and nq what has the fewest open connections; sh by
+    the client's address; dh by the destination; mh by the client's address and port.
     """
     _PROMISES[scheduler](service, world, judge)
     servers = world.node.host.ipvs.virtual_servers
@@ -210,8 +210,8 @@ def test_configured_scheduler_chooses(
 def test_maglev_hashing_regards_the_port(
     service: Services, world: World, judge: Judge, scheduler: str
 ) -> None:
-    """With the scheduler mh, every virtual server has the flag mh-port: connections of one client
-    from different ports are spread over the endpoints.
+    """With the scheduler mh, every virtual server must have the flag mh-port: connections of one
+    client from different ports are spread over the endpoints.
     """
     web = service.shared(endpoints=3)
     servers = world.node.host.ipvs.virtual_servers
@@ -227,8 +227,8 @@ def test_maglev_hashing_regards_the_port(
     feature="ipvs-schedulers",
 )
 def test_refuses_an_unknown_scheduler(bare_node: NodeUnderTest) -> None:
-    """Where the kernel does not have the scheduler that is configured, kube-proxy refuses to start,
-    with an error that names it, and leaves no virtual server.
+    """Where the kernel does not have the scheduler that is configured, kube-proxy must refuse to
+    start, with an error that names it, and must leave no virtual server.
     """
     position = bare_node.proxy.log_position()
     with pytest.raises(StartError, match=r"ended with exit code [1-9]"):

@@ -87,11 +87,12 @@ def shortened(name: str, family: Family) -> str:
 
 @requirement("ipvs-ipsets", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
 def test_sets_hold_every_frontend(service: Services, world: World, family: Family) -> None:
-    """There is a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that rules
-    ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP, a
-    nodePort or a health check's nodePort, by protocol and port and apart for externalTrafficPolicy
-    Local, or for any address of kube-ipvs0, whether its source is within the ranges of the load
-    balancer, and whether an endpoint of the node talks to itself; the sets hold exactly that.
+    """There must be a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that
+    rules ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP,
+    a nodePort or a health check's nodePort, by protocol and port and apart for
+    externalTrafficPolicy Local, or for any address of kube-ipvs0, whether its source is within the
+    ranges of the load balancer, and whether an endpoint of the node talks to itself; the sets must
+    hold exactly that.
     """
     local, cluster = two_of_every_kind(service)
     found = kube_sets(world, family)
@@ -178,10 +179,10 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
 def test_iptables_masquerades_and_filters_by_sets(
     service: Services, world: World, chains: Chains, family: Family
 ) -> None:
-    """In IPVS mode iptables masquerades, accepts and refuses, but translates no destination: in
-    table nat PREROUTING and OUTPUT lead to KUBE-SERVICES and POSTROUTING to KUBE-POSTROUTING, in
-    table filter INPUT, FORWARD and OUTPUT to chains that refuse and allow, and their rules know
-    Services by the sets alone.
+    """In IPVS mode iptables must masquerade, accept and refuse, but must not translate any
+    destination: in table nat PREROUTING and OUTPUT lead to KUBE-SERVICES and POSTROUTING to
+    KUBE-POSTROUTING, in table filter INPUT, FORWARD and OUTPUT to chains that refuse and allow, and
+    their rules know Services by the sets alone.
     """
     number = 83
     web = service([service.endpoint("pod")], **exposure(number))
@@ -219,8 +220,8 @@ def test_iptables_masquerades_and_filters_by_sets(
 def test_rules_do_not_depend_on_the_number_of_services(
     service: Services, chains: Chains, *, ranges: bool
 ) -> None:
-    """The rules of iptables are the same however many Services there are of each kind, those with
-    loadBalancerSourceRanges among them.
+    """The rules of iptables must be the same however many Services there are of each kind, those
+    with loadBalancerSourceRanges among them.
     """
     spec: dict[str, Any] = (
         {"loadBalancerSourceRanges": list(map(str, OUTSIDE.values()))} if ranges else {}

@@ -41,8 +41,9 @@ def exposed(service: Services) -> Service:
 def test_virtual_addresses_are_on_a_dummy_device(
     service: Services, world: World, family: Family
 ) -> None:
-    """The dummy device kube-ipvs0, which is down, carries every cluster IP, external IP and load
-    balancer's IP, each as a single address, and gives up those that no Service has any more.
+    """The dummy device kube-ipvs0, which must be down, must carry every cluster IP, external IP and
+    load balancer's IP, each as a single address, and must give up those that no Service has any
+    more.
     """
     number = 72
     web, other = service.create(
@@ -74,8 +75,8 @@ _IP = dict(zip(FAMILIES, ("inet", "inet6"), strict=True))
 def test_address_of_a_proxying_load_balancer_is_left_alone(
     service: Services, world: World, family: Family
 ) -> None:
-    """A load balancer's IP whose ipMode is Proxy is not on kube-ipvs0 and has no virtual server,
-    while one whose ipMode is VIP is there and has one.
+    """A load balancer's IP whose ipMode is Proxy must not be on kube-ipvs0 nor have a virtual
+    server, while one whose ipMode is VIP must be there and have one.
     """
     network = LOAD_BALANCER_IPS[family]
     proxied, virtual = network[73], network[74]
@@ -93,9 +94,9 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
 def test_each_virtual_address_and_port_has_a_virtual_server(
     service: Services, world: World, family: Family
 ) -> None:
-    """For each port of a Service there is one virtual server at the cluster IP, at each external IP
-    and at each load balancer's IP, of the port's protocol, and no other at these addresses; each
-    takes real servers in turn (rr), unless another scheduler is configured.
+    """For each port of a Service there must be one virtual server at the cluster IP, at each
+    external IP and at each load balancer's IP, of the port's protocol, and no other at these
+    addresses, and each must take real servers in turn (rr), unless another scheduler is configured.
     """
     addresses = virtual_addresses(exposed(service), _EXPOSED, family)
     found = servers_at(world.node, addresses)
@@ -114,7 +115,7 @@ def test_each_virtual_address_and_port_has_a_virtual_server(
 def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     service: Services, world: World, family: Family
 ) -> None:
-    """A nodePort has one virtual server at each of the node's addresses, but none at those of
+    """A nodePort must have one virtual server at each of the node's addresses, but none at those of
     kube-ipvs0 and of the loopback interface, nor at link-local ones.
     """
     web = exposed(service)
@@ -135,8 +136,8 @@ def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
 def test_ready_endpoints_are_the_real_servers(
     service: Services, world: World, family: Family
 ) -> None:
-    """The real servers of a virtual server are exactly the Service's ready endpoints, each with its
-    target port, forwarding by NAT and the weight 1.
+    """The real servers of a virtual server must be exactly the Service's ready endpoints, each with
+    its target port, forwarding by NAT and the weight 1.
     """
     ready = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
     web = service([*ready, service.endpoint("pod", ready=False)], type="NodePort")
@@ -169,9 +170,9 @@ def test_ready_endpoints_are_the_real_servers(
 def test_affinity_makes_virtual_servers_persistent(
     service: Services, world: World, family: Family
 ) -> None:
-    """With ClientIP affinity every virtual server of a Service is persistent for the timeout, and
-    tells clients apart by their whole address (mask 255.255.255.255, in IPv6 128); with affinity
-    None none is.
+    """With ClientIP affinity every virtual server of a Service must be persistent for the timeout,
+    and tell clients apart by their whole address (mask 255.255.255.255, in IPv6 128); with affinity
+    None none must be.
     """
     number = 75
     web = service(2, affinity=1234, **exposure(number))

@@ -35,9 +35,10 @@ _KINDS = ("service", "local", "external", "endpoint", "firewall")
     feature="nftables-rules",
 )
 def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
-    """kube-proxy filters before it translates at dstnat - 10 (prerouting, output), translates at
-    dstnat (prerouting, output), filters what it has translated at filter (input, forward, output)
-    and masquerades at srcnat (postrouting); all its base chains accept what they do not decide.
+    """kube-proxy must filter before it translates at dstnat - 10 (prerouting, output), translate at
+    dstnat (prerouting, output), filter what it has translated at filter (input, forward, output)
+    and masquerade at srcnat (postrouting), and all its base chains must accept what they do not
+    decide.
     """
     found = ruleset().base_chains.values()
     dstnat, filtering, srcnat = -100, 0, 100  # linux/netfilter_ipv4.h, linux/netfilter_ipv6.h
@@ -65,10 +66,10 @@ def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
 def test_maps_lead_from_frontends_to_chains(
     exposed: Service, ruleset: Ruleset, family: Family, external_ip: str, load_balancer_ip: str
 ) -> None:
-    """The map service-ips leads from each address, protocol and port of a Service with endpoints to
-    the Service's chain, service-nodeports from protocol and nodePort, and firewall-ips from a load
-    balancer's IP with source ranges to the chain that checks them; packets are looked up in each
-    map by one rule.
+    """The map service-ips must lead from each address, protocol and port of a Service with
+    endpoints to the Service's chain, service-nodeports from protocol and nodePort, and firewall-ips
+    from a load balancer's IP with source ranges to the chain that checks them, and packets must be
+    looked up in each map by one rule.
     """
     table = ruleset()
     base, port = base_name(exposed), exposed.port
@@ -118,8 +119,9 @@ def test_maps_lead_from_frontends_to_chains(
 def test_service_without_endpoints_is_in_the_maps_that_refuse(
     service: Services, ruleset: Ruleset
 ) -> None:
-    """A Service without endpoints is in none of the maps that lead to endpoints and has no chain;
-    no-endpoint-services and no-endpoint-nodeports lead from its frontends to a chain that rejects.
+    """A Service without endpoints must be in none of the maps that lead to endpoints and must have
+    no chain, and no-endpoint-services and no-endpoint-nodeports must lead from its frontends to a
+    chain that rejects.
     """
     empty = service(endpoints=0, type="NodePort")
     table = ruleset()
@@ -144,9 +146,9 @@ def test_service_without_endpoints_is_in_the_maps_that_refuse(
 def test_sets_hold_what_the_rules_ask_for(
     service: Services, ruleset: Ruleset, world: World, family: Family
 ) -> None:
-    """The set cluster-ips holds the cluster IPs, nodeport-ips the node's primary address, and a
-    Service with ClientIP affinity has a set for each endpoint whose elements end with the
-    affinity's timeout; a deleted Service leaves nothing in them.
+    """The set cluster-ips must hold the cluster IPs, nodeport-ips the node's primary address, and a
+    Service with ClientIP affinity must have a set for each endpoint whose elements end with the
+    affinity's timeout; a deleted Service must leave nothing in them.
     """
     web, default = service(endpoints=2, affinity=1234), service(sessionAffinity="ClientIP")
     table = ruleset()
@@ -168,7 +170,7 @@ def test_sets_hold_what_the_rules_ask_for(
     feature="nftables-rules",
 )
 def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Ruleset) -> None:
-    """The set hairpin-connections holds each endpoint on this node, as a connection from and to
+    """The set hairpin-connections must hold each endpoint on this node, as a connection from and to
     itself, and no endpoint elsewhere.
     """
     web = service(
@@ -197,9 +199,9 @@ def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Rul
     feature="nftables-rules",
 )
 def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, ruleset: Ruleset) -> None:
-    """A Service port's chains are called service-, local-, external- and firewall-, an endpoint's
-    endpoint-, followed by a hash of 8 characters and namespace, name, protocol and port name, and
-    for an endpoint its address and port.
+    """A Service port's chains must be called service-, local-, external- and firewall-, an
+    endpoint's endpoint-, followed by a hash of 8 characters and namespace, name, protocol and port
+    name, and for an endpoint its address and port.
     """
     exposed.update(sessionAffinity="ClientIP")  # only then has every endpoint a chain of its own
     base = base_name(exposed)
@@ -221,7 +223,7 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, rulese
     "nft-vmap-lb", kep(3866), source("pkg/proxy/nftables/proxier.go"), feature="nftables-rules"
 )
 def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> None:
-    """The chain of a Service with n endpoints chooses by one rule, with ClientIP affinity and
+    """The chain of a Service with n endpoints must choose by one rule, with ClientIP affinity and
     without: a random number modulo n, looked up in a map with one element for each endpoint, which
     holds the endpoint's address and port, or the verdict to go to its chain, which translates.
     """
@@ -243,9 +245,9 @@ def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> N
 def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     service: Services, ruleset: Ruleset, family: Family
 ) -> None:
-    """With ClientIP affinity, a Service's chain first has a rule for each endpoint that sends the
-    clients in the endpoint's set to the endpoint's chain, then the one that chooses; the endpoint's
-    chain puts the client into the set again as it translates.
+    """With ClientIP affinity, a Service's chain must first have a rule for each endpoint that sends
+    the clients in the endpoint's set to the endpoint's chain, then the one that chooses, and the
+    endpoint's chain must put the client into the set again as it translates.
     """
     web = service(endpoints=3, affinity=1234)
     table = ruleset()
@@ -268,8 +270,8 @@ def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     feature="nftables-rules",
 )
 def test_active_cluster_ips_are_rejected_before_others_are_dropped(ruleset: Ruleset) -> None:
-    """The chain cluster-ips-check rejects packets to active cluster IPs by its first rule, and only
-    then drops those to the rest of the Service range.
+    """The chain cluster-ips-check must reject packets to active cluster IPs by its first rule, and
+    only then drop those to the rest of the Service range.
     """
     first, *rest = ruleset().chains["cluster-ips-check"].rules
     assert first.verdict == "reject", first
