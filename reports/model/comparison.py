@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reports.model import node_words
 from reports.model.run import Cell, Run, read
-from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, several, told
+from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, told
 from reports.records import figures, result_file
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED, ResultFileError
 
@@ -108,24 +108,13 @@ class Column:
 
     @property
     def verdict(self) -> str:
-        """Of its mode: error, fail, partial or pass."""
+        """Of its mode, one of `wording.VERDICTS`."""
         return self.run.verdict(self.mode)
 
     @property
     def sentence(self) -> str:
         """Its verdict in a sentence."""
-        totals, faults = self.run.totals[self.mode], self.run.faults(self.mode)
-        failed = totals["failed"] + totals["unexpected-pass"]
-        if self.verdict == "error":
-            return f"No verdict: {faults[0]}."
-        if self.verdict == "fail":
-            return f"Does not conform: {several(failed, 'requirement')} failed."
-        known = totals[EXPECTED_FAILURE]
-        but = f", but for {several(known, 'documented failure')}" if known else ""
-        if self.verdict == "partial":
-            left = totals[SKIPPED] + totals[NOT_RUN]
-            return f"Nothing failed{but}, but {several(left, 'requirement')} went untested."
-        return f"Conforms: {several(totals[PASSED], 'requirement')} hold{but}."
+        return self.run.sentence(self.mode)
 
     @property
     def counts(self) -> str:

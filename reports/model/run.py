@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from reports.model.wording import NOT_APPLICABLE, NOT_RUN, several
+from reports.model.wording import NOT_APPLICABLE, NOT_RUN, known_faults, several
 from reports.records import result_file
 from reports.records.results import (
     ERROR,
+    EXPECTED_FAILURE,
     FAILED,
+    LEVELS,
     OUTCOMES,
+    PASSED,
     SKIPPED,
     UNCLAIMED,
     UNEXPECTED_PASS,
@@ -49,9 +52,8 @@ __all__ = [
     "validate",
 ]
 
-# From worst to best.
-VERDICTS: Final = ("error", "fail", "partial", "pass")
-_EXIT_CODES: Final = {"error": 2, "fail": 1, "partial": 0, "pass": 0}
+# What is not listed here is 0: nothing is wrong that was not known.
+_EXIT_CODES: Final = {"error": 2, "fail": 1}
 
 
 @dataclass(frozen=True)
@@ -211,11 +213,11 @@ class Run:
         return tuple(faults)
 
     def verdict(self, mode: str) -> str:
-        """One of "error" (the run cannot judge), "fail", "partial", "pass".
+        """One of `wording.VERDICTS`; "error" where the run cannot judge.
 
-        Expected failures and features that are not claimed leave a pass a pass. Something skipped,
-        or a requirement without any result (unless it is about the inside of another mode), makes
-        it partial.
+        It is a pass where every requirement holds that is core or claimed. Where some fail, each
+        listed with a reason, it is "known-faults". Something skipped, or a requirement without any
+        result (unless it is about the inside of another mode), makes it partial.
         """
         totals = self.totals[mode]
         if self.faults(mode):
@@ -224,7 +226,32 @@ class Run:
             return "fail"
         if totals[SKIPPED] or totals[NOT_RUN]:
             return "partial"
-        return "pass"
+        return "known-faults" if totals[EXPECTED_FAILURE] else "pass"
+
+    def known_faults(self, mode: str) -> Mapping[str, int]:
+        """Level -> how many requirements of it fail in a mode as listed, in some case at least."""
+        known = Counter(
+            requirement.level
+            for requirement in self.requirements
+            if self.cells[requirement.id][mode].counts[EXPECTED_FAILURE]
+        )
+        return {level: known[level] for level in LEVELS if known[level]}
+
+    def sentence(self, mode: str) -> str:
+        """The verdict on a mode in a sentence."""
+        totals, verdict = self.totals[mode], self.verdict(mode)
+        known = self.known_faults(mode)
+        but = f" but for {known_faults(known)}" if known else ""
+        if verdict == "error":
+            return f"No verdict: {self.faults(mode)[0]}."
+        if verdict == "fail":
+            failed = several(totals[FAILED] + totals[UNEXPECTED_PASS], "requirement")
+            return f"Does not conform: {failed} failed."
+        if verdict == "partial":
+            left = several(totals[SKIPPED] + totals[NOT_RUN], "requirement")
+            return f"Nothing failed{but}, and {left} went untested."
+        hold = several(totals[PASSED], "requirement holds", "requirements hold")
+        return f"Conforms{but}: {hold}."
 
     @property
     def verdicts(self) -> Mapping[str, str]:
@@ -233,8 +260,8 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """0 when every mode passes, if only in part; 1 when one fails; 2 when one is an error."""
-        return max((_EXIT_CODES[verdict] for verdict in self.verdicts.values()), default=2)
+        """0 when nothing is wrong that was not known; 1 when one fails; 2 when one is an error."""
+        return max((_EXIT_CODES.get(verdict, 0) for verdict in self.verdicts.values()), default=2)
 
 
 def read(path: Path | str) -> Run:

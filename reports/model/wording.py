@@ -53,6 +53,15 @@ TOLD: Final = (
     UNCLAIMED,
 )
 
+# Verdict on a mode, from worst to best -> its label.
+VERDICTS: Final = {
+    "error": "ERROR",
+    "fail": "FAIL",
+    "partial": "PARTIAL",
+    "known-faults": "KNOWN FAULTS",
+    "pass": "PASS",
+}
+
 URL: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
 """A web address in running text, without the punctuation after it."""
 
@@ -68,6 +77,12 @@ def told(counts: Mapping[str, int], *, nothing: str = "-") -> str:
 def _counted(count: int, word: str) -> str:
     plural = "s" if word == EXPECTED_FAILURE and count > 1 else ""
     return f"{count} {LABELS[word]}{plural}"
+
+
+def known_faults(levels: Mapping[str, int]) -> str:
+    """How many requirements fail as listed, given their levels: `3 known faults (2 core)`."""
+    core = levels.get("core", 0)
+    return f"{several(sum(levels.values()), 'known fault')} ({core or 'none'} core)"
 
 
 def several(number: int, noun: str, plural: str = "") -> str:

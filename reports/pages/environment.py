@@ -66,6 +66,7 @@ def environment() -> Environment:
         "claim": claim,
         "contrast": contrast,
         "several": wording.several,
+        "verdicts": wording.VERDICTS,
         "anchor": anchor,
     }
     return made

@@ -207,10 +207,10 @@ def told(history: History, *, colour: bool = False) -> str:
         lines += [pen(f"{proxy} {mode}", "1")]
         if len(steps) > _SHOWN:
             lines.append(f"  {len(steps) - _SHOWN} older runs, in the page")
+        verdicts = [step.column.verdict for step in steps[-_SHOWN:]]
         for step in steps[-_SHOWN:]:
             run = step.column.run
-            verdict = step.column.verdict
-            word = pen(verdict.upper().ljust(7), terminal.VERDICT_COLOURS[verdict])
+            word = terminal.verdict_word(step.column.verdict, verdicts, pen)
             moved = [
                 f"{sign} {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
                 for sign, names in (("broken:", step.broken), ("mended:", step.mended))

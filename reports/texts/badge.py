@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
+from reports.model.wording import known_faults
+
 if TYPE_CHECKING:
     from reports.model.run import Run
 
 # White letters stand out on each of these (WCAG 2.2, level AA), and each has its word beside it.
-_COLOURS: Final = {"pass": "#15713a", "partial": "#7a5200", "fail": "#b3181d", "error": "#7a1fa2"}
+_COLOURS: Final = {
+    "pass": "#15713a",
+    "known-faults": "#7a5200",
+    "partial": "#7a5200",
+    "fail": "#b3181d",
+    "error": "#7a1fa2",
+}
 _GROUND: Final = "#444c56"
 _TITLE: Final = "service proxy"
 _HEIGHT: Final = 20
@@ -20,8 +28,9 @@ _PADDING: Final = 7
 def render(run: Run) -> str:
     """The badge of a run: `service proxy | iptables pass | nftables pass`."""
     parts = [(_TITLE, _GROUND)]
-    parts += [(f"{mode} {verdict}", _COLOURS[verdict]) for mode, verdict in run.verdicts.items()]
-    said = ", ".join(f"{mode}: {verdict}" for mode, verdict in run.verdicts.items())
+    words = {mode: _word(run, mode) for mode in run.modes}
+    parts += [(f"{mode} {word}", _COLOURS[run.verdict(mode)]) for mode, word in words.items()]
+    said = ", ".join(f"{mode}: {word}" for mode, word in words.items())
     x = 0
     shapes = []
     for text, colour in parts:
@@ -42,6 +51,11 @@ def render(run: Run) -> str:
             ' font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">{3}</g></svg>\n'
         ).format(x, _HEIGHT, f"{run.header.subject}: {said}", Markup("").join(shapes))
     )
+
+
+def _word(run: Run, mode: str) -> str:
+    verdict = run.verdict(mode)
+    return known_faults(run.known_faults(mode)) if verdict == "known-faults" else verdict
 
 
 def _width(text: str) -> int:

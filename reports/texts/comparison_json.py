@@ -43,6 +43,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "held_against": before.label if (before := comparison.before(c)) else None,
                 "verdict": c.verdict,
                 "sentence": c.sentence,
+                "known_faults": dict(c.run.known_faults(c.mode)),
                 "counts": {word: n for word, n in c.run.totals[c.mode].items() if n},
                 "reproduce": c.run.header.reproduce,
             }

@@ -29,9 +29,10 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
     """
     pen = terminal.Pen(colour=colour)
     width = max(len(column.label) for column in comparison.columns)
+    verdicts = [column.verdict for column in comparison.columns]
     lines = []
     for column in comparison.columns:
-        word = pen(column.verdict.upper().ljust(7), terminal.VERDICT_COLOURS[column.verdict])
+        word = terminal.verdict_word(column.verdict, verdicts, pen)
         lines.append(f"{column.label.ljust(width)}  {word}  {terminal.plain(column.sentence)}")
     for parity in parities(comparison):
         lines += ["", *_parity(parity, pen)]

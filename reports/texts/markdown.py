@@ -9,7 +9,7 @@ from reports.drawing.comparison_charts import charts
 from reports.model import wording
 from reports.model.comparison import KINDS
 from reports.model.parity import parities
-from reports.model.wording import BAD, LABELS
+from reports.model.wording import BAD, LABELS, VERDICTS
 from reports.verdicts.claims import claims
 from reports.verdicts.pace import paces
 from reports.verdicts.recommend import recommendations
@@ -25,7 +25,7 @@ LIMIT: Final = 1 << 20
 """Bytes that a step summary may have; what is longer is refused as a whole by those who show it."""
 
 _REASON: Final = 300  # characters of a reason; the HTML report has them all
-_VERDICTS: Final = {"pass": "✅", "partial": "🟡", "fail": "❌", "error": "🟣"}
+_MARKS: Final = {"pass": "✅", "known-faults": "🟡", "partial": "🟡", "fail": "❌", "error": "🟣"}
 
 
 def render(comparison: Comparison) -> str:
@@ -89,10 +89,8 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _verdicts(comparison: Comparison) -> list[str]:
-    rows = [
-        (f"**{_text(c.label)}**", f"{_VERDICTS[c.verdict]} {c.verdict.upper()}", _text(c.sentence))
-        for c in comparison.columns
-    ]
+    verdicts = [(c, f"{_MARKS[c.verdict]} {VERDICTS[c.verdict]}") for c in comparison.columns]
+    rows = [(f"**{_text(c.label)}**", verdict, _text(c.sentence)) for c, verdict in verdicts]
     return _table(("", "verdict", ""), rows)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reports.model import node_words, wording
-from reports.model.wording import BAD, LABELS, TOLD
+from reports.model.wording import BAD, LABELS, TOLD, VERDICTS
 from reports.records.results import EXPECTED_FAILURE, SKIPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from reports.model.run import Result, Run
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _WIDTH: Final = 100  # beyond this a line of a list is cut off
 _MOST: Final = 20  # entries of a list; the report has the rest
 _BOLD, _RED, _GREEN, _YELLOW, _MAGENTA = "1", "31", "32", "33", "35"
-VERDICT_COLOURS = {
+_VERDICT_COLOURS = {
     "pass": f"{_BOLD};{_GREEN}",
+    "known-faults": f"{_BOLD};{_YELLOW}",
     "partial": f"{_BOLD};{_YELLOW}",
     "fail": f"{_BOLD};{_RED}",
     "error": f"{_BOLD};{_MAGENTA}",
@@ -34,6 +35,12 @@ class Pen:
     def __call__(self, value: str, code: str) -> str:
         """The text in the colours of an SGR code, such as `1;31`; as it is without one."""
         return f"\x1b[{code}m{value}\x1b[0m" if self._colour and code else value
+
+
+def verdict_word(verdict: str, among: Iterable[str], pen: Pen) -> str:
+    """A verdict in its colour, as wide as the widest of those that it stands among."""
+    width = max(7, *(len(VERDICTS[each]) for each in among))
+    return pen(VERDICTS[verdict].ljust(width), _VERDICT_COLOURS[verdict])
 
 
 def plain(value: str) -> str:
@@ -105,9 +112,14 @@ def _verdicts(run: Run, pen: Pen) -> list[str]:
     lines = [""]
     for mode in run.modes:
         verdict = run.verdict(mode)
-        word = pen(verdict.upper().ljust(7), VERDICT_COLOURS[verdict])
-        faults = "; ".join(plain(fault) for fault in run.faults(mode))
-        lines.append(f"{mode.ljust(width)}  {word}  {faults or wording.told(run.totals[mode])}")
+        said = "; ".join(plain(fault) for fault in run.faults(mode))
+        counts = run.totals[mode]
+        if verdict == "known-faults":
+            known = wording.known_faults(run.known_faults(mode))
+            rest = {word: count for word, count in counts.items() if word != EXPECTED_FAILURE}
+            said = f"conforms but for {known}: {wording.told(rest)}"
+        word = verdict_word(verdict, run.verdicts.values(), pen)
+        lines.append(f"{mode.ljust(width)}  {word}  {said or wording.told(counts)}")
     if run.header.sampled:
         modes = " and ".join(run.header.sampled)
         lines.append(f"{modes}: one case of each requirement; --every-case runs all of them")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.model.comparison import columns, load
-from reports.model.wording import BAD, LABELS, number, several
+from reports.model.wording import BAD, LABELS, VERDICTS, number, several
 from reports.records.results import (
     EXPECTED_FAILURE,
     PASSED,
@@ -111,7 +111,9 @@ def judge(
     rulings.append(_slower(before, after, rules))
     if mutants is not None:
         rulings.append(_surviving(mutants, baseline_mutants, rules))
-    verdicts = ", ".join(f"{column.mode} {column.verdict}" for column in after.columns)
+    verdicts = ", ".join(
+        f"{column.mode} {VERDICTS[column.verdict].lower()}" for column in after.columns
+    )
     return Gate(after.subject, before.subject, verdicts or "no run given", tuple(rulings))
 
 

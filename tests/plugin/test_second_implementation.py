@@ -50,7 +50,7 @@ def test_another_proxy_conforms_but_for_what_it_says(
     assert run.header.implementation["name"] == "tiny-nft"
     assert run.header.implementation["version"] == "v0.1"
     assert run.header.implementation["binary"] == BINARIES[provider]
-    assert run.verdicts == {"tiny": "pass"}
+    assert run.verdicts == {"tiny": "known-faults"}
     assert {each.observed_mode for each in run.fingerprints} == {"tiny"}
     passed = {name for name, cells in run.cells.items() if cells["tiny"].word == "passed"}
     assert passed >= {"cip-tcp-dnat", "cip-udp-dnat", "np-tcp", "noep-cip-tcp", "np-masq-cluster"}

@@ -183,14 +183,14 @@ def test_text_from_outside_stays_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("records", "words"),
     [
-        ([], "iptables ERROR No verdict: the run could not judge."),
+        ([], "iptables ERROR No verdict: nothing was tested."),
         ([sample.requirement(), sample.result()], "nftables ERROR No verdict"),
         ([sample.requirement(), sample.result()], "nothing was tested"),
         ([sample.requirement(), sample.result()], "iptables PASS Conforms"),
         ([sample.requirement(), sample.result(outcome="skipped")], "iptables ERROR No verdict"),
         (
             [sample.requirement(), sample.result(), sample.result(case="b", outcome="skipped")],
-            "iptables PARTIAL Nothing failed, but not everything",
+            "iptables PARTIAL Nothing failed, and 1 requirement went",
         ),
         ([{"type": "error", "mode": None, "message": "etcd died"}], "etcd died"),
     ],
