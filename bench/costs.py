@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-    from clusters.embedded.cluster import NodeUnderTest
-    from clusters.node import Node
+    from clusters.contract import Node
 
 _LOOK: Final = 0.05  # seconds between looks at the memory of programs that come and go
 
 
-def cpu_seconds(node: NodeUnderTest) -> float:
+def cpu_seconds(node: Node) -> float:
     """Seconds of processor time that the proxy and its ended children have used since its start;
     to 10 ms.
     """
@@ -40,7 +39,7 @@ class ToolMemory:
     namespaces: what runs in a machine is not seen from here, and the peak stays 0.
     """
 
-    def __init__(self, node: NodeUnderTest) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="tool memory")

@@ -12,7 +12,7 @@ from fixtures.lab import cpu
 from fixtures.record.fingerprint import first_line
 
 if TYPE_CHECKING:
-    from clusters.node import Node
+    from clusters.contract import Node
 
 FOREIGN: Final = 0.10
 STEAL: Final = 0.02

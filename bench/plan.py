@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.figures import changes, churn, lookups, starts
-from clusters.embedded.cluster import EMULATED_SYNC_PERIOD, SYNC_PERIOD
+from clusters.implementation import EMULATED_SYNC_PERIOD, SYNC_PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

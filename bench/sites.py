@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from bench.costs import cpu_seconds
 from bench.figures.packets import Stopwatch
 from bench.population import Population, Target
-from clusters.embedded.cluster import Cluster
+from clusters.substrates import of_this_machine
 from fixtures.clients.client import LabClient
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from clusters.embedded.cluster import NodeUnderTest
+    from clusters.contract import Cluster, Node, Proxy, Substrate
     from clusters.implementation import Implementation
-    from clusters.proxy import Proxy
     from clusters.vm.supply import Machines
 
 Result = TypeVar("Result")
@@ -56,7 +55,7 @@ _FAILURES: Final = 2  # times that a proxy fails to program before it is given u
 class Site:
     """A node with the lab around it and the cluster that it belongs to."""
 
-    def __init__(self, mode: str | None, cluster: Cluster, node: NodeUnderTest, seed: int) -> None:
+    def __init__(self, mode: str | None, cluster: Cluster, node: Node, seed: int) -> None:
         self.mode = mode
         """``None``: the node without a proxy."""
         self.cluster = cluster
@@ -231,14 +230,17 @@ class Sites:
         self.modes: dict[str, Site] = {}
         """The site of each mode."""
         self._taking_part = list(modes)
-        self.clusters: list[Cluster] = []
+        self._substrates: list[Substrate] = []
         for number, mode in enumerate(modes):
             place = folder / f"cluster-{number}"
-            cluster = Cluster(implementation, binaries, place, number, machines, many_services=True)
-            self.clusters.append(cluster)
-            self.modes[mode] = Site(mode, cluster, cluster.node(mode, start=False), seed)
-        cluster = self.clusters[0]
-        self.floor = Site(None, cluster, cluster.node(modes[0], start=False), seed)
+            substrate = of_this_machine(
+                machines, implementation, binaries, place, number, many_services=True
+            )
+            self._substrates.append(substrate)
+            cluster = substrate.cluster(mode)
+            self.modes[mode] = Site(mode, cluster, cluster.node(), seed)
+        first = self._substrates[0].cluster(modes[0])
+        self.floor = Site(None, first, first.node(), seed)
         self._choose = random.Random(seed)
         self.deadline = math.inf
         """When, by the monotonic clock, nothing is to be repeated any more."""
@@ -289,5 +291,5 @@ class Sites:
         self.floor.close()
         for site in self.modes.values():
             site.close()
-        for cluster in self.clusters:
-            cluster.close()
+        for substrate in self._substrates:
+            substrate.close()

@@ -19,6 +19,12 @@ T = TypeVar("T")
 
 FOLDER = Path(__file__).parent / "implementations"
 
+SYNC_PERIOD = "10ms"
+"""minSyncPeriod of every mode: short enough to show the proxy itself."""
+
+EMULATED_SYNC_PERIOD = "500ms"
+"""The same where processors are emulated: there a sync takes longer than the short one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:

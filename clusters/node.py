@@ -1,7 +1,8 @@
-"""A node: a system with wires to the lab, and routes as on a real node."""
+"""A node: a system with wires to the lab, routes as on a real node, and a proxy."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -16,15 +17,14 @@ from specification.addresses import (
     ROUTERS,
     Family,
     IPAddress,
-    node_address,
     pod_cidr,
 )
-from specification.errors import WireError
+from specification.errors import NodeError, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clusters.system import System
+    from clusters.contract import Node, Proxy, System
 
 POD_INTERFACE = "pod0"
 EXTERNAL_INTERFACE = "ext0"
@@ -66,87 +66,95 @@ class Management:
     address: str
 
 
-Build = Callable[[str, "Sequence[Link]", str], "System"]
+MakeSystem = Callable[[str, "Sequence[Link]", str], "System"]
 """Makes the system of that name, with an end of each of these links, the last of which is the
 management wire's, and the address of that. (The kernel masquerades with the address of the first
 link that has one, where the outgoing one has none.)
 """
 
+MakeProxy = Callable[["Node"], "Proxy"]
+"""Makes the proxy of a node that is there but for it."""
 
-class Node:
-    """The node under test, without its proxy: a network stack with a pod, an external and a
-    management wire.
+
+class WiredNode:
+    """A node under test: see clusters.contract.Node. ``make_system`` and ``make_proxy`` say what it
+    is made of.
     """
 
-    def __init__(self, name: str, management: Management, build: Build) -> None:
+    def __init__(
+        self, name: str, management: Management, make_system: MakeSystem, make_proxy: MakeProxy
+    ) -> None:
         self.name = name
         self.management_address = management.address
         self._lab = f"{name}-lab"
-        netns.add(self._lab)
-        wires = {
-            "pod": self._link("pod", POD_INTERFACE),
-            "external": self._link("external", EXTERNAL_INTERFACE),
-        }
-        port = Link(
-            MANAGEMENT_INTERFACE,
-            b"\x02\x00" + ip_address(management.address).packed,
-            management.port,
-            bridge=management.bridge,
-        )
-        try:
-            self.system = build(name, [*wires.values(), port], management.address)
-        except BaseException:
-            netns.delete(self._lab)
-            raise
-        self.host = self.system.host
-        """A testinfra host: what is inside the node."""
-        self.run = self.system.run
-        """Runs a program on the node: see System."""
-        self._configure()
-        self.wires = {
-            kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], link.node_mac)
-            for kind, link in wires.items()
-        }
-        self._conntrack = netns.Conntrack(self.system.socket)
-        with netns.inside(self._lab):
-            lab_counters = Path(_COUNTERS).open()  # noqa: SIM115  (kept open: read often)
-        self._counters = [
-            DropCounter(lab_counters, self.wires),
-            DropCounter(self.system.open(_COUNTERS), (POD_INTERFACE, EXTERNAL_INTERFACE)),
-        ]
-        self._drops = self._count_drops()
+        with contextlib.ExitStack() as made:
+            netns.add(self._lab)
+            made.callback(netns.delete, self._lab)
+            links = {
+                "pod": self._link("pod", POD_INTERFACE),
+                "external": self._link("external", EXTERNAL_INTERFACE),
+            }
+            port = Link(
+                MANAGEMENT_INTERFACE,
+                b"\x02\x00" + ip_address(management.address).packed,
+                management.port,
+                bridge=management.bridge,
+            )
+            self.system = make_system(name, [*links.values(), port], management.address)
+            made.callback(self.system.close)
+            self.host = self.system.host
+            self.run = self.system.run
+            self._configure()
+            self.wires = {
+                kind: Wire(kind, self._lab, kind, _LAB_MACS[kind], link.node_mac)
+                for kind, link in links.items()
+            }
+            for wire in self.wires.values():
+                made.callback(wire.close)
+            self._conntrack = netns.Conntrack(self.system.socket)
+            made.callback(self._conntrack.close)
+            with netns.inside(self._lab):
+                ours = made.enter_context(Path(_COUNTERS).open())  # kept open: read often
+            there = made.enter_context(self.system.open(_COUNTERS))
+            self._counters = [
+                DropCounter(ours, self.wires),
+                DropCounter(there, (POD_INTERFACE, EXTERNAL_INTERFACE)),
+            ]
+            self._drops = self._count_drops()
+            self.proxy = make_proxy(self)
+            made.callback(self._leave_proxy)
+            self._made = made.pop_all()
 
     def __repr__(self) -> str:
         return f"<node {self.name}>"
 
     @property
     def external_wire(self) -> Wire:
-        """Where everything else is: other nodes and their pods, the router, the world outside."""
+        """See Node."""
         return self.wires["external"]
 
     def address(self, family: Family) -> IPAddress:
-        """The node's InternalIP."""
-        own = self.system.addresses
-        return own[family] if own else node_address(0, family)
+        """See Node."""
+        return self.system.addresses[family]
 
     def read(self, path: str | Path) -> str:
-        """The text of a file on the node, one of /proc or /sys too."""
+        """See Node."""
         with self.system.open(path) as file:
             return file.read()
 
     def write(self, path: str | Path, text: str, mode: int | None = None) -> None:
-        """Write a file on the node, one of /proc or /sys too, with the permissions ``mode``."""
+        """See Node."""
         with self.system.open(path, "w") as file:
             file.write(text)
         if mode is not None:
             self.run(["chmod", f"{mode:o}", str(path)])
 
     def forget_connections(self) -> None:
-        """Empty the node's conntrack."""
+        """See Node."""
         self._conntrack.flush()
 
     def check_losses(self) -> None:
-        """Raise WireError if a link or ring of ours has dropped a frame since the last check."""
+        """See Node."""
         for wire in self.wires.values():
             wire.check_losses()
         drops = self._count_drops()
@@ -157,14 +165,12 @@ class Node:
             )
 
     def close(self) -> None:
-        """Remove the node with everything on it."""
-        for wire in self.wires.values():
-            wire.close()
-        for counter in self._counters:
-            counter.close()
-        self._conntrack.close()
-        self.system.close()
-        netns.delete(self._lab)
+        """See Node."""
+        self._made.close()
+
+    def _leave_proxy(self) -> None:
+        with contextlib.suppress(NodeError, EOFError):  # what is gone needs no end
+            self.proxy.close()
 
     def _count_drops(self) -> int:
         return sum(counter.read() for counter in self._counters)

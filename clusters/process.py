@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from specification.errors import StartError
 
@@ -19,27 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from clusters.contract import Process
+
 POLL = 0.01  # seconds between looks at something that announces itself by nothing but an answer
-
-
-class Process(Protocol):
-    """A program that runs, here or on a node: what of ``subprocess.Popen`` is needed of it."""
-
-    @property
-    def pid(self) -> int:
-        """Process id where it runs."""
-
-    def poll(self) -> int | None:
-        """Exit code, negative for a signal; ``None`` while it runs."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end; ``subprocess.TimeoutExpired`` after ``timeout`` seconds."""
-
-    def terminate(self) -> None:
-        """Ask it to end (SIGTERM)."""
-
-    def kill(self) -> None:
-        """End it and its children at once (SIGKILL)."""
 
 
 class LocalProcess(subprocess.Popen[bytes]):

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from clusters.implementation import Implementation, fill
+from clusters.implementation import EMULATED_SYNC_PERIOD, SYNC_PERIOD, Implementation, fill
 from clusters.process import Daemon, answers
+from specification.addresses import CLUSTER_CIDRS
 from specification.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from clusters.system import System
+    from clusters.contract import Node, System
 
 
 _TIMEOUT = 60.0  # seconds for a command
 _PATIENCE = 4  # times as long does an emulated node have, and it may be on a busy machine
 
 
-class Proxy(ABC):
-    """One implementation on one node, in one mode."""
+class DescribedProxy(ABC):
+    """A proxy (clusters.contract.Proxy) as far as its implementation's file alone describes it."""
 
     def __init__(
         self,
@@ -40,70 +41,60 @@ class Proxy(ABC):
         self.implementation = implementation
         self.mode = mode
         self.log = system.log
-        """Everything the proxy has printed, over all its starts."""
         self.directory = directory
-        """Where files can be put on the node that the proxy, too, sees there."""
         self.seconds_to_ready = 0.0
-        """How long the last start took."""
         self._system = system
         self._values = {**values, "mode": mode}
 
     @property
     def stepwise(self) -> bool:
-        """See ``Mode.stepwise``."""
+        """See Proxy."""
         return self.implementation.modes[self.mode].stepwise
 
     @property
     @abstractmethod
     def running(self) -> bool:
-        """Whether the program runs."""
+        """See Proxy."""
 
     @property
     @abstractmethod
     def pid(self) -> int:
-        """Its process id where it runs; ``LookupError`` where it was never started."""
+        """See Proxy."""
 
     @abstractmethod
-    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
-        """Start the proxy and wait until it is ready; ``config`` is merged into its configuration
-        file.
-
-        With ``ready=False`` it is only started.
-
-        Raises:
-            StartError: it ended, or was not ready in time; the message shows the end of its log.
-            ImplementationError: ``config`` is given but the implementation has no such file.
-        """
+    def start(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        wrapper: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        ready: bool = True,
+    ) -> None:
+        """See Proxy."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Ask the proxy to end, as a node does at shutdown; rules stay, as they do there."""
+        """See Proxy."""
 
     @abstractmethod
     def kill(self) -> None:
-        """End the proxy at once (SIGKILL)."""
+        """See Proxy."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave it: end what was started, or have whoever started it do so as before."""
+        """See Proxy."""
 
     @abstractmethod
     def cleanup(self, timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
-        """Run the implementation's cleanup command on the node and return what it printed; it is
-        given up, with an error, after ``timeout`` seconds.
-
-        Raises UnsupportedError where the implementation has none.
-        """
+        """See Proxy."""
 
     def restart(self, config: Mapping[str, Any] | None = None) -> None:
-        """Stop the proxy and start it again, with ``config`` merged into its configuration."""
+        """See Proxy."""
         self.stop()
         self.start(config)
 
     def metrics(self) -> dict[str, float]:
-        """All samples of the metrics endpoint, keyed ``name`` or ``name{label="value",...}``
-        (labels sorted).
-        """
+        """See Proxy."""
         url = self._filled(self.implementation.metrics)
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  (the implementation's)
             families = text_string_to_metric_families(answer.read().decode())
@@ -119,19 +110,17 @@ class Proxy(ABC):
         return samples
 
     def log_since(self, position: int) -> str:
-        """The log's text from byte ``position`` on."""
+        """See Proxy."""
         with self.log.open("rb") as log:
             log.seek(position)
             return log.read().decode(errors="replace")
 
     def log_position(self) -> int:
-        """The log's length in bytes now."""
+        """See Proxy."""
         return self.log.stat().st_size
 
     def modes_in_kernel(self) -> set[str]:
-        """The implementation's modes that have programmed this node's kernel, by their ``present``
-        commands.
-        """
+        """See Proxy."""
         return {
             name
             for name, mode in self.implementation.modes.items()
@@ -139,9 +128,7 @@ class Proxy(ABC):
         }
 
     def rules(self, timeout: float = _TIMEOUT) -> str:
-        """What is programmed now, as the mode's ``rules`` commands print it: evidence, not
-        judgement. Each is given up, with ``subprocess.TimeoutExpired``, after ``timeout`` seconds.
-        """
+        """See Proxy."""
         return "\n".join(
             f"# {' '.join(command)}\n{done.stdout}{done.stderr}"
             for command in self.implementation.modes[self.mode].rules
@@ -161,7 +148,7 @@ class Proxy(ABC):
         return fill(template, self._values)
 
 
-class Program(Proxy):
+class Program(DescribedProxy):
     """A proxy that is a program of its own on the node."""
 
     def __init__(
@@ -193,15 +180,22 @@ class Program(Proxy):
             raise LookupError(f"{self!r} has no process")
         return self._daemon.pid
 
-    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
+    def start(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        wrapper: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        ready: bool = True,
+    ) -> None:
         """See Proxy."""
         for name, content in self.implementation.files_for(self._values, config).items():
             self._write(name, content)
-        argv = self._filled(self.implementation.argv)
-        environment = self._filled(self.implementation.environment)
+        argv = [*wrapper, *self._filled(self.implementation.argv)]
+        whole = {**self._filled(self.implementation.environment), **(environment or {})}
         daemon = self._daemon = Daemon(
             f"{self.implementation.name} ({self.mode})",
-            lambda: self._system.spawn(argv, environment),
+            lambda: self._system.spawn(argv, whole),
             self.log,
         )
         if ready:
@@ -230,3 +224,16 @@ class Program(Proxy):
     def _write(self, name: str, text: str) -> None:
         with self._system.open(self.directory / name, "w") as file:
             file.write(text)
+
+
+def values_of(node: Node, server: str) -> dict[str, str]:
+    """What an implementation's file may ask about a node and the API server's URL."""
+    return {
+        "node_name": node.name,
+        "server": server,
+        "management_address": node.management_address,
+        "cluster_cidrs": ",".join(map(str, CLUSTER_CIDRS.values())),
+        "node_ipv4": str(node.address("IPv4")),
+        "node_ipv6": str(node.address("IPv6")),
+        "min_sync_period": EMULATED_SYNC_PERIOD if node.system.emulated else SYNC_PERIOD,
+    }

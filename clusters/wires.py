@@ -229,7 +229,3 @@ class DropCounter:
                 fields = counters.split()
                 total += int(fields[3]) + int(fields[11])
         return total
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from clusters.embedded.cluster import NodeUnderTest
-from clusters.system import System
+from clusters.contract import Node, System
 from conformance.conftest import Pool
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import Flows
@@ -106,9 +105,9 @@ __all__ = [
     "Lab",
     "LabClient",
     "Neighbours",
+    "Node",
     "NodeClient",
     "NodeServer",
-    "NodeUnderTest",
     "Object",
     "OwnWord",
     "PassedThrough",

@@ -22,7 +22,7 @@ import numpy as np
 
 from clusters import implementation, sandbox
 from clusters.build import artifacts
-from clusters.embedded.cluster import Cluster
+from clusters.embedded.substrate import Embedded
 from fixtures.lab.frames import NUMBERS
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import to_bytes
@@ -35,7 +35,7 @@ from specification.addresses import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from clusters.embedded.cluster import NodeUnderTest
+    from clusters.contract import Cluster, Node
 
 CONNECTIONS = 40_000
 
@@ -53,21 +53,23 @@ def main() -> int:
     binaries["proxy"] = binaries["kube-proxy"]
     with tempfile.TemporaryDirectory() as folder:
         kube_proxy = implementation.load("kube-proxy")
-        cluster = Cluster(kube_proxy, binaries, Path(folder) / "cluster")
-        print(f"control plane ready   {cluster.seconds_to_ready:8.2f} s")
+        substrate = Embedded(kube_proxy, binaries, Path(folder) / "cluster")
+        print(f"control plane ready   {substrate.seconds_to_ready:8.2f} s")
         for mode in options.modes.split(","):
             start = time.monotonic()
-            node = cluster.node(mode)
+            cluster = substrate.cluster(mode)
+            node = cluster.node()
+            node.proxy.start()
             for line in measure(cluster, node, start, options.rounds):
                 print(f"{mode:10}{line}", flush=True)
             node.close()
-        cluster.close()
+        substrate.close()
     for line in times(Path(options.results)):
         print(line)
     return 0
 
 
-def measure(cluster: Cluster, node: NodeUnderTest, start: float, rounds: int) -> Iterator[str]:
+def measure(cluster: Cluster, node: Node, start: float, rounds: int) -> Iterator[str]:
     """Lines with the figures of one node, which was asked for at the monotonic time ``start``."""
     hosts = Hosts()
     lab = Lab(node)

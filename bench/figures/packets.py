@@ -28,7 +28,7 @@ from specification.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clusters.node import Node
+    from clusters.contract import Node
     from fixtures.clients.flows import Flows
     from fixtures.lab.frames import Bytes
     from fixtures.lab.lab import Lab

@@ -24,6 +24,7 @@ from clusters.vm import accelerator
 from clusters.vm.connection import PORT, Connections
 from clusters.vm.initramfs import INSTALLED, with_programs
 from clusters.vm.process import RemoteProcess
+from specification.addresses import FAMILIES, Family, IPAddress, node_address
 from specification.errors import NodeError, StartError
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ class Machine:
         NodeError: it did not start; the message ends with its console's last lines.
     """
 
-    addresses = None
-    foreign_chains: frozenset[str] = frozenset()
+    addresses: Mapping[Family, IPAddress] = {each: node_address(0, each) for each in FAMILIES}
 
     def __init__(
         self,

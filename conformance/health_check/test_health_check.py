@@ -35,7 +35,7 @@ def asked(world: World, family: Family) -> Callable[[Service], Health | None]:
     def ask(web: Service) -> Health | None:
         world.canary.settle(syncs=2, families=[family])
         port = web.object["spec"]["healthCheckNodePort"]
-        return health(world.node.system, world.node.address(family), port)
+        return health(world.node.system, family, port)
 
     return ask
 
@@ -97,7 +97,7 @@ def test_port_is_closed_where_no_node_is_preferred(
 
     def answer() -> Health | None:
         world.canary.settle(syncs=2, families=[family])
-        return health(world.node.system, world.node.address(family), port)
+        return health(world.node.system, family, port)
 
     assert asked(web) == Health(200, 1)
     web.update(externalTrafficPolicy="Cluster")
@@ -121,7 +121,6 @@ def test_each_node_answers_for_itself(
     assert asked(web) == Health(200, 1)
     port = web.object["spec"]["healthCheckNodePort"]
     for other in world.cluster.others:
-        address = (other.addresses or {})[family]
-        look = partial(health, other, address, port)
+        look = partial(health, other, family, port)
         answer = by_time(f"{other} opens port {port}", look, _PATIENCE)
         assert answer == Health(503, 0), other

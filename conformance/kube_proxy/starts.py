@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from conformance.vocabulary import NodeUnderTest, StartError
+from conformance.vocabulary import Node, StartError
 
 
-def pretend(node: NodeUnderTest, *wrapper: str, **environment: str) -> None:
+def pretend(node: Node, *wrapper: str, **environment: str) -> None:
     """Have the proxy on a node started by ``wrapper``, with ``environment`` besides its own."""
     known = node.proxy.implementation
     node.proxy.implementation = dataclasses.replace(
@@ -19,7 +19,7 @@ def pretend(node: NodeUnderTest, *wrapper: str, **environment: str) -> None:
     )
 
 
-def assert_refuses(node: NodeUnderTest, *words: str, mode: str | None = None) -> None:
+def assert_refuses(node: Node, *words: str, mode: str | None = None) -> None:
     """The proxy ends by itself, with an error whose line has all the words, and leaves no rules."""
     position = node.proxy.log_position()
     with pytest.raises(StartError, match=r"ended with exit code [1-9]"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.kube_proxy.starts import assert_refuses, pretend
-from conformance.vocabulary import NodeUnderTest, docs, kep, requirement, setting, source
+from conformance.vocabulary import Node, docs, kep, requirement, setting, source
 from fixtures.world.by_time import by_time
 
 _RELEASE = Path("/proc/sys/kernel/osrelease")
@@ -19,7 +19,7 @@ _PROGRAMMED = 60  # seconds after which a proxy that is ready should have progra
     kep(5343),
     feature="default-mode",
 )
-def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> None:
+def test_runs_where_no_mode_is_given(bare_node: Node, mode: str) -> None:
     """Where no mode is configured, kube-proxy must run in its default mode."""
     bare_node.proxy.start({"mode": None})
     found = by_time("anything is programmed", bare_node.proxy.modes_in_kernel, _PROGRAMMED)
@@ -31,7 +31,7 @@ def test_runs_where_no_mode_is_given(bare_node: NodeUnderTest, mode: str) -> Non
     source("pkg/proxy/apis/config/validation/validation.go", "validateProxyMode"),
     feature="kube-proxy-modes",
 )
-def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
+def test_refuses_an_unknown_mode(bare_node: Node, mode: str) -> None:
     """For a mode that it does not have, kube-proxy must refuse to start, and must name that mode
     and those that it has.
     """
@@ -44,7 +44,7 @@ def test_refuses_an_unknown_mode(bare_node: NodeUnderTest, mode: str) -> None:
     source("pkg/proxy/nftables/supported.go"),
     feature="nftables-rules",
 )
-def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
+def test_refuses_a_kernel_before_5_13(bare_node: Node) -> None:
     """On a kernel before 5.13, kube-proxy must refuse to start in nftables mode and say which it
     needs, unless KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK is set.
     """
@@ -74,7 +74,7 @@ def test_refuses_a_kernel_before_5_13(bare_node: NodeUnderTest) -> None:
     source("pkg/proxy/nftables/supported.go"),
     feature="nftables-rules",
 )
-def test_refuses_nft_before_1_0_1(bare_node: NodeUnderTest) -> None:
+def test_refuses_nft_before_1_0_1(bare_node: Node) -> None:
     """Where the program nft is older than 1.0.1, kube-proxy must refuse to start in nftables mode
     and say which version it needs.
     """

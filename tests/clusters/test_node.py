@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import netns
+from clusters.embedded.namespace import Namespace
 from clusters.implementation import load
-from clusters.node import Management, Node
+from clusters.node import Management, WiredNode
 from clusters.proxy import Program
-from clusters.system import Namespace
 from fixtures.clients.client import LabClient
 from fixtures.lab.lab import Lab
 from fixtures.world.hosts import Hosts
@@ -27,16 +27,17 @@ PROBES = 400
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A lab around a namespace node, of which each worker has one."""
+def lab(tmp_path: Path, pretender: Path) -> Iterator[Lab]:
+    """A lab around a namespace node, of which each worker has one, whose proxy does nothing."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     bridge, subnet = f"alone{worker}", f"100.90.{worker}"
     netns.add_bridge(bridge, f"{subnet}.1/24")
     try:
-        node = Node(
+        node = WiredNode(
             f"alone-{worker}",
             Management(bridge, f"alone{worker}-port", f"{subnet}.10"),
             lambda name, links, address: Namespace(name, tmp_path, links, address),
+            lambda node: Program(load(str(pretender)), "first", node.system, {}, ""),
         )
         try:
             yield Lab(node)
@@ -53,9 +54,6 @@ def test_each_probe_of_a_batch_is_refused(lab: Lab, family: Family) -> None:
     assert sample.is_refused.all(), sample
 
 
-def test_proxy_without_a_cleanup_command_does_not_pretend_to_clean_up(
-    lab: Lab, pretender: Path
-) -> None:
-    proxy = Program(load(str(pretender)), "first", lab.node.system, {}, "")
+def test_proxy_without_a_cleanup_command_does_not_pretend_to_clean_up(lab: Lab) -> None:
     with pytest.raises(UnsupportedError, match="pretender has no command"):
-        proxy.cleanup()
+        lab.node.proxy.cleanup()

@@ -18,7 +18,7 @@ from specification.places import Host
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from clusters.node import Node
+    from clusters.contract import Node
     from specification.places import Place
     from specification.services import Protocol
 

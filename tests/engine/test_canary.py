@@ -20,8 +20,7 @@ from tests.engine.memory import MemoryApi, MemoryProxy
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from clusters.embedded.cluster import NodeUnderTest
-    from clusters.node import Node
+    from clusters.contract import Node
     from specification.attempts import SocketAddress
     from specification.services import Protocol
 
@@ -48,7 +47,7 @@ class Around:
         )
         system = SimpleNamespace(emulated=emulated, check=lambda: None)
         seen = SimpleNamespace(name=self.node.name, system=system, proxy=self.program)
-        self.canary = Canary(self.api, cast("NodeUnderTest", seen), self.lab, Hosts())
+        self.canary = Canary(self.api, cast("Node", seen), self.lab, Hosts())
 
     def is_in_force(self, family: Family | None = None) -> bool:
         """Whether the proxy knows all that is written, of one family at least."""

@@ -33,7 +33,7 @@ from tests.engine.memory import Bent, MemoryApi, MemoryProxy
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from clusters.embedded.cluster import Cluster, NodeUnderTest
+    from clusters.contract import Cluster, Node
 
 __all__ = ["assert_pool"]
 
@@ -100,7 +100,7 @@ def world(bent: Bent, monkeypatch: pytest.MonkeyPatch) -> World:
     node = SimulatedNode(proxy, seed=1)
     node.waiting = lambda _seconds: proxy.sync()
     running = SimpleNamespace(running=True, stepwise=False)
-    seen = cast("NodeUnderTest", node)
+    seen = cast("Node", node)
     monkeypatch.setattr(node, "proxy", running, raising=False)
     lab = Lab(seen, seed=1)
     cluster = cast("Cluster", SimpleNamespace(api=api))

@@ -22,7 +22,7 @@ from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
 from tests.engine.test_frames_built import recomputed
 
 if TYPE_CHECKING:
-    from clusters.node import Node
+    from clusters.contract import Node
     from specification.places import Place
 
 ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")

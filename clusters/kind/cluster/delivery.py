@@ -8,7 +8,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clusters.implementation import Deployment, fill
+from clusters.implementation import SYNC_PERIOD, Deployment, fill
 from clusters.kind.cluster.configuration import KUBECTL, control_plane
 from specification.addresses import CLUSTER_CIDRS
 from specification.errors import ArtifactError
@@ -54,8 +54,6 @@ def manifest(implementation: Implementation, mode: str, cluster: str) -> str:
         raise ArtifactError(
             f"{implementation.path}: [kind] manifest: {place} cannot be read: {problem}"
         ) from None
-    from clusters.embedded.cluster import SYNC_PERIOD  # noqa: PLC0415  (what removes leftovers lacks it)
-
     host = control_plane(cluster)
     values = {
         "mode": mode,

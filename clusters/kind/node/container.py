@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -27,6 +29,10 @@ DIRECTORY = Path("/var/lib/kube-proxy-conformance")
 _NAMESPACES = {"mount": "mnt", "uts": "uts", "ipc": "ipc", "net": "net", "pid": "pid"}
 
 
+Addresses = Callable[[str], "Mapping[Family, IPAddress]"]
+"""Tells the InternalIPs of the node of that name."""
+
+
 class Container(Joined):
     """The container ``name``, as long as it is joined to the lab; it is left as it was found.
 
@@ -35,18 +41,7 @@ class Container(Joined):
         NetworkError: its network cannot be entered.
     """
 
-    foreign_chains = frozenset(
-        {
-            *("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
-            # the kubelet's, and what Docker answers name queries with
-            *("KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-FIREWALL"),
-            *("DOCKER_OUTPUT", "DOCKER_POSTROUTING"),
-        }
-    )
-
-    def __init__(
-        self, name: str, engine: Engine, folder: Path, addresses: Mapping[Family, IPAddress]
-    ) -> None:
+    def __init__(self, name: str, engine: Engine, folder: Path, addresses: Addresses) -> None:
         asked = "{{.State.Pid}} {{.Config.Image}}"
         found = engine.docker("inspect", "-f", asked, name, check=False)
         pid, _, image = found.stdout.strip().partition(" ")
@@ -63,12 +58,17 @@ class Container(Joined):
             "image": image,
         }
         self.host = inspect_host(name, engine.host)
-        self.addresses = addresses
+        self._addresses = addresses
         self._engine = engine
         self._management = ""
         self._routes: list[str] = []
         self._sysctls: dict[Path, str] = {}
         netns.adopt(name, self.process / "ns" / "net")
+
+    @cached_property
+    def addresses(self) -> Mapping[Family, IPAddress]:
+        """See System."""
+        return self._addresses(self.name)
 
     def _entering(self, engine: Engine, name: str) -> list[str]:
         """What has a program run in the container: quick where its processes are below ours."""

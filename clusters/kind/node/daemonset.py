@@ -24,13 +24,13 @@ from kubernetes.client import ApiException
 
 from clusters.implementation import merge
 from clusters.kind.node.container import DIRECTORY
-from clusters.kind.node.pods import PodLog, first_process
+from clusters.kind.node.pods import LOOK, PodLog, first_process, run_to_end, state_of
 from clusters.process import POLL, answers
-from clusters.proxy import Proxy
+from clusters.proxy import DescribedProxy
 from specification.errors import ImplementationError, StartError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from clusters.api import Api
     from clusters.implementation import Deployment, Implementation
@@ -43,14 +43,13 @@ STOPPED = "kube-proxy-conformance/stopped"
 _NOTE = "kube-proxy-conformance/before"
 """Annotation of a DaemonSet that is not as it was found."""
 
-_LOOK = 0.05  # seconds between looks at the API server
 _CONFLICT = 409
 _NO_PROGRAM = re.compile(r'exec: \\?"(\S+?)\\?": executable file not found')
 _GONE = 60.0  # seconds after which a pod that was to end is an error
 _LINES = 12
 
 
-class DaemonSetProxy(Proxy):
+class DaemonSetProxy(DescribedProxy):
     """The pod of a deployment's DaemonSet on a kind node."""
 
     def __init__(
@@ -97,12 +96,19 @@ class DaemonSetProxy(Proxy):
             raise LookupError(f"{self!r} has no process")
         return self._pid
 
-    def start(self, config: Mapping[str, Any] | None = None, *, ready: bool = True) -> None:
+    def start(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        wrapper: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        ready: bool = True,
+    ) -> None:
         """See Proxy."""
         began = time.monotonic()
         self._keep_away()  # from a DaemonSet that still runs it
         self._write_configuration(config)
-        self._set_template(self._template())
+        self._set_template(self._started_by(wrapper, environment or {}))
         self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: None}}})
         deadline = began + self.implementation.ready_timeout
         self._wait(self._find_pod, deadline, "has no pod on the node")
@@ -137,25 +143,12 @@ class DaemonSetProxy(Proxy):
         container["command"] = argv
         for key in ("args", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"):
             container.pop(key, None)
-        name = f"{self._name}-cleanup-{next(self._numbers)}"
         spec = {**template["spec"], "restartPolicy": "Never", "nodeName": self._node.name}
         spec.pop("affinity")
-        body = {"metadata": {"name": name}, "spec": spec}
-        pod = self._api.create("pods", body, self._namespace)
-        log = PodLog(self._node.process / "root", pod, container["name"])
-        deadline = time.monotonic() + timeout
-        while True:
-            state = _state(self._api.get("pods", name, self._namespace), container["name"])
-            if "terminated" in state:
-                break
-            if time.monotonic() > deadline:
-                self._api.delete_now("pods", name, self._namespace)
-                raise StartError(f"the pod {name} on {self._node.name} does not end: {state}")
-            time.sleep(_LOOK)
-        printed = log.new().decode(errors="replace")
-        log.close()
-        self._api.delete_now("pods", name, self._namespace)
-        return subprocess.CompletedProcess(argv, state["terminated"]["exitCode"], printed, "")
+        name = f"{self._name}-cleanup-{next(self._numbers)}"
+        body = {"metadata": {"name": name, "namespace": self._namespace}, "spec": spec}
+        code, printed = run_to_end(self._api, self._node.process / "root", body, timeout)
+        return subprocess.CompletedProcess(argv, code, printed, "")
 
     def log_since(self, position: int) -> str:
         """See Proxy."""
@@ -247,6 +240,19 @@ class DaemonSetProxy(Proxy):
         spec["terminationGracePeriodSeconds"] = 5
         return template
 
+    def _started_by(self, wrapper: Sequence[str], environment: Mapping[str, str]) -> Object:
+        """The pod template, with a command in front of the proxy's."""
+        template = self._template()
+        container = self._container(template)
+        if environment:
+            variables = [{"name": name, "value": value} for name, value in environment.items()]
+            container["env"] = [*container.get("env", []), *variables]
+        if wrapper:
+            if not container.get("command"):
+                raise UnsupportedError(f"the manifest of {self._name} names no command to wrap")
+            container["command"] = [*wrapper, *container["command"]]
+        return template
+
     def _set_template(self, template: Object, strategy: Object | None = None) -> None:
         """Have the DaemonSet use a template for the pods that it makes from now on."""
         while True:
@@ -267,7 +273,7 @@ class DaemonSetProxy(Proxy):
                 return
             if time.monotonic() > deadline:
                 raise StartError(f"the DaemonSet {self._name} is not looked at by its controller")
-            time.sleep(_LOOK)
+            time.sleep(LOOK)
 
     @property
     def _container_name(self) -> str:
@@ -299,7 +305,7 @@ class DaemonSetProxy(Proxy):
                 self._collect()
             if time.monotonic() > deadline:
                 raise StartError(f"the pod of {self._name} on {self._node.name} does not end")
-            time.sleep(_LOOK)
+            time.sleep(LOOK)
 
     def _asked_to_end(self) -> bool:
         """Whether a SIGTERM waits for the proxy, which stands still; or it has ended."""
@@ -344,7 +350,7 @@ class DaemonSetProxy(Proxy):
         """
         looked = time.monotonic()
         while not ready():
-            if time.monotonic() - looked > 4 * _LOOK:
+            if time.monotonic() - looked > 4 * LOOK:
                 looked = time.monotonic()
                 self._complain_of_end()
             if time.monotonic() > deadline:
@@ -360,7 +366,7 @@ class DaemonSetProxy(Proxy):
         except ApiException:
             return
         name = self._container_name
-        for state in (_state(pod, name), _state(pod, name, "lastState")):
+        for state in (state_of(pod, name), state_of(pod, name, "lastState")):
             if "terminated" in state:
                 ended = state["terminated"]
                 missing = _NO_PROGRAM.search(ended.get("message", ""))
@@ -383,12 +389,3 @@ class DaemonSetProxy(Proxy):
         if self._log and (new := self._log.new()):
             with self.log.open("ab") as log:
                 log.write(new)
-
-
-def _state(pod: Object, container: str, key: str = "state") -> dict[str, Any]:
-    """The state of a container that a Pod object tells; empty where it has none yet."""
-    for status in pod["status"].get("containerStatuses", []):
-        if status["name"] == container:
-            found: dict[str, Any] = status.get(key, {})
-            return found
-    return {}

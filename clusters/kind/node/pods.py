@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from specification.errors import StartError
 
 if TYPE_CHECKING:
+    from clusters.api import Api
     from specification.services import Object
+
+LOOK = 0.05  # seconds between looks at the API server
 
 _LINE = re.compile(rb"^\S+ (?:stdout|stderr) ([FP]) ", re.MULTILINE)
 """What the container runtime puts before each line (CRI, kubernetes: log.go of the kubelet)."""
@@ -74,3 +80,34 @@ def first_process(root: Path, pod: Object, container: str) -> int:
         except (OSError, ValueError):  # it is being made, or removed
             continue
     return 0
+
+
+def run_to_end(api: Api, root: Path, body: Object, timeout: float) -> tuple[int, str]:
+    """Run a pod of one container on the node whose files are under ``root``, and remove it: its
+    exit code and what it printed.
+
+    Raises StartError where it has not ended after ``timeout`` seconds.
+    """
+    name, namespace = body["metadata"]["name"], body["metadata"]["namespace"]
+    container = body["spec"]["containers"][0]["name"]
+    pod = api.create("pods", body, namespace)
+    log = PodLog(root, pod, container)
+    deadline = time.monotonic() + timeout
+    try:
+        while "terminated" not in (state := state_of(api.get("pods", name, namespace), container)):
+            if time.monotonic() > deadline:
+                raise StartError(f"the pod {name} does not end: {state}")
+            time.sleep(LOOK)
+        return state["terminated"]["exitCode"], log.new().decode(errors="replace")
+    finally:
+        log.close()
+        api.delete_now("pods", name, namespace)
+
+
+def state_of(pod: Object, container: str, key: str = "state") -> dict[str, Any]:
+    """The state of a container that a Pod object tells; empty where it has none yet."""
+    for status in pod["status"].get("containerStatuses", []):
+        if status["name"] == container:
+            found: dict[str, Any] = status.get(key, {})
+            return found
+    return {}

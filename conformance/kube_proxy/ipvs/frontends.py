@@ -12,7 +12,7 @@ from conformance.vocabulary import (
     LOAD_BALANCER_IPS,
     Family,
     IPAddress,
-    NodeUnderTest,
+    Node,
     Port,
     Service,
     family_of,
@@ -57,18 +57,18 @@ def virtual_addresses(web: Service, number: int, family: Family) -> set[IPAddres
     }
 
 
-def links(node: NodeUnderTest) -> dict[str, dict[str, Any]]:
+def links(node: Node) -> dict[str, dict[str, Any]]:
     """The node's interfaces by name, with flags, kind and addresses, as ``ip -json`` tells."""
     found = json.loads(node.run(["ip", "-details", "-json", "address"]).stdout)
     return {each["ifname"]: each for each in found}
 
 
-def bound(node: NodeUnderTest) -> set[IPAddress]:
+def bound(node: Node) -> set[IPAddress]:
     """The addresses on the dummy device, of both families; KeyError where there is no device."""
     return _addresses(links(node)[DUMMY])
 
 
-def own_addresses(node: NodeUnderTest, family: Family) -> set[IPAddress]:
+def own_addresses(node: Node, family: Family) -> set[IPAddress]:
     """The addresses by which others reach the node: neither loopback, nor link-local, nor on the
     dummy device.
     """
@@ -81,7 +81,7 @@ def own_addresses(node: NodeUnderTest, family: Family) -> set[IPAddress]:
     }
 
 
-def servers(node: NodeUnderTest) -> dict[tuple[str, str | None, int | None], VirtualServer]:
+def servers(node: Node) -> dict[tuple[str, str | None, int | None], VirtualServer]:
     """All virtual servers by protocol, address and port."""
     return {
         (each.protocol, each.address, each.port): each for each in node.host.ipvs.virtual_servers
@@ -89,7 +89,7 @@ def servers(node: NodeUnderTest) -> dict[tuple[str, str | None, int | None], Vir
 
 
 def servers_at(
-    node: NodeUnderTest, addresses: set[IPAddress]
+    node: Node, addresses: set[IPAddress]
 ) -> dict[tuple[str, str | None, int | None], VirtualServer]:
     """The virtual servers at these addresses."""
     texts = set(map(str, addresses))

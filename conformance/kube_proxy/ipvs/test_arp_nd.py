@@ -18,7 +18,7 @@ from conformance.vocabulary import (
     Family,
     IPAddress,
     Neighbours,
-    NodeUnderTest,
+    Node,
     Services,
     World,
     networks,
@@ -37,7 +37,7 @@ _ARP_FOLDER = "/proc/sys/net/ipv4/conf/all"
 class Foreign:
     """Virtual servers that somebody else has made, each with a real server."""
 
-    def __init__(self, node: NodeUnderTest) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
         self._made: list[IPAddress] = []
 
@@ -172,7 +172,7 @@ def test_node_answers_for_virtual_addresses(
 
 
 @pytest.fixture
-def strict_node(bare_node: NodeUnderTest) -> Iterator[NodeUnderTest]:
+def strict_node(bare_node: Node) -> Iterator[Node]:
     """The node with strictARP; what that has set is undone after the test."""
     before = {name: _read(bare_node, name) for name in _ARP}
     if set(before.values()) & set(_ARP.values()):
@@ -183,14 +183,14 @@ def strict_node(bare_node: NodeUnderTest) -> Iterator[NodeUnderTest]:
         bare_node.write(f"{_ARP_FOLDER}/{name}", str(value))
 
 
-def _read(node: NodeUnderTest, name: str) -> int:
+def _read(node: Node, name: str) -> int:
     return int(node.read(f"{_ARP_FOLDER}/{name}"))
 
 
 @requirement(
     "ipvs-strictarp", setting("KubeProxyIPVSConfiguration.strictARP"), feature="ipvs-rules"
 )
-def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
+def test_strict_arp_sets_the_sysctls(strict_node: Node) -> None:
     """With strictARP, net.ipv4.conf.all.arp_ignore must be 1 and arp_announce 2."""
     assert {name: _read(strict_node, name) for name in _ARP} == _ARP
 
@@ -200,7 +200,7 @@ def test_strict_arp_sets_the_sysctls(strict_node: NodeUnderTest) -> None:
 )
 @over(family="IPv4")
 def test_strict_node_does_not_answer_for_virtual_addresses(
-    strict_node: NodeUnderTest, service: Services, world: World, family: Family
+    strict_node: Node, service: Services, world: World, family: Family
 ) -> None:
     """With strictARP, the node must not answer ARP requests for cluster IPs, external IPs and load
     balancers' IPs on its external link, but must for its own address.

@@ -11,7 +11,7 @@ from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
 from conformance.kube_proxy.starts import assert_refuses, pretend
 from conformance.vocabulary import (
     Family,
-    NodeUnderTest,
+    Node,
     Services,
     World,
     docs,
@@ -33,14 +33,14 @@ _SYSCTLS = {
 }
 
 
-def ipvs_modules(node: NodeUnderTest) -> list[str]:
+def ipvs_modules(node: Node) -> list[str]:
     """The loaded modules of IPVS; those that use others come before them."""
     loaded = [line.split()[0] for line in node.read("/proc/modules").splitlines()]
     return [name for name in loaded if name.startswith(("ip_vs", "xt_ipvs"))]
 
 
 @contextmanager
-def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
+def without_ipvs(node: Node) -> Iterator[None]:
     """While the block runs, the node's kernel has no IPVS, and cannot load it by itself; nor can
     the proxy.
     """
@@ -65,7 +65,7 @@ def without_ipvs(node: NodeUnderTest) -> Iterator[None]:
     source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
     feature="ipvs-rules",
 )
-def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
+def test_refuses_a_kernel_without_ipvs(bare_node: Node) -> None:
     """Where the kernel has no IPVS and cannot load it, kube-proxy must refuse to start in IPVS mode
     and say so; where it has, the virtual server that kube-proxy tries that with must be gone
     afterwards.
@@ -80,7 +80,7 @@ def test_refuses_a_kernel_without_ipvs(bare_node: NodeUnderTest) -> None:
 @requirement(
     "ipvs-sysctls", source("pkg/proxy/ipvs/proxier.go", "NewProxier"), feature="ipvs-rules"
 )
-def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> None:
+def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: Node) -> None:
     """At its start kube-proxy must set net.ipv4.vs.conntrack, expire_nodest_conn and
     expire_quiescent_template and net.ipv4.ip_forward to 1, and on a kernel since 5.9 must leave
     conn_reuse_mode as it is.
@@ -105,7 +105,7 @@ def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: NodeUnderTest) -> Non
     setting("KubeProxyIPVSConfiguration.tcpTimeout, tcpFinTimeout, udpTimeout"),
     feature="ipvs-rules",
 )
-def test_timeouts_are_set_where_they_are_configured(bare_node: NodeUnderTest) -> None:
+def test_timeouts_are_set_where_they_are_configured(bare_node: Node) -> None:
     """At its start kube-proxy must set tcpTimeout, tcpFinTimeout and udpTimeout; 0, which is the
     default, must keep what the kernel has.
     """

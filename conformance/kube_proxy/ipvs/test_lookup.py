@@ -9,7 +9,7 @@ from conformance.vocabulary import (
     Client,
     Family,
     Interval,
-    NodeUnderTest,
+    Node,
     Service,
     Services,
     World,
@@ -34,7 +34,7 @@ Services it is seven times and more.
 
 
 @contextlib.contextmanager
-def virtual_servers(node: NodeUnderTest, family: Family, count: int) -> Iterator[None]:
+def virtual_servers(node: Node, family: Family, count: int) -> Iterator[None]:
     """Have so many virtual servers more, of UDP, for the time of the block."""
     known = len(node.host.ipvs.virtual_servers)
     network = _EXCLUDED[family]

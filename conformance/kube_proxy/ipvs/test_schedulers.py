@@ -15,7 +15,7 @@ from conformance.vocabulary import (
     Crowd,
     Family,
     Judge,
-    NodeUnderTest,
+    Node,
     Port,
     Service,
     Services,
@@ -143,7 +143,7 @@ def keep_sockets(service: Services, world: World, judge: Judge) -> None:
 
 
 @contextlib.contextmanager
-def short_memory(node: NodeUnderTest, web: Service) -> Iterator[Callable[[], None]]:
+def short_memory(node: Node, web: Service) -> Iterator[Callable[[], None]]:
     """Have IPVS forget idle UDP flows after a second; what is given waits until it has forgotten
     those of a Service. (Older ones keep the time that they were given.)
     """
@@ -226,7 +226,7 @@ def test_maglev_hashing_regards_the_port(
     source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
     feature="ipvs-schedulers",
 )
-def test_refuses_an_unknown_scheduler(bare_node: NodeUnderTest) -> None:
+def test_refuses_an_unknown_scheduler(bare_node: Node) -> None:
     """Where the kernel does not have the scheduler that is configured, kube-proxy must refuse to
     start, with an error that names it, and must leave no virtual server.
     """

@@ -1,34 +1,35 @@
-"""A kind cluster as the suite uses it: its API server, and its worker as the node under test."""
+"""Kind clusters as the suite uses them: the workers are the nodes under test."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from clusters import netns
 from clusters.api import Api
-from clusters.embedded.cluster import ZONE_LABEL, NodeUnderTest, register, values_of
 from clusters.kind.cluster.configuration import control_plane, worker
 from clusters.kind.node.container import Container
 from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.node.kubeadm import KubeProxy
-from clusters.node import Management
+from clusters.node import Management, WiredNode
+from clusters.proxy import values_of
+from clusters.registration import ZONE_LABEL, register
 from clusters.wires import Link
 from specification.addresses import family_of
 from specification.places import LAB_NODES, ZONES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from clusters.contract import Node, System
     from clusters.implementation import Implementation
     from clusters.kind.cluster.creation import Kind
     from clusters.kind.docker.engine import Engine
-    from clusters.system import System
     from specification.addresses import Family, IPAddress
     from specification.services import Object
 
@@ -39,63 +40,46 @@ _SERVER_NAME = "localhost"
 
 
 class KindClusters:
-    """The kind clusters of a run as one: that of the mode whose node was asked for last."""
+    """See clusters.contract.Substrate; the clusters are there, in Docker. Nodes under test run
+    ``program`` instead of the image's where one is given.
+    """
 
     def __init__(
         self, implementation: Implementation, kind: Kind, folder: Path, program: Path | None = None
     ) -> None:
-        self.implementation = implementation
+        self._implementation = implementation
         self._kind = kind
         self._folder = folder
         self._program = program
-        self._used: KindCluster | None = None
+        self._entered: dict[str, KindCluster] = {}
 
-    @property
-    def api(self) -> Api:
-        """Of the cluster in use."""
-        if self._used is None:
-            raise LookupError("no kind cluster is in use: ask for a node first")
-        return self._used.api
-
-    @property
-    def others(self) -> Sequence[System]:
-        """See KindCluster."""
-        return self._used.others if self._used else ()
-
-    def node(
-        self, mode: str, config: Mapping[str, Any] | None = None, *, start: bool = True
-    ) -> NodeUnderTest:
-        """See KindCluster; from now on its cluster is the one in use."""
-        self.close()
-        names = self._kind.clusters
-        number = list(names).index(mode)
-        folder = self._folder / mode
-        folder.mkdir(parents=True, exist_ok=True)
-        self._used = KindCluster(
-            self.implementation,
-            mode,
-            names[mode],
-            self._kind.engine,
-            folder,
-            number,
-            self._program,
-        )
-        return self._used.node(mode, config, start=start)
+    def cluster(self, mode: str) -> KindCluster:
+        """See Substrate."""
+        if mode not in self._entered:
+            self._entered[mode] = KindCluster(
+                self._implementation,
+                mode,
+                self._kind.clusters[mode],
+                self._kind.engine,
+                self._folder / mode,
+                list(self._kind.clusters).index(mode),
+                self._program,
+            )
+        return self._entered[mode]
 
     def close(self) -> None:
-        """Leave the cluster in use."""
-        if self._used:
-            self._used.close()
-            self._used = None
+        """See Substrate; the clusters stay, as they were found."""
+        for cluster in self._entered.values():
+            cluster.close()
+        self._entered = {}
 
 
 class KindCluster:
-    """The kind cluster ``name``, in ``mode``; ``number`` tells the clusters of a run apart. The
-    node under test runs ``program`` instead of the image's where one is given.
+    """See clusters.contract.Cluster: the kind cluster ``name``, in ``mode``; ``number`` tells the
+    clusters of a run apart.
 
     Raises (here and in ``node``):
         NodeError: one of its containers does not run.
-        StartError: the proxy did not start.
         NetworkError: a container could not be joined to the lab.
     """
 
@@ -109,7 +93,7 @@ class KindCluster:
         number: int,
         program: Path | None = None,
     ) -> None:
-        self.implementation = implementation
+        self._implementation = implementation
         self._program = program
         self._mode = mode
         self._name = name
@@ -118,58 +102,41 @@ class KindCluster:
         self._number = number
         self._bridge = f"mgmt{number}"
         self._zone: dict[str, str | None] = {}
+        folder.mkdir(parents=True, exist_ok=True)
         netns.add_bridge(self._bridge, f"100.64.{number}.1/24")
-        self._control_plane = Container(control_plane(name), engine, folder / "control-plane", {})
+        control = Container(control_plane(name), engine, folder / "control-plane", self._addresses)
+        self._control_plane = control
         address = f"100.64.{number}.2"
-        self._control_plane.join([self._port("control", address)], address)
+        control.join([self._port("control", address)], address)
         self.server = f"https://{address}:{_PORT}"
         self.api = self._administrator()
-        self._control_plane.addresses = self._addresses(self._control_plane.name)
-        self.others: Sequence[System] = [self._control_plane]
-        """The other node that has a proxy too, which is left in peace."""
+        self.others = [control]
         for position, node in enumerate(LAB_NODES, start=1):
             self.api.delete_now("nodes", node)  # a run that was killed may have left it
             register(self.api, node, position, {STOPPED: "true"})
 
-    def node(
-        self, mode: str, config: Mapping[str, Any] | None = None, *, start: bool = True
-    ) -> NodeUnderTest:
-        """Join the worker to the lab, and start the proxy there with ``config`` merged into its
-        configuration, unless ``start=False`` leaves that to the caller.
-        """
-        if mode != self._mode:
-            raise ValueError(f"the kind cluster {self._name} is in {self._mode} mode, not {mode}")
+    def node(self) -> WiredNode:
+        """See Cluster: the worker, joined to the lab."""
         name = worker(self._name)
         labels = self.api.get("nodes", name)["metadata"]["labels"]
         self._zone = {name: labels.get(ZONE_LABEL)}
         self._set_zone(name, ZONES[0])
-        addresses = self._addresses(name)
+        container = Container(name, self._engine, self._folder / name, self._addresses)
 
-        def build(_: str, links: Sequence[Link], address: str) -> System:
-            container = Container(name, self._engine, self._folder / name, addresses)
+        def make_system(_: str, links: Sequence[Link], address: str) -> System:
             container.join(links, address)
             return container
 
+        def make_proxy(node: Node) -> DaemonSetProxy:
+            values = values_of(node, self.server)
+            if self._program:
+                values["binary"] = str(container.program(self._program))
+            given = self._implementation, self._mode, container, values, self.api
+            deployment = self._implementation.kind
+            return DaemonSetProxy(*given, deployment) if deployment else KubeProxy(*given)
+
         port, address = f"m{self._number}-node", f"100.64.{self._number}.10"
-        node = NodeUnderTest(name, Management(self._bridge, port, address), build)
-        values = values_of(node, self.server)
-        container: Any = node.system
-        if self._program:
-            values["binary"] = str(container.program(self._program))
-        described = self.implementation
-        if described.kind:
-            node.proxy = DaemonSetProxy(
-                described, mode, container, values, self.api, described.kind
-            )
-        else:
-            node.proxy = KubeProxy(described, mode, container, values, self.api)
-        if start:
-            try:
-                node.proxy.start(config)
-            except BaseException:
-                node.close()
-                raise
-        return node
+        return WiredNode(name, Management(self._bridge, port, address), make_system, make_proxy)
 
     def close(self) -> None:
         """Leave the cluster; nodes are closed by whoever asked for them."""

@@ -1,0 +1,97 @@
+"""Clusters of this machine: a real control plane, and a namespace beside it for each node."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from clusters import netns
+from clusters.embedded.controlplane import ControlPlane
+from clusters.embedded.namespace import Namespace
+from clusters.node import Management, WiredNode
+from clusters.proxy import Program, values_of
+from clusters.registration import register
+from specification.places import LAB_NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from clusters.api import Api
+    from clusters.contract import Node, System
+    from clusters.implementation import Implementation
+    from clusters.wires import Link
+
+
+class EmbeddedCluster(NamedTuple):
+    """See clusters.contract.Cluster; clusters of all modes have one control plane."""
+
+    api: Api
+    node: Callable[[], Node]
+    others: Sequence[System] = ()
+
+
+class Embedded:
+    """See clusters.contract.Substrate; ``number`` tells those of a run apart. ``many_services`` is
+    for thousands of them (see ControlPlane).
+
+    Raises:
+        StartError: a program did not start; the message shows the end of its log.
+        NetworkError: an interface or namespace could not be made.
+    """
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        binaries: dict[str, Path],
+        folder: Path,
+        number: int = 0,
+        *,
+        many_services: bool = False,
+    ) -> None:
+        self._implementation = implementation
+        self._binaries = binaries
+        self._folder = folder
+        self._number = number
+        self._nodes = 0
+        self._bridge = f"mgmt{number}"
+        address = f"100.64.{number}.1"
+        netns.add_bridge(self._bridge, f"{address}/24")
+        self._control_plane = ControlPlane(
+            binaries, folder / "control-plane", address, many_services=many_services
+        )
+        self.seconds_to_ready = self._control_plane.wait_ready()
+        for position, name in enumerate(LAB_NODES, start=1):
+            register(self._control_plane.api, name, position)
+
+    def cluster(self, mode: str) -> EmbeddedCluster:
+        """See Substrate."""
+        return EmbeddedCluster(self._control_plane.api, partial(self._node, mode))
+
+    def close(self) -> None:
+        """See Substrate."""
+        self._control_plane.stop()
+        netns.configure(None, [f"link delete {self._bridge}"])
+
+    def _node(self, mode: str) -> WiredNode:
+        number = self._nodes
+        self._nodes += 1
+        name = f"c{self._number}-{mode}-{number}"
+        management = Management(
+            self._bridge, f"m{self._number}-{number}", f"100.64.{self._number}.{10 + number % 240}"
+        )
+        register(self._control_plane.api, name, 0)
+
+        def make_proxy(node: Node) -> Program:
+            values = {
+                "binary": str(node.system.program(self._binaries["proxy"])),
+                **values_of(node, self._control_plane.server),
+            }
+            kubeconfig = self._control_plane.kubeconfig()
+            return Program(self._implementation, mode, node.system, values, kubeconfig)
+
+        return WiredNode(name, management, partial(self._system, mode), make_proxy)
+
+    def _system(self, _mode: str, name: str, links: Sequence[Link], address: str) -> System:
+        """What a node of a mode is made of."""
+        return Namespace(name, self._folder / name, links, address)

@@ -1,0 +1,36 @@
+"""Nodes as the API has them, however they are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specification.addresses import FAMILIES, node_address, pod_cidr
+from specification.places import ZONES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clusters.api import Api
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+def register(api: Api, name: str, position: int, labels: Mapping[str, str] | None = None) -> None:
+    """Write the Node object of the cluster's node number ``position``, with its addresses in the
+    status, before anything looks for it.
+    """
+    api.create(
+        "nodes",
+        {
+            "metadata": {"name": name, "labels": {ZONE_LABEL: ZONES[position], **(labels or {})}},
+            "spec": {
+                "podCIDR": str(pod_cidr(position, "IPv4")),
+                "podCIDRs": [str(pod_cidr(position, family)) for family in FAMILIES],
+            },
+        },
+    )
+    addresses = [
+        {"type": "InternalIP", "address": str(node_address(position, family))}
+        for family in FAMILIES
+    ]
+    api.patch("nodes", name, {"status": {"addresses": addresses}}, subresource="status")
