@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.kube_proxy.starts import assert_refuses, pretend
+from conformance.kube_proxy.starts import assert_refuses
 from conformance.vocabulary import Node, docs, kep, requirement, setting, source
 from fixtures.world.by_time import by_time
 
@@ -56,16 +56,15 @@ def test_refuses_a_kernel_before_5_13(bare_node: Node) -> None:
     told = bare_node.run([*wrapper, "cat", str(_RELEASE)]).stdout
     if told != "5.13.0\n":
         raise RuntimeError(f"a program that is to see another kernel release sees {told!r}")
-    pretend(bare_node, *wrapper)
 
     bare_node.write(release, "5.12.19-generic\n")
-    assert_refuses(bare_node, "kernel", "5.13")
+    assert_refuses(bare_node, "kernel", "5.13", wrapper=wrapper)
     bare_node.write(release, "5.13.0\n")
-    bare_node.proxy.start()
+    bare_node.proxy.start(wrapper=wrapper)
     bare_node.proxy.stop()
     bare_node.write(release, "5.12.19-generic\n")
-    pretend(bare_node, KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK="yes")
-    bare_node.proxy.start()
+    skip = {"KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK": "yes"}
+    bare_node.proxy.start(wrapper=wrapper, environment=skip)
 
 
 @requirement(
@@ -86,9 +85,9 @@ def test_refuses_nft_before_1_0_1(bare_node: Node) -> None:
             *) exec NFT "$@" ;;
         esac
     """.replace("NFT", real[0])
-    pretend(bare_node, PATH=f"{script.parent}:{real[1]}")
+    search = f"{script.parent}:{real[1]}"
     for version in ("0.9.8", "1.0.0"):
         bare_node.write(script, text.replace("VERSION", version), 0o755)
-        assert_refuses(bare_node, "nft", "v1.0.1", version)
+        assert_refuses(bare_node, "nft", "v1.0.1", version, PATH=search)
     bare_node.write(script, text.replace("VERSION", "1.0.1"), 0o755)
-    bare_node.proxy.start()
+    bare_node.proxy.start(environment={"PATH": search})

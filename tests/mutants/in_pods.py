@@ -10,22 +10,22 @@ with a file for each, for what came of it).
 
 from __future__ import annotations
 
-import dataclasses
+import base64
+import io
+import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from clusters.build import packing
-from clusters.kind.image.archive import SEARCHED
-from clusters.kind.node.container import DIRECTORY, Container
+from clusters.kind.image import archive
 from tests.clusters import packed
 from tests.conftest import ROOT
 from tests.mutants import shared, wrapper
 from tests.mutants.run import TOOLS, as_program
-from tests.mutants.shared import name_of
+from tests.mutants.shared import ON_KIND, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from fixtures.world.fixtures import World
     from tests.mutants.mutant import Mutant
 
-_HERE = DIRECTORY / "mutants"
-_PROGRAMS, _LIBRARIES, _PYTHON = _HERE / "bin", _HERE / "lib", _HERE / "python"
+_PROGRAMS, _LIBRARIES, _PYTHON = ON_KIND / "bin", ON_KIND / "lib", ON_KIND / "python"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -46,19 +45,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def wrapped(shared_world: World) -> None:
     """Put onto the node what wrappers need."""
-    system = shared_world.node.system
-    assert isinstance(system, Container)
-    for path, source in _files().items():
-        place = system.process / "root" / path.relative_to("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(source, str):
-            place.symlink_to(source)
-        elif isinstance(source, bytes):
-            place.write_bytes(source)
-        else:
-            shutil.copyfile(source, place)
-        if not place.is_symlink():
-            place.chmod(0o755)
+    archived = io.BytesIO()
+    archive._write_layer(archived, _files())
+    text = base64.b64encode(archived.getvalue()).decode()
+    shared_world.node.run(["sh", "-c", "base64 -d | tar -x --no-overwrite-dir -C /"], input=text)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,20 +56,18 @@ def mutant(request: pytest.FixtureRequest, shared_world: World, wrapped: None) -
     """The mutant that the test runs with."""
     chosen: Mutant = request.param
     node, proxy = shared_world.node, shared_world.node.proxy
-    memory = _HERE / "memory" / chosen.name
+    memory = ON_KIND / "memory" / chosen.name
     record = memory / "record"
     node.run(["mkdir", "-p", str(memory)])
     proxy.stop()
+    node.run(["rm", "-f", str(ON_KIND / "settings")])
     proxy.cleanup()
-    proxy.implementation = dataclasses.replace(
-        proxy.implementation,
-        environment={
-            "PATH": f"{_PROGRAMS}:{SEARCHED}",
-            "MUTANT": name_of(os.environ["MUTANT_MODE"], chosen),
-            "MUTANT_MEMORY": str(memory),
-            "MUTANT_RECORD": str(record),
-        },
-    )
+    settings = {
+        "MUTANT": name_of(os.environ["MUTANT_MODE"], chosen),
+        "MUTANT_MEMORY": str(memory),
+        "MUTANT_RECORD": str(record),
+    }
+    node.write(ON_KIND / "settings", json.dumps(settings))
     shared_world.configure(shared_world.configuration)
     yield chosen
     records = Path(os.environ["MUTANT_RECORDS"], name_of(os.environ["MUTANT_MODE"], chosen))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clusters.implementation import FOLDER
+from clusters.kind.image.archive import SEARCHED
 from reports.model.run import read
 from tests.clusters.kind import cgroups
 from tests.conftest import ROOT, outside
@@ -20,7 +21,7 @@ from tests.mutants import MUTANTS, wrapper
 from tests.mutants.faults.shape import HEALTH_PORT
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
-from tests.mutants.shared import name_of
+from tests.mutants.shared import ON_KIND, name_of
 
 RESULTS = ROOT / "results" / "selftest"
 """Where the kill matrix goes, and what is left of mutants that survived."""
@@ -56,6 +57,10 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
     }
     if kind:
         table = _implementation(mode)
+        table["environment"] = {
+            "PATH": f"{ON_KIND}/bin:{SEARCHED}",
+            "MUTANT_SETTINGS": f"{ON_KIND}/settings",
+        }
         options = ["-p", "tests.mutants.in_pods", "--provider=kind"]
         before, workers = cgroups.THROUGH, 0
     elif mode in TOOLS:

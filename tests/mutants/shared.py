@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from clusters.kind.node.container import DIRECTORY
 from tests.mutants import MUTANTS
 
 if TYPE_CHECKING:
     from tests.mutants.mutant import Mutant
+
+ON_KIND = DIRECTORY / "mutants"
+"""What wrappers need on a kind node: the programs in ``bin`` and, in ``settings``, whom they are to
+mutate.
+"""
 
 
 def name_of(mode: str, mutant: Mutant) -> str:

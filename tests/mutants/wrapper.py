@@ -2,11 +2,14 @@
 
 Alters the text on its standard input, hands it to the real tool, and records what came of it.
 The environment holds MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY
-(a folder of the node's own, where the texts are kept) and MUTANT_RECORD (the file to record in).
+(a folder of the node's own, where the texts are kept) and MUTANT_RECORD (the file to record in); or
+MUTANT_SETTINGS names a file of JSON with them, which may change between two starts of the proxy;
+without that file nothing is altered.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +22,11 @@ def main(argv: list[str]) -> int:
     from tests.mutants import MUTANTS
     from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED
 
+    if "MUTANT_SETTINGS" in os.environ:
+        settings = Path(os.environ["MUTANT_SETTINGS"])
+        if not settings.exists():
+            os.execv(argv[0], argv)
+        os.environ.update(json.loads(settings.read_text()))
     mode, _, name = os.environ["MUTANT"].partition("-")
     mutant = next(each for each in MUTANTS[mode] if each.name == name)
     text = sys.stdin.read()

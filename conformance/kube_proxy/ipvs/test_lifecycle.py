@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
-from conformance.kube_proxy.starts import assert_refuses, pretend
+from conformance.kube_proxy.starts import assert_refuses
 from conformance.vocabulary import (
     Family,
     Node,
@@ -40,24 +40,22 @@ def ipvs_modules(node: Node) -> list[str]:
 
 
 @contextmanager
-def without_ipvs(node: Node) -> Iterator[None]:
-    """While the block runs, the node's kernel has no IPVS, and cannot load it by itself; nor can
-    the proxy.
+def without_ipvs(node: Node) -> Iterator[str]:
+    """While the block runs, the node's kernel has no IPVS, and cannot load it by itself; nor can a
+    proxy on the PATH that this gives.
     """
     helper = node.read(_HELPER)
-    script, known = node.proxy.directory / "modprobe", node.proxy.implementation
+    script = node.proxy.directory / "modprobe"
     node.write(script, "#!/bin/sh\nexit 1\n", 0o755)
     search = node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
-    pretend(node, PATH=f"{script.parent}:{search}")
     node.write(_HELPER, "/bin/false")
     try:
         node.run(["rmmod", *ipvs_modules(node)])
         if left := ipvs_modules(node):
             raise RuntimeError(f"modules that cannot be unloaded: {left}")
-        yield
+        yield f"{script.parent}:{search}"
     finally:
         node.write(_HELPER, helper)
-        node.proxy.implementation = known
 
 
 @requirement(
@@ -70,8 +68,8 @@ def test_refuses_a_kernel_without_ipvs(bare_node: Node) -> None:
     and say so; where it has, the virtual server that kube-proxy tries that with must be gone
     afterwards.
     """
-    with without_ipvs(bare_node):
-        assert_refuses(bare_node, "ipvs", "not supported")
+    with without_ipvs(bare_node) as search:
+        assert_refuses(bare_node, "ipvs", "not supported", PATH=search)
     bare_node.proxy.start()
     by_time("the first sync", lambda: DUMMY in links(bare_node), _PATIENCE)
     assert not [key for key in servers(bare_node) if key[1:] == ("198.51.100.0", 20000)]
