@@ -37,6 +37,7 @@ from fixtures.lab.sample import Sample
 from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
 from fixtures.services.services import Service, Services
+from fixtures.world.by_time import by_time
 from fixtures.world.fixtures import World
 from fixtures.world.hosts import itself
 from fixtures.world.latency import (
@@ -131,6 +132,7 @@ __all__ = [
     "all_hit",
     "api",
     "between_looks",
+    "by_time",
     "client_of_each_kind",
     "clients_of",
     "consistent",

@@ -13,13 +13,13 @@ from conformance.vocabulary import (
     Service,
     Services,
     World,
+    by_time,
     health,
     kep,
     over,
     requirement,
     source,
 )
-from fixtures.world.by_time import by_time
 
 _PATIENCE = 30.0  # seconds for another node's proxy to answer at all, which settles by itself
 

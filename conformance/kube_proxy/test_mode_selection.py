@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.kube_proxy.starts import assert_refuses
-from conformance.vocabulary import Node, docs, kep, requirement, setting, source
-from fixtures.world.by_time import by_time
+from conformance.vocabulary import Node, by_time, docs, kep, requirement, setting, source
 
 _RELEASE = Path("/proc/sys/kernel/osrelease")
 _PROGRAMMED = 60  # seconds after which a proxy that is ready should have programmed something

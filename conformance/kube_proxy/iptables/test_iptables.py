@@ -25,12 +25,12 @@ from conformance.vocabulary import (
     Service,
     Services,
     api,
+    by_time,
     docs,
     kep,
     requirement,
     source,
 )
-from fixtures.world.by_time import by_time
 
 _HASH = re.compile(r"KUBE-(SVC|SVL|FW|EXT|SEP)-([A-Z2-7]{16})")
 _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made is tried again

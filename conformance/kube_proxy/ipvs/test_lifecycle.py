@@ -14,6 +14,7 @@ from conformance.vocabulary import (
     Node,
     Services,
     World,
+    by_time,
     docs,
     kep,
     over,
@@ -21,7 +22,6 @@ from conformance.vocabulary import (
     setting,
     source,
 )
-from fixtures.world.by_time import by_time
 
 _PATIENCE = 60.0  # seconds: what happens within one or two must have happened by then
 _HELPER = "/proc/sys/kernel/modprobe"
