@@ -6,20 +6,22 @@ nodes, which the lab plays. Which endpoints a Service has follows from its numbe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Final
 
+from fixtures.services.writes import difference, make_all
 from fixtures.world.latency import trigger_time
-from specification.addresses import pod_cidr
 from specification.attempts import SocketAddress
+from specification.places import Host
+from specification.services import SERVICE_NAME, Endpoint, Port, ServiceSpec, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clusters.api import Api
+    from fixtures.services.writes import Write
     from specification.addresses import IPAddress
-    from specification.services import Object
 
 ENDPOINTS: Final = 2
 """Endpoints of each Service."""
@@ -32,9 +34,9 @@ _FIRST_POD: Final = 256
 _PIECE: Final = 500  # Services between two words about how far it is
 
 
-def pod(number: int) -> IPAddress:
-    """The address of the other node's pod of that number; they come round after 60,000."""
-    return pod_cidr(1, "IPv4")[_FIRST_POD + number % _PODS]
+def pod(number: int) -> Host:
+    """The other node's pod of that number; they come round after 60,000."""
+    return Host("remote-pod", _FIRST_POD + number % _PODS, node=1)
 
 
 @dataclass(frozen=True)
@@ -51,51 +53,32 @@ class Target:
         """Cluster IP and port."""
         return SocketAddress(self.address, PORT)
 
-    @property
-    def slice_name(self) -> str:
-        """The name of its EndpointSlice."""
-        return f"{self.name}-0"
-
-    def endpoints(self, count: int = ENDPOINTS) -> list[IPAddress]:
+    def endpoints(self, count: int = ENDPOINTS) -> list[Host]:
         """The endpoints that it has, or would have if it had more of them."""
         return [pod(self.number * ENDPOINTS + position) for position in range(count)]
 
-
-def service_object(name: str, address: IPAddress | None = None) -> Object:
-    """A Service as the API takes it, with the cluster IP ``address`` where one is wanted."""
-    spec: Object = {
-        "ipFamilyPolicy": "SingleStack",
-        "ipFamilies": ["IPv4"],
-        "ports": [{"name": "web", "port": PORT, "protocol": "TCP"}],
-    }
-    if address is not None:
-        spec["clusterIP"] = str(address)
-    return {"metadata": {"name": name}, "spec": spec}
-
-
-def entries(addresses: Sequence[IPAddress]) -> list[Object]:
-    """The endpoints of a slice as the API takes them."""
-    return [
-        {"addresses": [str(address)], "conditions": {"ready": True}, "nodeName": "lab-1"}
-        for address in addresses
-    ]
+    def spec(
+        self, endpoints: Sequence[Host] = (), annotations: Mapping[str, str] | None = None
+    ) -> ServiceSpec:
+        """The Service with its slice, which is annotated so."""
+        listed = tuple(Endpoint(host, zone=None) for host in endpoints)
+        part = Slice(listed, name=self.name, annotations=annotations or {})
+        return ServiceSpec(
+            name=self.name,
+            ports=(Port(PORT, TARGET),),
+            slices=(part,),
+            families=("IPv4",),
+            cluster_ips=(self.address,) if int(self.address) else (),
+        )
 
 
-def slice_object(target: Target, count: int = ENDPOINTS) -> Object:
-    """The EndpointSlice of a Service with so many endpoints."""
-    return {
-        "metadata": {
-            "name": target.slice_name,
-            "labels": {"kubernetes.io/service-name": target.name},
-        },
-        "addressType": "IPv4",
-        "ports": [{"name": "web", "port": TARGET, "protocol": "TCP"}],
-        "endpoints": entries(target.endpoints(count)),
-    }
+def _writes(old: ServiceSpec | None, new: ServiceSpec | None) -> list[Write]:
+    return difference(old, new, "the node under test, on which no endpoint is")
 
 
-def _listing(addresses: Sequence[IPAddress]) -> Object:
-    return {"metadata": {"annotations": trigger_time()}, "endpoints": entries(addresses)}
+def _alone(spec: ServiceSpec) -> ServiceSpec:
+    """Its slice without the Service."""
+    return replace(spec, slices_only=True)
 
 
 class Population:
@@ -111,39 +94,45 @@ class Population:
 
     def remove(self) -> None:
         """Have none."""
-        for resource in ("services", "endpointslices"):
-            names = [t.name if resource == "services" else t.slice_name for t in self.targets]
-            self._api.delete_all((resource, name, "default") for name in names)
+        make_all(self._api, [each for t in self.targets for each in _writes(t.spec(), None)])
         self.targets = []
+
+    def withdraw(self, targets: Iterable[Target]) -> None:
+        """Delete these Services, at once; their slices stay."""
+        specs = [each.spec() for each in targets]
+        make_all(self._api, [each for spec in specs for each in _writes(spec, _alone(spec))])
+
+    def restore(self, targets: Iterable[Target]) -> None:
+        """Make these Services again, at once, with the addresses that they had."""
+        specs = [each.spec() for each in targets]
+        make_all(self._api, [each for spec in specs for each in _writes(_alone(spec), spec)])
 
     def repair(self) -> None:
         """Have every Service with its endpoints as it was made, whatever a change that was given up
         has left of it.
         """
         there = {each["metadata"]["name"] for each in self._api.list_all("services")}
-        missing = [target for target in self.targets if target.name not in there]
-        self._api.create_all(
-            ("services", service_object(each.name, each.address), "default") for each in missing
-        )
+        self.restore(target for target in self.targets if target.name not in there)
         listed = {
-            each["metadata"]["name"]: [entry["addresses"][0] for entry in each["endpoints"] or ()]
-            for each in self._api.list_all("endpointslices")
+            each["metadata"]["labels"][SERVICE_NAME]: [
+                entry["addresses"][0] for entry in each["endpoints"] or ()
+            ]
+            for each in self._api.list_all("endpointslices", selector=SERVICE_NAME)
         }
         self.write_back(
             target
             for target in self.targets
-            if listed[target.slice_name] != [str(address) for address in target.endpoints()]
+            if listed[target.name] != [str(each.address("IPv4")) for each in target.endpoints()]
         )
 
-    def write(self, target: Target, addresses: Sequence[IPAddress]) -> None:
+    def write(self, target: Target, endpoints: Sequence[Host]) -> None:
         """Have the Service's slice list these endpoints."""
-        self._api.patch("endpointslices", target.slice_name, _listing(addresses))
+        for each in _listing(target, endpoints):
+            each.make(self._api)
 
     def write_back(self, targets: Iterable[Target]) -> None:
         """Have the Services' slices list the endpoints that they were made with."""
-        self._api.patch_all(
-            ("endpointslices", each.slice_name, _listing(each.endpoints())) for each in targets
-        )
+        make_all(self._api, [each for t in targets for each in _listing(t, t.endpoints())])
 
     def grow(self, size: int, endpoints: int = ENDPOINTS) -> None:
         """Have ``size`` Services, made in pieces; those that are there already stay.
@@ -153,13 +142,16 @@ class Population:
         while len(self.targets) < size:
             numbers = range(len(self.targets), min(len(self.targets) + _PIECE, size))
             unborn = [Target(f"{self._prefix}-{n}", n, IPv4Address(0)) for n in numbers]
-            self._api.create_all(
-                ("endpointslices", slice_object(each, endpoints), "default") for each in unborn
-            )
-            stored = self._api.create_all(
-                ("services", service_object(each.name), "default") for each in unborn
-            )
+            specs = [each.spec(each.endpoints(endpoints)) for each in unborn]
+            slices = [each for spec in specs for each in _writes(None, _alone(spec))]
+            make_all(self._api, slices)
+            services = [each for spec in specs for each in _writes(_alone(spec), spec)]
             self.targets += [
-                Target(each.name, each.number, ip_address(answer["spec"]["clusterIP"]))
-                for each, answer in zip(unborn, stored, strict=True)
+                replace(each, address=ip_address(answer["spec"]["clusterIP"]))
+                for each, answer in zip(unborn, make_all(self._api, services), strict=True)
             ]
+
+
+def _listing(target: Target, endpoints: Sequence[Host]) -> list[Write]:
+    """What has its slice list these endpoints, whatever it lists now."""
+    return _writes(target.spec(), target.spec(endpoints, trigger_time()))

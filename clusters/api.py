@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import urllib3
 from kubernetes import client as kubernetes
 
 from specification.addresses import FAMILIES, Family
+from specification.errors import RefusedError
 from specification.services import Object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+T = TypeVar("T")
 
 _GROUPS = {
     "services": "/api/v1",
@@ -41,7 +45,7 @@ class Api:
     """Create, replace, patch and delete objects; every call returns when the API server has
     acknowledged it.
 
-    A refused request raises ``kubernetes.client.ApiException``.
+    A refused request raises ``RefusedError``.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class Api:
         """Whether the API server reports itself ready (/readyz)."""
         try:
             self._request("GET", "/readyz")
-        except (urllib3.exceptions.HTTPError, kubernetes.ApiException, OSError):
+        except (urllib3.exceptions.HTTPError, RefusedError, OSError):
             return False
         return True
 
@@ -132,19 +136,9 @@ class Api:
             "DELETE", _path(resource, namespace, name) + "?gracePeriodSeconds=0", missing=True
         )
 
-    def create_all(
-        self, objects: Iterable[tuple[str, Object, str]], families: Collection[Family] = FAMILIES
-    ) -> list[Object]:
-        """Create many ``(resource, body, namespace)`` at once; return them as stored, in order.
-
-        What was to be deleted soon, and concerns one of ``families``, is deleted first.
-        """
-        self.finish_deletions(families)
-        return list(self._pool.map(lambda each: self.create(*each), objects))
-
-    def patch_all(self, changes: Iterable[tuple[str, str, Object]]) -> None:
-        """Apply many merge patches ``(resource, name, body)`` in the default namespace at once."""
-        list(self._pool.map(lambda each: self.patch(*each), changes))
+    def together(self, requests: Iterable[Callable[[], T]]) -> list[T]:
+        """Make many requests at once; what they return, in order."""
+        return list(self._pool.map(lambda request: request(), requests))
 
     def delete_soon(
         self, objects: Iterable[tuple[str, str, str]], families: Collection[Family] = FAMILIES
@@ -160,7 +154,7 @@ class Api:
         """Delete many ``(resource, name, namespace)`` at once, those that are there. (Where a
         garbage collector runs, what has an owner may go with it.)
         """
-        list(self._pool.map(lambda each: self.delete_now(*each), objects))
+        self.together(partial(self.delete_now, *each) for each in objects)
 
     def finish_deletions(self, families: Collection[Family] = FAMILIES) -> None:
         """Delete now what was to be deleted soon and concerns one of ``families``."""
@@ -196,9 +190,20 @@ class Api:
             retries=False,
         )
         if answer.status >= 300 and not (missing and answer.status == _NOT_FOUND):
-            raise kubernetes.ApiException(answer.status, answer.reason, body=answer.data.decode())
+            raise RefusedError(
+                f"the API server refused to {method} {path}: {_said(answer.data)}", answer.status
+            )
         data: bytes = answer.data
         return data
+
+
+def _said(answer: bytes) -> str:
+    """What a refusal says, in one line: the message of a Status object, or all of it."""
+    try:
+        text = str(json.loads(answer)["message"])
+    except (ValueError, TypeError, LookupError):
+        text = answer.decode(errors="replace")
+    return " ".join(text.split())
 
 
 def _path(resource: str, namespace: str, name: str = "") -> str:

@@ -79,11 +79,12 @@ from specification.references import (
     setting,
     source,
 )
-from specification.services import Endpoint, Object, Port, Protocol, Slice
+from specification.services import HEADLESS, Endpoint, Ingress, Object, Port, Protocol, Slice
 
 __all__ = [
     "EXTERNAL_IPS",
     "FAMILIES",
+    "HEADLESS",
     "LIMIT",
     "LOAD_BALANCER_IPS",
     "NODE_NETWORKS",
@@ -101,6 +102,7 @@ __all__ = [
     "Flows",
     "Health",
     "IPAddress",
+    "Ingress",
     "Interval",
     "Judge",
     "Lab",

@@ -68,6 +68,14 @@ class WireError(CannotJudgeError):
     """The wire itself failed or lost frames."""
 
 
+class RefusedError(CannotJudgeError):
+    """The API server refused a request with the HTTP status ``status``; the message is its own."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class SettleError(CannotJudgeError):
     """The proxy has not shown a change in time; the message ends with its log."""
 

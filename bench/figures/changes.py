@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.costs import cpu_seconds
 from bench.figures.measured import Measured, own_word
-from bench.population import PORT, TARGET, pod, service_object
+from bench.population import PORT, TARGET, pod
 from fixtures.world.latency import LIMIT, Change, OwnWord, time_changes
 from specification.attempts import SocketAddress
 from specification.errors import LatencyError, WireError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bench.population import Target
     from bench.sites import Site, Sites
     from fixtures.lab.frames import Bytes
-    from specification.addresses import IPAddress
+    from specification.places import Host
 
 BATCH: Final = 100
 """Services that are made at once."""
@@ -93,7 +93,7 @@ def endpoint_turns(number: int) -> list[Turn]:
 
         def in_force() -> bool:
             sample = site.client.connect_many(target.address, PORT, _LOOK)
-            return (SocketAddress(new, TARGET) in sample.counts) is added
+            return (SocketAddress(new.address("IPv4"), TARGET) in sample.counts) is added
 
         return Change(write, [in_force])
 
@@ -107,16 +107,9 @@ def service_turns(number: int) -> list[Turn]:
     """The Service of that number is deleted and made again, its EndpointSlice staying."""
 
     def turn(site: Site, *, made: bool) -> Change:
-        target = site.targets[number]
-        if made:
-            body = service_object(target.name, target.address)
-            return Change(
-                lambda: site.cluster.api.create("services", body), [lambda: served(site, [target])]
-            )
-        return Change(
-            lambda: site.cluster.api.delete("services", target.name),
-            [lambda: not served(site, [target])],
-        )
+        targets = [site.targets[number]]
+        write = site.population.restore if made else site.population.withdraw
+        return Change(partial(write, targets), [lambda: served(site, targets) is made])
 
     return [
         Turn("sync-service-remove", lambda site: turn(site, made=False)),
@@ -176,8 +169,7 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
     for _ in sites.repeat(range(repetitions)):
         for site in sites.shuffled():
             targets = site.batch.targets
-            bodies = [("services", service_object(t.name, t.address), "default") for t in targets]
-            make = partial(site.cluster.api.create_all, bodies)
+            make = partial(site.batch.restore, targets)
             change = Change(make, [partial(served, site, targets)])
             taken.setdefault(str(site.mode), []).append(1000 * timed(site, change))
             _remove_batch(site)
@@ -200,7 +192,7 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
     time: milliseconds until the new endpoint gets one, and how many the one that is gone gets.
     """
     taken: dict[str, list[Replacement]] = {}
-    has: dict[Site, list[IPAddress]] = {}
+    has: dict[Site, list[Host]] = {}
     for site in sites:
         site.rolling.remove()  # where an earlier try has left one
         site.rolling.grow(1, ROLLING)
@@ -231,10 +223,10 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
     return found
 
 
-def _reaches_only(site: Site, endpoints: Sequence[IPAddress]) -> bool:
+def _reaches_only(site: Site, endpoints: Sequence[Host]) -> bool:
     """Whether the Service that is rolled over has these endpoints, as far as is seen."""
     sample = site.client.connect_many(site.rolling.targets[0].address, PORT, _CERTAIN)
-    known = {SocketAddress(address, TARGET) for address in endpoints}
+    known = {SocketAddress(host.address("IPv4"), TARGET) for host in endpoints}
     return bool(sample.is_served.all()) and set(sample.counts) <= known
 
 
@@ -249,9 +241,7 @@ class Replacement(NamedTuple):
     """New connections a second meanwhile."""
 
 
-def _replace(
-    site: Site, endpoints: Sequence[IPAddress], gone: IPAddress, come: IPAddress
-) -> Replacement:
+def _replace(site: Site, endpoints: Sequence[Host], gone: Host, come: Host) -> Replacement:
     target = site.rolling.targets[0]
     acknowledged: list[int] = []
 
@@ -287,10 +277,11 @@ def _replace(
     )
 
 
-def _is(endpoints: Sequence[Bytes], address: IPAddress) -> NDArray[np.bool_]:
-    """Which of the connections, whose endpoints these are, reached that address."""
+def _is(endpoints: Sequence[Bytes], host: Host) -> NDArray[np.bool_]:
+    """Which of the connections, whose endpoints these are, reached that host."""
     rows = np.concatenate(endpoints)
-    same: NDArray[np.bool_] = (rows == np.frombuffer(address.packed, np.uint8)).all(axis=1)
+    address = np.frombuffer(host.address("IPv4").packed, np.uint8)
+    same: NDArray[np.bool_] = (rows == address).all(axis=1)
     return same
 
 
@@ -326,7 +317,7 @@ def served(site: Site, targets: Sequence[Target]) -> bool:
 
 def _remove_batch(site: Site) -> None:
     """Delete the Services of the batch and wait until none is served; their slices stay."""
-    site.cluster.api.delete_all(("services", t.name, "default") for t in site.batch.targets)
+    site.batch.withdraw(site.batch.targets)
 
     def gone() -> bool:
         if served(site, site.batch.targets[-1:]):

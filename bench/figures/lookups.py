@@ -97,7 +97,10 @@ def _kinds(
 def _random(site: Site, choose: random.Random, count: int) -> list[SocketAddress]:
     """Services chosen at random; pods where there is no proxy."""
     if site.mode is None:
-        return [SocketAddress(pod(choose.randrange(60_000)), TARGET) for _ in range(count)]
+        return [
+            SocketAddress(pod(choose.randrange(60_000)).address("IPv4"), TARGET)
+            for _ in range(count)
+        ]
     return [target.socket for target in choose.choices(site.targets, k=count)]
 
 

@@ -54,7 +54,7 @@ def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Jud
     """With session affinity ClientIP, all new connections from one client address within the
     timeout must go to the same endpoint.
     """
-    web = service(affinity=HOUR)
+    web = service(session_affinity=HOUR)
     sample = client.connect_many(web.cluster_ip, web.port, CLIENTS)
     assert sample.words == {"answered": CLIENTS}, sample
     judge(consistent, [(client.address, endpoint) for endpoint in sample.chosen], 3)
@@ -66,7 +66,7 @@ def test_client_keeps_its_endpoint_over_udp(service: Services, crowd: Crowds, ju
     """With session affinity ClientIP, datagrams from one client address must go to the same
     endpoint, whatever ports they come from.
     """
-    web = service(affinity=HOUR)
+    web = service(session_affinity=HOUR)
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
@@ -78,7 +78,7 @@ def test_client_keeps_its_endpoint_over_sctp(
     """With session affinity ClientIP, SCTP associations from one client address must go to the same
     endpoint.
     """
-    web = service(affinity=HOUR)
+    web = service(session_affinity=HOUR)
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
@@ -90,7 +90,7 @@ def test_without_affinity_connections_spread(
     """With session affinity None, connections from one client address must be spread over all
     endpoints.
     """
-    web = service.shared(sessionAffinity="None")
+    web = service.shared(session_affinity="None")
     count = sample_to_hit_all(3, budget.alpha)
     sample = client.connect_many(web.cluster_ip, web.port, count)
     assert sample.words == {"answered": count}, sample
@@ -105,7 +105,7 @@ def test_affinity_is_switched_on(service: Services, crowd: Crowds, judge: Judge)
     """
     web, clients = service(), crowd(CLIENTS)
     assert choices(clients, web.frontend) != choices(clients, web.frontend), "no need to switch"
-    web.update(sessionAffinity="ClientIP")
+    web.update(session_affinity="ClientIP")
     sticky_choices(judge, clients, web.frontend, web.endpoints)
 
 
@@ -117,10 +117,10 @@ def test_affinity_is_switched_off(
     """Switching session affinity of a Service from ClientIP to None must have new connections of a
     client that had kept its endpoint be spread over all endpoints.
     """
-    web = service(affinity=HOUR)
+    web = service(session_affinity=HOUR)
     bound = client.connect_many(web.cluster_ip, web.port, 16)
     assert len(bound.counts) == 1, f"no need to switch: {bound.counts}"
-    web.update(sessionAffinity="None", sessionAffinityConfig=None)
+    web.update(session_affinity="None")
     count = sample_to_hit_all(3, budget.alpha)
     sample = client.connect_many(web.cluster_ip, web.port, count)
     assert sample.words == {"answered": count}, sample
@@ -133,7 +133,7 @@ def test_clients_choose_for_themselves(service: Services, crowd: Crowds, judge: 
     """Clients of different addresses must be given endpoints independently of each other, and each
     must keep its own.
     """
-    web = service(affinity=HOUR)
+    web = service(session_affinity=HOUR)
     sticky_choices(judge, crowd(CLIENTS), web.frontend, web.endpoints)
 
 
@@ -143,7 +143,7 @@ def test_affinity_to_the_only_endpoint(service: Services, crowd: Crowds) -> None
     """A Service with session affinity ClientIP and a single endpoint must send all connections of
     all clients to it.
     """
-    web, clients = service(1, affinity=HOUR), crowd(CLIENTS)
+    web, clients = service(1, session_affinity=HOUR), crowd(CLIENTS)
     for _ in range(3):
         assert set(choices(clients, web.frontend)) == web.endpoints
 
@@ -156,7 +156,7 @@ def test_processes_on_the_node_share_an_endpoint(
     """All processes that share the node's network, and so its address, must be one client: they get
     the same endpoint.
     """
-    web = service(affinity=HOUR)
+    web = service(session_affinity=HOUR)
     with NodeClient(world.lab, world.node, family, "TCP") as other:
         samples = [each.connect_many(web.cluster_ip, web.port, 8) for each in (client, other) * 2]
     assert all(sample.is_served.all() for sample in samples), samples
@@ -174,7 +174,7 @@ def test_hundreds_of_clients_keep_their_endpoint(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
     """Session affinity must hold for hundreds of clients of one endpoint."""
-    web = service(2, affinity=HOUR)
+    web = service(2, session_affinity=HOUR)
     sticky_choices(judge, crowd(1000), web.frontend, web.endpoints)
 
 
@@ -188,7 +188,7 @@ def test_affinity_is_per_service_port(service: Services, crowd: Crowds, judge: J
     does not determine its endpoint on another.
     """
     ports = [Port(80, 8080, name="web"), Port(81, 8081, name="admin")]
-    web, clients = service(ports=ports, affinity=HOUR), crowd(CLIENTS)
+    web, clients = service(ports=ports, session_affinity=HOUR), crowd(CLIENTS)
     chosen = [
         sticky_choices(
             judge, visitors, SocketAddress(web.cluster_ip, port.number), web.endpoints_of(port.name)
@@ -206,12 +206,12 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
     """Affinity must be kept for each IP family on its own: the endpoint of a dual-stack client over
     IPv4 does not determine its endpoint over IPv6.
     """
-    web = service(affinity=HOUR, families=FAMILIES)
+    web = service(session_affinity=HOUR, families=FAMILIES)
     hosts = world.hosts("pod", CLIENTS)
     met = []
     for family, turn in zip(FAMILIES, (1, -1), strict=True):
         at = SocketAddress(web.cluster_ip_of(family), web.port)
-        pool = [each.host.address(family) for each in web.wanted.slices[0].endpoints]
+        pool = [each.host.address(family) for each in web.spec.endpoints]
         endpoints = [SocketAddress(address, web.socket(0).port) for address in pool]
         clients = Crowd(world.lab, hosts[::turn], family, "TCP")
         chosen = sticky_choices(judge, clients, at, endpoints)[::turn]
@@ -228,7 +228,7 @@ def test_affinity_through_node_port(
     service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
 ) -> None:
     """Session affinity must hold for clients outside the cluster that use a nodePort."""
-    web = service(affinity=HOUR, type="NodePort")
+    web = service(session_affinity=HOUR, type="NodePort")
     sticky_choices(judge, crowd(CLIENTS), node_port(web, world, family), web.endpoints)
 
 
@@ -244,7 +244,10 @@ def test_affinity_through_load_balancer(
     endpoints = [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod")]
     ips = numbered(LOAD_BALANCER_IPS, 9)
     web = service(
-        endpoints, affinity=HOUR, load_balancer_ips=[*ips.values()], externalTrafficPolicy=policy
+        endpoints,
+        load_balancer_ips=ips.values(),
+        session_affinity=HOUR,
+        external_traffic_policy=policy,
     )
     allowed = web.endpoints if policy == "Cluster" else {web.socket(0), web.socket(1)}
     at = SocketAddress(ips[family], web.port)
@@ -260,7 +263,7 @@ def test_masked_clients_remain_distinct(
     address is replaced by the node's on the way to the endpoint.
     """
     endpoints = [service.endpoint("remote-pod", node) for node in (1, 2, 1)]
-    web = service(endpoints, affinity=HOUR, type="NodePort")
+    web = service(endpoints, session_affinity=HOUR, type="NodePort")
     at, clients = node_port(web, world, family), crowd(CLIENTS)
     sources = {
         probe.source.address for probe in clients.connect(at.address, at.port) if probe.source

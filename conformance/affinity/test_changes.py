@@ -39,7 +39,7 @@ def assert_left_at_once(
     before = sticky_choices(judge, clients, web.frontend, web.endpoints)
     assert lost in before, "no client to lose its endpoint"
     left = web.endpoints - {lost}
-    first, *others = web.wanted.slices[0].endpoints
+    first, *others = web.spec.endpoints
     changed = change(first)
     web.set_endpoints([*([changed] if changed else []), *others])
     after = sticky_choices(judge, clients, web.frontend, left)
@@ -54,7 +54,7 @@ def test_client_of_a_removed_endpoint_gets_another(
     """When the endpoint of a client is removed, its next connection must go to another endpoint,
     at once.
     """
-    assert_left_at_once(judge, crowd, service(affinity=HOUR), lambda _: None)
+    assert_left_at_once(judge, crowd, service(session_affinity=HOUR), lambda _: None)
 
 
 @requirement("aff-ep-unready", docs("endpoint-slices", "ready"))
@@ -66,7 +66,7 @@ def test_client_of_an_unready_endpoint_gets_another(
     at once.
     """
     assert_left_at_once(
-        judge, crowd, service(affinity=HOUR), lambda each: replace(each, ready=False)
+        judge, crowd, service(session_affinity=HOUR), lambda each: replace(each, ready=False)
     )
 
 
@@ -81,7 +81,7 @@ def test_client_of_a_terminating_endpoint_gets_another(
     assert_left_at_once(
         judge,
         crowd,
-        service(affinity=HOUR),
+        service(session_affinity=HOUR),
         lambda each: replace(each, ready=False, serving=True, terminating=True),
     )
 
@@ -94,10 +94,11 @@ def test_affinity_does_not_lead_out_of_the_zone(
     """An endpoint that topology hints exclude on this node must not be chosen for being the one
     that a client had before.
     """
-    web, clients = service(4, affinity=HOUR, trafficDistribution="PreferClose"), crowd(CLIENTS)
+    web = service(4, session_affinity=HOUR, traffic_distribution="PreferClose")
+    clients = crowd(CLIENTS)
     sticky_choices(judge, clients, web.frontend, web.endpoints)
     zones = ("zone-a", "zone-a", "zone-b", "zone-b")
-    old = web.wanted.slices[0].endpoints
+    old = web.spec.endpoints
     web.set_endpoints(
         replace(endpoint, for_zones=(zone,)) for endpoint, zone in zip(old, zones, strict=True)
     )
@@ -110,9 +111,9 @@ def test_affinity_survives_changes_of_other_endpoints(
     service: Services, crowd: Crowds, judge: Judge
 ) -> None:
     """Adding or removing one endpoint must leave the clients of all others where they are."""
-    web, clients = service(affinity=HOUR), crowd(CLIENTS)
+    web, clients = service(session_affinity=HOUR), crowd(CLIENTS)
     before = sticky_choices(judge, clients, web.frontend, web.endpoints)
-    old = web.wanted.slices[0].endpoints
+    old = web.spec.endpoints
     web.set_endpoints([service.endpoint("pod"), *old])
     assert choices(clients, web.frontend) == before, "a client moved when an endpoint was added"
     web.set_endpoints(old)
@@ -127,8 +128,8 @@ def test_no_connection_follows_affinity_to_a_dead_endpoint(
     """While endpoints come and go, affinity to one that is gone must not cost a client a single
     failed connection, nor keep clients away from one that is back.
     """
-    web, clients = service(affinity=HOUR), crowd(CLIENTS)
-    old = web.wanted.slices[0].endpoints
+    web, clients = service(session_affinity=HOUR), crowd(CLIENTS)
+    old = web.spec.endpoints
     for gone in (0, 1):
         present = choices(clients, web.frontend)  # all are answered
         assert web.socket(gone) in present, "no client has the endpoint that shall go"
@@ -151,9 +152,9 @@ def test_affinity_stays_within_external_policy_local(
     client that had a remote endpoint before is given a local one.
     """
     endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
-    web, clients = service(endpoints, affinity=HOUR, type="NodePort"), crowd(CLIENTS)
+    web, clients = service(endpoints, session_affinity=HOUR, type="NodePort"), crowd(CLIENTS)
     sticky_choices(judge, clients, node_port(web, world, family), web.endpoints)
-    web.update(externalTrafficPolicy="Local")
+    web.update(external_traffic_policy="Local")
     local = {web.socket(0), web.socket(1)}
     sticky_choices(judge, clients, node_port(web, world, family), local)
 
@@ -167,9 +168,9 @@ def test_affinity_stays_within_internal_policy_local(
     client that had a remote endpoint before is given a local one.
     """
     endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
-    web, clients = service(endpoints, affinity=HOUR), crowd(CLIENTS)
+    web, clients = service(endpoints, session_affinity=HOUR), crowd(CLIENTS)
     sticky_choices(judge, clients, web.frontend, web.endpoints)
-    web.update(internalTrafficPolicy="Local")
+    web.update(internal_traffic_policy="Local")
     sticky_choices(judge, clients, web.frontend, {web.socket(0), web.socket(1)})
 
 
@@ -185,7 +186,7 @@ def test_affinity_survives_a_restart_of_the_proxy(
     """A restart of the proxy, and the full sync that follows, must leave clients at their
     endpoints.
     """
-    web, clients = service(affinity=HOUR), crowd(CLIENTS)
+    web, clients = service(session_affinity=HOUR), crowd(CLIENTS)
     before = sticky_choices(judge, clients, web.frontend, web.endpoints)
     world.node.proxy.restart()
     service.settle()

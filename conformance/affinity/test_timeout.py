@@ -71,7 +71,7 @@ def test_default_timeout_is_three_hours(
     """Session affinity without timeoutSeconds must last for the 10800 seconds that the API server
     fills in: for longer than shorter ones that are told.
     """
-    web = service(sessionAffinity="ClientIP")
+    web = service(session_affinity="ClientIP")
     config = web.object["spec"]["sessionAffinityConfig"]
     assert config == {"clientIP": {"timeoutSeconds": DEFAULT_TIMEOUT}}
     record = timeline("default", family, protocol)

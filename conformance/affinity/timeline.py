@@ -27,6 +27,7 @@ from conformance.vocabulary import (
     TimingError,
     World,
 )
+from specification.services import SessionAffinity
 
 TIMEOUT = 2
 """timeoutSeconds of the Services, if not said otherwise: seconds."""
@@ -103,7 +104,7 @@ class Timeline:
             world.cluster.api, world.canary, world.hosts, world.node.name, "IPv4", "TCP", names
         )
         try:
-            made = services.create([services.wanted(**_service(group)) for group in _GROUPS])
+            made = services.create([services.spec(**_service(group)) for group in _GROUPS])
             self.services: dict[Group, Service] = dict(zip(_GROUPS, made, strict=True))
             """The Service of each group, as it was last written; it is gone when tests read."""
             self._records = {
@@ -116,7 +117,7 @@ class Timeline:
             self._first: dict[tuple[Group, Family, Protocol], float] = {}
             self._visit(changed)
             for group, seconds in changed.items():
-                self.services[group].update(**_affinity(seconds), settle=False)
+                self.services[group].update(session_affinity=seconds, settle=False)
             services.settle()
             self._go_through_rounds()
         finally:
@@ -149,20 +150,11 @@ class Timeline:
 
 def _service(group: Group) -> dict[str, Any]:
     ports = [Port(protocol=protocol, name=protocol.lower()) for protocol in _PROTOCOLS]
-    common = {"endpoints": _ENDPOINTS, "ports": ports}
-    if group == "default":
-        return {**common, "sessionAffinity": "ClientIP"}
-    return {**common, "affinity": _HOUR if group == "shortened" else TIMEOUT}
-
-
-def _affinity(seconds: int) -> dict[str, Any]:
-    return {"sessionAffinityConfig": {"clientIP": {"timeoutSeconds": seconds}}}
+    affinities: dict[Group, SessionAffinity] = {"default": "ClientIP", "shortened": _HOUR}
+    affinity = affinities.get(group, TIMEOUT)
+    return {"endpoints": _ENDPOINTS, "ports": ports, "session_affinity": affinity}
 
 
 def _endpoints(service: Service, family: Family) -> frozenset[SocketAddress]:
-    return frozenset(
-        SocketAddress(endpoint.host.address(family), port.target)
-        for each in service.wanted.slices
-        for endpoint in each.endpoints
-        for port in each.ports
-    )
+    ports = [port.name for port in service.spec.ports]
+    return frozenset[SocketAddress]().union(*(service.endpoints_of(p, family) for p in ports))

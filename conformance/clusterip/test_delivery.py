@@ -139,7 +139,7 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
     whether the endpoint is on this node or on another.
     """
     here, elsewhere = service.endpoint("pod"), service.endpoint("remote-pod", node=1)
-    for web in service.create([service.wanted([here]), service.wanted([elsewhere])]):
+    for web in service.create([service.spec([here]), service.spec([elsewhere])]):
         probe = client.connect(web.cluster_ip, web.port)
         assert probe.endpoint == web.socket(0), probe
         assert probe.answered, probe
@@ -222,13 +222,13 @@ def test_many_services_share_endpoints(service: Services, client: LabClient) -> 
     """
     protocols: tuple[Protocol, ...] = ("TCP", "UDP")
     endpoints = service.endpoints(2)
-    wanted = [
-        service.wanted(endpoints, ports=[Port(80, 8080, protocol)])
+    specs = [
+        service.spec(endpoints, ports=[Port(80, 8080, protocol)])
         for protocol in protocols
         for _ in range(4)
     ]
-    for web in service.create(wanted):
-        protocol = web.wanted.ports[0].protocol
+    for web in service.create(specs):
+        protocol = web.spec.ports[0].protocol
         probe = client.connect(web.cluster_ip, web.port, protocol=protocol)
         assert probe.endpoint in web.endpoints, probe
         assert probe.answered, probe
@@ -248,8 +248,8 @@ def test_namesakes_in_two_namespaces_are_apart(
     service.api.create("namespaces", {"metadata": {"name": namespace}})
     here, there = service.create(
         [
-            service.wanted(2, name=name),
-            service.wanted(2, name=name, namespace=namespace),
+            service.spec(2, name=name),
+            service.spec(2, name=name, namespace=namespace),
         ]
     )
     for web in (here, there):

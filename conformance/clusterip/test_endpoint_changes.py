@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.vocabulary import (
+    HEADLESS,
     Client,
     LabClient,
-    Object,
     Pool,
-    Port,
-    Protocol,
     Service,
     Services,
     Slice,
@@ -121,7 +119,7 @@ def test_new_connections_follow_a_new_target_port(service: Services, client: Cli
     """Changing the port number in the EndpointSlices must send new connections to the new one."""
     web = service(endpoints=1)
     assert client.connect(web.cluster_ip, web.port).endpoint == web.socket(0)
-    web.set_endpoints([web.endpoint(0)], target=9090)
+    web.update(ports=[replace(web.spec.ports[0], target=9090)])
     assert web.socket(0).port == 9090
     for probe in client.connect_many(web.cluster_ip, web.port, _FLOWS):
         assert probe.endpoint == web.socket(0), probe
@@ -136,15 +134,10 @@ def test_deleted_slice_takes_its_endpoints_along(
     """When one of several EndpointSlices of a Service is deleted, exactly its endpoints must no
     longer be served, but an endpoint that another slice lists too must.
     """
-    ports = (Port(protocol=client.protocol),)
     stays, both, goes = service.endpoints(3)
-    web = service(slices=[Slice((stays, both), ports), Slice((both, goes), ports)])
+    web = service(slices=[Slice((stays, both)), Slice((both, goes))])
     assert_pool(web.cluster_ip, web.port, web.endpoints)
-    for name in [name for name in web.slice_names if name.startswith(f"{web.name}-1-")]:
-        service.api.delete("endpointslices", name)
-        web.slice_names.remove(name)
-    web.wanted = replace(web.wanted, slices=web.wanted.slices[:1])
-    service.settle()
+    web.drop_slice(1)
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
@@ -154,41 +147,20 @@ def test_endpoint_may_move_between_slices(service: Services, client: LabClient) 
     """While an endpoint moves from one EndpointSlice to another and is listed in at least one of
     them, the Service must not lose it, nor the connections to it.
     """
-    ports = (Port(protocol=client.protocol),)
     moving = (service.endpoint(),)
-    web = service(slices=[Slice(moving, ports), Slice((), ports)])
+    web = service(slices=[Slice(moving), Slice()])
     flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    for number, members in ((1, moving), (0, ())):
-        slices = list(web.wanted.slices)
-        slices[number] = replace(slices[number], endpoints=members)
-        web.wanted = replace(web.wanted, slices=tuple(slices))
-        for name, body in service.slice_objects(web.wanted, web.name):
-            service.api.patch("endpointslices", name, {"endpoints": body["endpoints"]})
-        service.settle(syncs=2)
+    for position, endpoints in ((1, moving), (0, ())):
+        web.change_slice(position, endpoints=endpoints, syncs=2)
         probe = client.connect(web.cluster_ip, web.port)
         assert probe.endpoint in web.endpoints, probe
         assert not flows.broken(flows.exchange()), flows
 
 
-def _two_services(service: Services, protocol: Protocol) -> tuple[Service, Service]:
+def _two_services(service: Services) -> list[Service]:
     """Two Services, the first with a second slice that is about to change its labels."""
-    ports = (Port(protocol=protocol),)
-    slices = [Slice(tuple(service.endpoints(2)), ports) for _ in range(3)]
-    left, right = service.create(
-        [service.wanted(slices=slices[:2]), service.wanted(slices=slices[2:])]
-    )
-    return left, right
-
-
-def _label_second_slice(service: Services, web: Service, labels: Object) -> Slice:
-    """Set labels of the second slice of a Service, which has it no longer; returns the slice."""
-    for name in web.slice_names:
-        if name.startswith(f"{web.name}-1-"):
-            service.api.patch("endpointslices", name, {"metadata": {"labels": labels}})
-    kept, lost = web.wanted.slices
-    web.wanted = replace(web.wanted, slices=(kept,))
-    service.settle()
-    return lost
+    slices = [Slice(tuple(service.endpoints(2))) for _ in range(3)]
+    return service.create([service.spec(slices=slices[:2]), service.spec(slices=slices[2:])])
 
 
 @requirement(
@@ -201,11 +173,9 @@ def test_relabelled_slice_changes_sides(
     """When the label kubernetes.io/service-name of an EndpointSlice is changed to another Service,
     its endpoints must leave the first Service and join the second.
     """
-    left, right = _two_services(service, client.protocol)
+    left, right = _two_services(service)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
-    label = {"kubernetes.io/service-name": right.name}
-    moved = _label_second_slice(service, left, label)
-    right.wanted = replace(right.wanted, slices=(*right.wanted.slices, moved))
+    left.change_slice(1, service_name=right.name)
     assert_pool(right.cluster_ip, right.port, right.endpoints)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
 
@@ -220,9 +190,9 @@ def test_unlabelled_slice_is_withdrawn(
     """When the label kubernetes.io/service-name is removed from an EndpointSlice, its endpoints
     must leave the Service.
     """
-    left, _ = _two_services(service, client.protocol)
+    left, _ = _two_services(service)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
-    _label_second_slice(service, left, {"kubernetes.io/service-name": None})
+    left.change_slice(1, service_name=None)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
 
 
@@ -239,7 +209,7 @@ def test_slice_labelled_headless_is_withdrawn(
     """When an EndpointSlice is given the label service.kubernetes.io/headless, its endpoints must
     leave the Service.
     """
-    left, _ = _two_services(service, client.protocol)
+    left, _ = _two_services(service)
     assert_pool(left.cluster_ip, left.port, left.endpoints)
-    _label_second_slice(service, left, {"service.kubernetes.io/headless": ""})
+    left.change_slice(1, labels={HEADLESS: ""})
     assert_pool(left.cluster_ip, left.port, left.endpoints)

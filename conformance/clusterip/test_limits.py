@@ -134,8 +134,8 @@ def test_ports_of_another_service_do_not_match(service: Services, client: Client
     protocol = client.protocol
     one, two = service.create(
         [
-            service.wanted(1, ports=[Port(81, 8081, protocol)]),
-            service.wanted(1, ports=[Port(82, 8082, protocol)]),
+            service.spec(1, ports=[Port(81, 8081, protocol)]),
+            service.spec(1, ports=[Port(82, 8082, protocol)]),
         ]
     )
     for web, wrong in ((one, 82), (two, 81), (one, 8081), (two, 8082)):
@@ -170,7 +170,7 @@ def test_headless_service_has_no_effect(service: Services, client: Client) -> No
     """A headless Service must have no effect on traffic to the addresses of its endpoints, on its
     port or on their target port.
     """
-    headless = service.shared(endpoints=2, clusterIP="None")
+    headless = service.shared(endpoints=2, headless=True)
     for endpoint in headless.endpoints:
         for port in (endpoint.port, headless.port):
             probe = client.connect(endpoint.address, port)

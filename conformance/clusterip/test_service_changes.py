@@ -10,7 +10,6 @@ from conformance.vocabulary import (
     LabClient,
     Pool,
     Port,
-    Service,
     Services,
     docs,
     e2e,
@@ -20,14 +19,6 @@ from conformance.vocabulary import (
 )
 
 _FLOWS = 8
-
-
-def _set_ports(web: Service, *ports: Port) -> None:
-    """Give a Service and its only slice these ports, and settle."""
-    web.update(ports=[port.in_service() for port in ports], settle=False)
-    (only,) = web.wanted.slices
-    web.wanted = replace(web.wanted, ports=ports, slices=(replace(only, ports=ports),))
-    web.set_endpoints(only.endpoints)
 
 
 @requirement("cip-port-add", e2e("service", "be updated after adding or deleting ports"))
@@ -40,7 +31,7 @@ def test_added_port_is_served(service: Services, client: LabClient, assert_pool:
     web = service(endpoints=2, ports=[old])
     flows = client.open(web.cluster_ip, old.number, _FLOWS)
     assert client.connect(web.cluster_ip, new.number).unserved
-    _set_ports(web, old, new)
+    web.update(ports=[old, new])
     assert_pool(web.cluster_ip, new.number, web.endpoints_of(new.name))
     assert_pool(web.cluster_ip, old.number, web.endpoints_of(old.name))
     sample = flows.exchange()
@@ -59,7 +50,7 @@ def test_removed_port_is_not_served(
     web = service(endpoints=2, ports=[goes, stays])
     flows = client.open(web.cluster_ip, stays.number, _FLOWS)
     assert client.connect(web.cluster_ip, goes.number).answered
-    _set_ports(web, stays)
+    web.update(ports=[stays])
     probe = client.connect(web.cluster_ip, goes.number)
     assert probe.unserved, probe
     assert_pool(web.cluster_ip, stays.number, web.endpoints_of(stays.name))
@@ -78,7 +69,7 @@ def test_renamed_port_is_served(service: Services, client: Client, assert_pool: 
     port = Port(protocol=client.protocol, name="before")
     web = service(endpoints=2, ports=[port])
     assert client.connect(web.cluster_ip, port.number).answered
-    _set_ports(web, replace(port, name="after"))
+    web.update(ports=[replace(port, name="after")])
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
@@ -95,7 +86,7 @@ def test_renumbered_port_moves(service: Services, client: Client) -> None:
     port = Port(80, 8080, client.protocol)
     web = service(endpoints=1, ports=[port])
     assert client.connect(web.cluster_ip, 80).answered
-    web.update(ports=[replace(port, number=81).in_service()])
+    web.update(ports=[replace(port, number=81)])
     probe = client.connect(web.cluster_ip, 81)
     assert probe.endpoint == web.socket(0), probe
     assert probe.answered, probe
@@ -110,11 +101,8 @@ def test_deleted_service_is_not_served(service: Services, client: Client) -> Non
     """
     web = service(endpoints=2)
     assert client.connect(web.cluster_ip, web.port).answered
-    left = [("endpointslices", name, web.namespace) for name in web.slice_names]
-    web.slice_names.clear()
-    web.delete()
+    web.update(slices_only=True)
     probe = client.connect(web.cluster_ip, web.port)
-    service.api.delete_all(left)
     assert probe.unserved, probe
 
 
@@ -126,14 +114,11 @@ def test_recreated_service_moves_to_its_new_address(
     """A Service that is deleted and created again at once under the same name, with another cluster
     IP, must be served at the new address, and the old one must no longer lead to its endpoints.
     """
-    web, spare = service.create([service.wanted(2), service.wanted(2)])
+    web, spare = service.create([service.spec(2), service.spec(2)])
     assert client.connect(web.cluster_ip, web.port).answered
-    addresses = spare.object["spec"]["clusterIPs"]
     spare.delete()
     web.delete(settle=False)
-    new = service(
-        web.wanted.slices[0].endpoints, name=web.name, clusterIP=addresses[0], clusterIPs=addresses
-    )
+    (new,) = service.create([replace(web.spec, cluster_ips=spare.cluster_ips)])
     assert new.cluster_ip != web.cluster_ip
     assert_pool(new.cluster_ip, new.port, new.endpoints)
     probe = client.connect(web.cluster_ip, web.port)
@@ -150,8 +135,7 @@ def test_reassigned_cluster_ip_belongs_to_its_new_service(
     old = service(endpoints=2)
     assert client.connect(old.cluster_ip, old.port).answered
     old.delete(settle=False)
-    addresses = old.object["spec"]["clusterIPs"]
-    new = service(endpoints=2, clusterIP=addresses[0], clusterIPs=addresses)
+    new = service(endpoints=2, cluster_ips=old.cluster_ips)
     assert new.cluster_ip == old.cluster_ip
     assert_pool(new.cluster_ip, new.port, new.endpoints)
 
@@ -169,15 +153,7 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
     web = service(endpoints=2)
     address = web.cluster_ip
     assert client.connect(address, web.port).answered
-    web.update(
-        type="ExternalName",
-        externalName="service.example.com",
-        clusterIP=None,
-        clusterIPs=None,
-        ipFamilies=None,
-        ipFamilyPolicy=None,
-        internalTrafficPolicy=None,
-    )
+    web.update(type="ExternalName", external_name="service.example.com")
     probe = client.connect(address, web.port)
     assert probe.unserved, probe
 
@@ -198,8 +174,7 @@ def test_service_turned_cluster_ip_is_served(
         endpoints=2,
         families=FAMILIES,
         type="ExternalName",
-        externalName="service.example.com",
-        ipFamilyPolicy=None,
+        external_name="service.example.com",
     )
-    web.update(type="ClusterIP", externalName=None, ipFamilyPolicy="RequireDualStack")
+    web.update(type="ClusterIP")
     assert_pool(web.cluster_ip, web.port, web.endpoints)

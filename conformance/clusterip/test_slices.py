@@ -15,7 +15,6 @@ from conformance.vocabulary import (
     LabClient,
     Pool,
     Port,
-    Service,
     Services,
     Slice,
     World,
@@ -32,15 +31,6 @@ from conformance.vocabulary import (
 from fixtures.judge.statistics import Statistic
 
 
-def _add_slices(service: Services, web: Service, *slices: Slice) -> None:
-    """Write (more) EndpointSlices of a Service, without settling."""
-    web.wanted = replace(web.wanted, slices=(*web.wanted.slices, *slices))
-    for name, body in service.slice_objects(web.wanted, web.name):
-        if name not in web.slice_names:
-            service.api.create("endpointslices", body, web.namespace)
-            web.slice_names.append(name)
-
-
 @requirement("cip-targetport-from-slice", docs("service", "Services without selectors"))
 @pytest.mark.parametrize("target", [9999, "elsewhere"])
 @over(protocol="TCP")
@@ -50,9 +40,8 @@ def test_target_port_is_that_of_the_slice(
     """The target port must be taken from the EndpointSlice; targetPort in the Service's spec, a
     number or a name, must have no influence on it.
     """
-    port = {**Port(protocol=client.protocol).in_service(), "targetPort": target}
     web = service(endpoints=1)
-    web.update(ports=[port])
+    web.update(ports=[Port(protocol=client.protocol, target_port=target)])
     probe = client.connect(web.cluster_ip, web.port)
     assert probe.endpoint == web.socket(0), probe
     assert probe.answered, probe
@@ -113,9 +102,8 @@ def test_endpoints_have_port_numbers_of_their_own(
 @over(protocol="TCP")
 def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool) -> None:
     """The endpoints of all EndpointSlices of a Service must be served as one pool."""
-    ports = (Port(protocol=client.protocol),)
     sizes = (1, 3, 2)
-    web = service(slices=[Slice(tuple(service.endpoints(size)), ports) for size in sizes])
+    web = service(slices=[Slice(tuple(service.endpoints(size))) for size in sizes])
     assert len(web.endpoints) == sum(sizes)
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
@@ -147,8 +135,7 @@ def test_duplicates_count_once(
     endpoint, with no larger share of the connections than the others.
     """
     twice, *others = service.endpoints(3)
-    ports = (Port(protocol=client.protocol),)
-    web = service(slices=[Slice((twice, others[0]), ports), Slice((others[1], twice), ports)])
+    web = service(slices=[Slice((twice, others[0])), Slice((others[1], twice))])
     # counted twice, it would get two connections out of four instead of one out of three
     sample = client.connect_many(web.cluster_ip, web.port, sample_size(3, 0.5, budget.alpha))
     assert sample.is_served.all(), sample
@@ -179,23 +166,8 @@ def test_slice_without_service_label_is_ignored(
     name and owner are.
     """
     web = service(endpoints=2)
-    wanted = service.wanted(endpoints=2)
-    bodies = [body for _, body in service.slice_objects(wanted, web.name)]
-    for body in bodies:
-        body["metadata"] = {
-            "name": f"{body['metadata']['name']}-unlabelled",
-            "ownerReferences": [
-                {
-                    "apiVersion": "v1",
-                    "kind": "Service",
-                    "name": web.name,
-                    "uid": web.object["metadata"]["uid"],
-                }
-            ],
-        }
-        service.api.create("endpointslices", body)
-        web.slice_names.append(body["metadata"]["name"])
-    service.settle()
+    owner = web.object["metadata"]["uid"]
+    web.add_slices(Slice(tuple(service.endpoints(2)), service_name=None, owner=owner))
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
@@ -208,8 +180,7 @@ def test_slices_of_the_other_family_do_not_count(
     no endpoints then, while that of their own family is served.
     """
     (other,) = set(FAMILIES) - {family}
-    ports = (Port(protocol=client.protocol),)
-    slices = [Slice(tuple(service.endpoints(2)), ports, families=(other,))]
+    slices = [Slice(tuple(service.endpoints(2)), address_types=(other,))]
     web = service(slices=slices, families=FAMILIES)
     neighbour = LabClient(world.lab, client.host, other, client.protocol)
     served = neighbour.connect(web.cluster_ip_of(other), web.port)
@@ -223,18 +194,7 @@ def test_slices_of_the_other_family_do_not_count(
 def test_slices_of_names_are_ignored(service: Services, client: Client, assert_pool: Pool) -> None:
     """An EndpointSlice of the address type FQDN must be ignored."""
     web = service(endpoints=2)
-    body = {
-        "metadata": {
-            "name": f"{web.name}-fqdn",
-            "labels": {"kubernetes.io/service-name": web.name},
-        },
-        "addressType": "FQDN",
-        "ports": [web.wanted.ports[0].in_slice()],
-        "endpoints": [{"addresses": ["pod.example.com"], "conditions": {"ready": True}}],
-    }
-    service.api.create("endpointslices", body)
-    web.slice_names.append(f"{web.name}-fqdn")
-    service.settle()
+    web.add_slices(Slice((service.endpoint(),), address_types=("FQDN",)))
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
@@ -242,22 +202,13 @@ def test_slices_of_names_are_ignored(service: Services, client: Client, assert_p
 @pytest.mark.parametrize("first", ["service", "slices"])
 @over(protocol="TCP")
 def test_order_of_arrival_does_not_matter(
-    service: Services, client: Client, names: Callable[[], str], first: str, assert_pool: Pool
+    service: Services, client: Client, first: str, assert_pool: Pool
 ) -> None:
     """A Service must be served alike whether it or its EndpointSlices became known first."""
-    wanted = service.wanted(endpoints=2, name=names())
-    if first == "service":
-        (web,) = service.create([replace(wanted, slices=())])
-        _add_slices(service, web, *wanted.slices)
-        service.settle()
-    else:
-        objects = service.slice_objects(wanted, wanted.name)
-        for _, body in objects:
-            service.api.create("endpointslices", body)
-        service.settle()
-        (web,) = service.create([replace(wanted, slices=())])
-        web.slice_names += [name for name, _ in objects]
-        web.wanted = wanted
+    spec = service.spec(endpoints=2)
+    alone = {"service": replace(spec, slices=()), "slices": replace(spec, slices_only=True)}
+    (web,) = service.create([alone[first]])
+    web.become(spec)
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from conformance.vocabulary import (
     EXTERNAL_IPS,
@@ -31,11 +30,6 @@ from conformance.vocabulary import (
     source,
 )
 
-SINGLE: dict[str, dict[str, Any]] = {
-    family: {"ipFamilyPolicy": "SingleStack", "ipFamilies": [family]} for family in ("IPv4", "IPv6")
-}
-"""Fields of a Service of one family."""
-
 BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
 
 
@@ -45,14 +39,8 @@ def assert_moves(client: LabClient, web: Service, address: IPAddress, port: int)
     assert flows.opened.is_served.all(), flows.opened
     removed = flows.endpoints[0]
     assert removed in web.endpoints, flows.opened[0]
-    web.set_endpoints(
-        [
-            endpoint
-            for position, endpoint in enumerate(web.wanted.slices[0].endpoints)
-            if web.socket(position) != removed
-        ],
-        syncs=2,
-    )
+    left = [each for n, each in enumerate(web.spec.endpoints) if web.socket(n) != removed]
+    web.set_endpoints(left, syncs=2)
     after = flows.exchange()
     assert set(after.chosen) <= web.endpoints, f"{removed} is removed; {after.counts}, {after}"
     assert after.is_served.all(), after
@@ -119,7 +107,7 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
     to an external IP from the same port must be served by one that remains.
     """
     external = EXTERNAL_IPS[client.family][77]
-    web = service(endpoints=2, externalIPs=[str(external)])
+    web = service(endpoints=2, external_ips=[external])
     assert_moves(client, web, external, web.port)
 
 
@@ -130,7 +118,7 @@ def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: Lab
     client that keeps sending from the same port must be served by the new local endpoint.
     """
     local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
-    web = service([local, remote], internalTrafficPolicy="Local")
+    web = service([local, remote], internal_traffic_policy="Local")
     flows = client.open(web.cluster_ip, web.port, 16)
     assert set(flows.endpoints) == {web.socket(0)}, flows.opened
     web.set_endpoints([service.endpoint("pod"), remote], syncs=2)
@@ -166,7 +154,7 @@ def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) 
     web = service(endpoints=2)
     flows = client.open(web.cluster_ip, web.port, 16)
     assert set(flows.endpoints) <= web.endpoints, flows.opened
-    web.set_endpoints(web.wanted.slices[0].endpoints, target=9090, syncs=2)
+    web.update(ports=[replace(web.spec.ports[0], target=9090)], syncs=2)
     after = flows.exchange()
     assert set(after.chosen) <= web.endpoints, f"the port is 9090; {after.counts}, {after}"
     assert after.is_served.all(), after
@@ -184,7 +172,7 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
     flows = client.open(web.cluster_ip, web.port, 16)
     assert flows.opened.is_unserved.all(), flows.opened
     with between_looks(world.canary, flows.exchange):
-        web.set_endpoints([replace(web.endpoint(0), ready=True)], syncs=2)
+        web.change_endpoint(0, ready=True, syncs=2)
     after = flows.exchange()
     assert after.counts == {web.socket(0): 16}, f"{after.counts}, {after}"
     assert after.is_served.all(), after
@@ -244,7 +232,7 @@ def test_connection_after_too_early_a_one_is_served(
     vip = SERVICE_RANGES[family][201]
     early = client.connect(vip, 80)
     assert early.unserved, early
-    web = service(endpoints=2, clusterIP=str(vip), clusterIPs=[str(vip)], **SINGLE[family])
+    web = service(endpoints=2, cluster_ips=[vip])
     probe = client.connect(web.cluster_ip, web.port)
     assert probe.endpoint in web.endpoints, probe
     assert probe.answered, probe

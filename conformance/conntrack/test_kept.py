@@ -46,7 +46,7 @@ def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClien
     web = service(endpoints=3)
     flows = client.open(web.cluster_ip, web.port, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
-    _, ending, staying = web.wanted.slices[0].endpoints
+    _, ending, staying = web.spec.endpoints
     removed = web.socket(0)
     terminating = replace(ending, ready=False, serving=True, terminating=True)
     web.set_endpoints([terminating, staying, service.endpoint("remote-pod", 1)], syncs=2)
@@ -66,7 +66,7 @@ def test_flows_of_others_stay(service: Services, client: LabClient, world: World
     """When the endpoints of a UDP Service change, UDP flows of other Services, and those that
     belong to no Service, must go on as before.
     """
-    changing, other = service.create([service.wanted(2), service.wanted(2)])
+    changing, other = service.create([service.spec(2), service.spec(2)])
     stranger = world.hosts("outside")[0].address(client.family)
     flows = [
         client.open(other.cluster_ip, other.port, 16),
@@ -90,10 +90,10 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
     number = 30053
     exposed, other = service.create(
         [
-            service.wanted(
+            service.spec(
                 2, ports=[Port(80, 8080, "UDP", "web", node_port=number)], type="NodePort"
             ),
-            service.wanted(3, ports=[Port(number, 8080, "UDP")]),
+            service.spec(3, ports=[Port(number, 8080, "UDP")]),
         ]
     )
     flows = client.open(other.cluster_ip, number, 16)
@@ -122,8 +122,7 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(
     web = service(endpoints=2)
     flows = client.open(web.cluster_ip, web.port, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
-    unready, ready = web.wanted.slices[0].endpoints
-    web.set_endpoints([replace(unready, ready=False, serving=True), ready], syncs=2)
+    web.change_endpoint(0, ready=False, serving=True, syncs=2)
     assert not flows.broken(flows.exchange())
     anew = client.connect_many(web.cluster_ip, web.port, 32)
     assert set(anew.counts) == {web.socket(1)}, f"{anew.counts}, {anew}"
@@ -143,7 +142,7 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClie
     web = service([local, remote])
     flows = client.open(web.cluster_ip, web.port, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
-    web.update(internalTrafficPolicy="Local")
+    web.update(internal_traffic_policy="Local")
     web.set_endpoints([local, remote, service.endpoint("remote-pod", 2)], syncs=2)
     anew = client.connect_many(web.cluster_ip, web.port, 32)
     assert set(anew.counts) == {web.socket(0)}, f"{anew.counts}, {anew}"

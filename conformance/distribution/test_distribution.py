@@ -32,6 +32,7 @@ from conformance.vocabulary import (
     independent,
     issue,
     kep,
+    numbered,
     over,
     requirement,
     sample_size,
@@ -74,7 +75,7 @@ def test_endpoints_are_chosen_uniformly(
 ) -> None:
     """Each of n ready endpoints must be given 1/n of the new connections."""
     skews = {2: 0.1, 3: 0.2, 5: 0.3, 10: 0.75}  # the fewer endpoints, the cheaper to look closely
-    pools = service.create([service.wanted(n) for n in skews])
+    pools = service.create([service.spec(n) for n in skews])
     for pool, (n, skew) in zip(pools, skews.items(), strict=True):
         count = sample_size(n, skew, budget.alpha)
         sample = client.connect_many(pool.cluster_ip, pool.port, count)
@@ -144,7 +145,7 @@ def test_added_endpoint_gets_its_share(
     count = sample_size(4, 0.5, budget.alpha)
     web = service(endpoints=3)
     tally(client.connect_many(web.cluster_ip, web.port, 100), web.endpoints)
-    web.set_endpoints([*web.wanted.slices[0].endpoints, service.endpoint("remote-pod", 1)])
+    web.set_endpoints([*web.spec.endpoints, service.endpoint("remote-pod", 1)])
     sample = client.connect_many(web.cluster_ip, web.port, count)
     judge(uniform, tally(sample, web.endpoints))
 
@@ -159,7 +160,7 @@ def test_rest_shares_what_a_removed_endpoint_got(
     count = sample_size(3, 0.5, budget.alpha)
     web = service(endpoints=4)
     tally(client.connect_many(web.cluster_ip, web.port, 100), web.endpoints)
-    web.set_endpoints(web.wanted.slices[0].endpoints[1:])
+    web.set_endpoints(web.spec.endpoints[1:])
     sample = client.connect_many(web.cluster_ip, web.port, count)
     judge(uniform, tally(sample, web.endpoints))
 
@@ -179,7 +180,7 @@ def test_endpoints_have_equal_weight(
         for place, node in (("pod", None), ("remote-pod", 1), ("remote-pod", 2), ("outside", None))
     )
     slices = [Slice(few, tuple(ports)), Slice(many, tuple(ports))]
-    web, _ = service.create([service.wanted(ports=ports, slices=slices), service.wanted(few)])
+    web, _ = service.create([service.spec(ports=ports, slices=slices), service.spec(few)])
     count = sample_size(5, 0.2, budget.alpha)
     sample = client.connect_many(web.cluster_ip, web.port, count)
     judge(uniform, tally(sample, web.endpoints))
@@ -308,7 +309,7 @@ def test_services_choose_independently(
     another Service with the same endpoints.
     """
     shared = service.endpoints(3)
-    pools = service.create([service.wanted(shared), service.wanted(shared)])
+    pools = service.create([service.spec(shared), service.spec(shared)])
     count = sample_size(9, 0.5, budget.alpha / 2)  # two tables are judged at once
     sample = client.connect_to_each([pool.frontend for pool in pools] * count)
     tally(sample, pools[0].endpoints)
@@ -327,8 +328,8 @@ def test_frontends_share_their_endpoints(
     chosen, family = 7, client.family
     web = service(
         endpoints=3,
-        load_balancer_ips=[network[chosen] for network in LOAD_BALANCER_IPS.values()],
-        externalIPs=[str(network[chosen]) for network in EXTERNAL_IPS.values()],
+        load_balancer_ips=numbered(LOAD_BALANCER_IPS, chosen).values(),
+        external_ips=numbered(EXTERNAL_IPS, chosen).values(),
     )
     frontends = [
         SocketAddress(world.node.address(family), web.node_port()),
@@ -389,7 +390,7 @@ def test_one_source_port_towards_two_services(
     endpoint must get two working connections.
     """
     only = [service.endpoint("remote-pod", 1)]
-    first, second = service.create([service.wanted(only), service.wanted(only)])
+    first, second = service.create([service.spec(only), service.spec(only)])
     assert_both_work(client, lab, first.frontend, second.frontend)
 
 

@@ -34,7 +34,7 @@ def asked(world: World, family: Family) -> Callable[[Service], Health | None]:
 
     def ask(web: Service) -> Health | None:
         world.canary.settle(syncs=2, families=[family])
-        port = web.object["spec"]["healthCheckNodePort"]
+        port = web.health_check_node_port
         return health(world.node.system, family, port)
 
     return ask
@@ -43,7 +43,7 @@ def asked(world: World, family: Family) -> Callable[[Service], Health | None]:
 def exposed(service: Services, *places: tuple[str, int | None]) -> Service:
     """A Service for load balancers, with an endpoint at each place, that keeps to local ones."""
     endpoints = [service.endpoint(place, node) for place, node in places]
-    return service(endpoints, type="LoadBalancer", externalTrafficPolicy="Local")
+    return service(endpoints, type="LoadBalancer", external_traffic_policy="Local")
 
 
 @requirement("hc-np-200", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
@@ -93,16 +93,16 @@ def test_port_is_closed_where_no_node_is_preferred(
     becomes Cluster, and when the Service is deleted.
     """
     web = exposed(service, ("pod", None))
-    port = web.object["spec"]["healthCheckNodePort"]
+    port = web.health_check_node_port
 
     def answer() -> Health | None:
         world.canary.settle(syncs=2, families=[family])
         return health(world.node.system, family, port)
 
     assert asked(web) == Health(200, 1)
-    web.update(externalTrafficPolicy="Cluster")
+    web.update(external_traffic_policy="Cluster")
     assert answer() is None
-    web.update(externalTrafficPolicy="Local", healthCheckNodePort=port)
+    web.update(external_traffic_policy="Local", health_check_node_port=port)
     assert answer() == Health(200, 1)
     web.delete()
     assert answer() is None
@@ -119,7 +119,7 @@ def test_each_node_answers_for_itself(
     assert asked(web) == Health(503, 0)
     web.set_endpoints([service.endpoint(), service.endpoint("remote-pod", 1)])
     assert asked(web) == Health(200, 1)
-    port = web.object["spec"]["healthCheckNodePort"]
+    port = web.health_check_node_port
     for other in world.cluster.others:
         look = partial(health, other, family, port)
         answer = by_time(f"{other} opens port {port}", look, _PATIENCE)

@@ -8,7 +8,7 @@ from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
 from fixtures.services.services import Service, Services
 from fixtures.world.fixtures import World
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, OUTSIDE, Family
+from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, OUTSIDE, Family, numbered
 from specification.services import Protocol
 
 
@@ -43,10 +43,10 @@ def exposed(service: Services) -> Service:
     """
     return service(
         [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod", 1)],
-        load_balancer_ips=[network[77] for network in LOAD_BALANCER_IPS.values()],
-        externalIPs=[str(network[77]) for network in EXTERNAL_IPS.values()],
-        loadBalancerSourceRanges=[str(network) for network in OUTSIDE.values()],
-        externalTrafficPolicy="Local",
+        load_balancer_ips=numbered(LOAD_BALANCER_IPS, 77).values(),
+        external_ips=numbered(EXTERNAL_IPS, 77).values(),
+        load_balancer_source_ranges=OUTSIDE.values(),
+        external_traffic_policy="Local",
     )
 
 

@@ -23,7 +23,7 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
     """A change to one Service must leave the chains of all other Services and their endpoints as
     they are, counters included: only those of the changed Service are written again.
     """
-    changed, other = service.create([service.wanted(endpoints=2) for _ in range(2)])
+    changed, other = service.create([service.spec(endpoints=2) for _ in range(2)])
 
     def counted(web: Service) -> dict[str, int]:
         nat = chains("nat")
@@ -53,7 +53,7 @@ def test_change_leaves_rules_and_elements_of_other_services_alone(
     """A change to one Service must add, replace and remove rules of that Service alone: those of
     all other Services keep their handles, and so do the rules of the base chains.
     """
-    changed, other = service.create([service.wanted(endpoints=2) for _ in range(2)])
+    changed, other = service.create([service.spec(endpoints=2) for _ in range(2)])
 
     def handles(web: Service | None) -> set[int]:
         """Of a Service's rules, or of those that belong to none."""

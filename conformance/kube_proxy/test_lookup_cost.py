@@ -12,10 +12,8 @@ from conformance.vocabulary import (
     Client,
     Family,
     LabClient,
-    Port,
     Service,
     Services,
-    Slice,
     World,
     docs,
     kep,
@@ -26,17 +24,9 @@ from conformance.vocabulary import (
 _FEW, _MORE = 5, 30
 
 
-def single_stack(service: Services, family: Family, count: int) -> list[Service]:
-    """Many small Services at once, in the test's family alone."""
-    wanted = [
-        service.wanted(
-            slices=[Slice((service.endpoint(),), (Port(),), (family,))],
-            ipFamilyPolicy="SingleStack",
-            ipFamilies=[family],
-        )
-        for _ in range(count)
-    ]
-    return service.create(wanted)
+def small(service: Services, count: int) -> list[Service]:
+    """Many small Services at once."""
+    return service.create([service.spec([service.endpoint()]) for _ in range(count)])
 
 
 @requirement("cip-local-route", docs("virtual-ips"), feature="unbound-cluster-ips")
@@ -70,9 +60,9 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
     """KUBE-SERVICES must have one rule more for every Service more, and the first packet of a
     connection must pass those of all Services before its own, but none after.
     """
-    single_stack(service, family, _FEW)
+    small(service, _FEW)
     few = len(chains("nat")["KUBE-SERVICES"].rules)
-    crowd = single_stack(service, family, _MORE)
+    crowd = small(service, _MORE)
     rules = chains("nat")["KUBE-SERVICES"].rules
     assert len(rules) == few + _MORE
     places = {rule.destination: place for place, rule in enumerate(rules)}
@@ -177,9 +167,9 @@ def test_more_services_are_no_more_rules_to_pass(
             ahead += [words[1] for words in verdicts if words[0] in ("jump", "goto")]
         return {name: [rule.text for rule in table.chains[name].rules] for name in reached}
 
-    single_stack(service, family, _FEW)
+    small(service, _FEW)
     few = ruleset()
-    crowd = single_stack(service, family, _MORE)
+    crowd = small(service, _MORE)
     many = ruleset()
     assert common(many) == common(few)
     keys = {(str(web.cluster_ip), "tcp", web.port) for web in crowd}

@@ -136,18 +136,13 @@ def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
     """A Service that was deleted while the proxy was down must be served no longer once it is back,
     and connections to another one whose EndpointSlices were deleted must be refused.
     """
-    deleted, emptied = service.create(
-        [service.wanted(1, ports=BOTH), service.wanted(1, ports=BOTH)]
-    )
+    deleted, emptied = service.create([service.spec(1, ports=BOTH), service.spec(1, ports=BOTH)])
     clients = client_of_each_kind(world)
     for web in (deleted, emptied):
         assert not failures(connect_each(clients, web))
     with down(world.node.proxy):
         deleted.delete(settle=False)
-        service.api.delete_all(
-            ("endpointslices", name, emptied.namespace) for name in emptied.slice_names
-        )
-        emptied.slice_names.clear()
+        emptied.drop_slice(0, settle=False)
     service.settle()
     for sample in connect_each(client_of_each_kind(world), deleted):
         assert sample.is_unserved.all(), f"the Service is deleted: {sample.counts}, {sample}"

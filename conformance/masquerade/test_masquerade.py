@@ -44,8 +44,8 @@ def exposed(service: Services, endpoint: Endpoint, **spec: Any) -> Service:
     """A Service with one endpoint and every kind of frontend."""
     return service(
         [endpoint],
-        load_balancer_ips=list(_BALANCER_IP.values()),
-        externalIPs=[str(address) for address in _EXTERNAL_IP.values()],
+        load_balancer_ips=_BALANCER_IP.values(),
+        external_ips=_EXTERNAL_IP.values(),
         **spec,
     )
 
@@ -54,8 +54,8 @@ def here_and_there(service: Services) -> list[Service]:
     """A Service with its endpoint on the node, and one with its endpoint on another node."""
     return service.create(
         [
-            service.wanted([service.endpoint("pod")]),
-            service.wanted([service.endpoint("remote-pod", 1)]),
+            service.spec([service.endpoint("pod")]),
+            service.spec([service.endpoint("remote-pod", 1)]),
         ]
     )
 
@@ -171,7 +171,7 @@ def test_local_policy_keeps_the_external_client(
     """Under externalTrafficPolicy Local, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the client's own address.
     """
-    web = exposed(service, service.endpoint("pod"), externalTrafficPolicy="Local")
+    web = exposed(service, service.endpoint("pod"), external_traffic_policy="Local")
     for frontend in external_frontends(web, world, client):
         assert_seen_from(client.address, client.connect(*frontend), web)
 
@@ -270,8 +270,8 @@ def test_sctp_is_masqueraded_like_tcp(service: Services, client: LabClient, worl
     node = world.node.address(client.family)
     web, mirror = service.create(
         [
-            service.wanted([service.endpoint("remote-pod", 1)], type="NodePort"),
-            service.wanted([Endpoint(client.host)]),
+            service.spec([service.endpoint("remote-pod", 1)], type="NodePort"),
+            service.spec([Endpoint(client.host)]),
         ]
     )
     stranger = LabClient(world.lab, world.hosts("outside")[0], client.family, client.protocol)

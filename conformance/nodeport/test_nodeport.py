@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.vocabulary import (
@@ -89,7 +91,7 @@ def test_node_without_endpoints_serves_the_node_port(
     node on which none of its endpoints is.
     """
     elsewhere = [service.endpoint("remote-pod", node) for node in (1, 2)]
-    web = service(elsewhere, type="NodePort", externalTrafficPolicy="Cluster")
+    web = service(elsewhere, type="NodePort", external_traffic_policy="Cluster")
     assert_delivered(at_node(world, client, web.node_port()), web)
 
 
@@ -102,7 +104,7 @@ def test_replies_come_from_the_node_port(
     the endpoint is.
     """
     places = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
-    for web in service.create([service.wanted([each], type="NodePort") for each in places]):
+    for web in service.create([service.spec([each], type="NodePort") for each in places]):
         flows = client.open(world.node.address(client.family), web.node_port())
         assert_delivered(flows.opened[0], web)
         sample = flows.exchange()
@@ -199,7 +201,7 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
     port = Port(protocol=service.protocol, node_port=CHOSEN)
     web = service(ports=[port], type="NodePort")
     assert_delivered(at_node(world, client, CHOSEN), web)
-    web.update(ports=[{**port.in_service(), "nodePort": OTHER}])
+    web.update(ports=[replace(port, node_port=OTHER)])
     assert_delivered(at_node(world, client, OTHER), web)
     probe = at_node(world, client, CHOSEN)
     assert probe.unserved, probe
@@ -230,11 +232,10 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
     """When the type of a Service is changed from ClusterIP to NodePort, its nodePort must be
     served.
     """
-    port = Port(protocol=service.protocol)
-    web = service(ports=[port], type="ClusterIP")
+    web = service(ports=[Port(protocol=service.protocol, node_port=CHOSEN)], type="ClusterIP")
     probe = at_node(world, client, CHOSEN)
     assert probe.unserved, probe
-    web.update(type="NodePort", ports=[{**port.in_service(), "nodePort": CHOSEN}])
+    web.update(type="NodePort")
     assert_delivered(at_node(world, client, CHOSEN), web)
 
 

@@ -18,7 +18,6 @@ from conformance.vocabulary import (
     Change,
     Client,
     Endpoint,
-    Family,
     Interval,
     LabClient,
     OwnWord,
@@ -26,6 +25,7 @@ from conformance.vocabulary import (
     Sample,
     Service,
     Services,
+    Slice,
     SocketAddress,
     World,
     between_looks,
@@ -53,15 +53,10 @@ def often(world: World, times: int) -> int:
     return times // 10 if world.node.system.emulated else times
 
 
-def write_endpoints(
-    services: Services, web: Service, family: Family, endpoints: Sequence[Endpoint], node: str
-) -> None:
-    """Have the Service's slice of one family list ``endpoints``."""
-    change = {
-        "metadata": {"annotations": trigger_time()},
-        "endpoints": [endpoint.entry(family, node) for endpoint in endpoints],
-    }
-    services.api.patch("endpointslices", f"{web.name}-0-{family.lower()}", change)
+def write_endpoints(web: Service, endpoints: Sequence[Endpoint], position: int = 0) -> None:
+    """Have a slice list ``endpoints``, and say when."""
+    listed = tuple(endpoints)
+    web.change_slice(position, endpoints=listed, annotations=trigger_time(), settle=False)
 
 
 @contextlib.contextmanager
@@ -97,8 +92,8 @@ def test_endpoint_change_takes_effect_soon(
     """An endpoint that is added, removed or replaced must be chosen, or chosen no longer, by new
     connections within 30 s of the API server's acknowledgement.
     """
-    web = service([service.endpoint("remote-pod", 1)])
-    old = web.endpoint(0)
+    old = service.endpoint("remote-pod", 1)
+    web = service(slices=[Slice((old,), address_types=(family,)) for family in FAMILIES])
 
     def change(
         client: Client, endpoints: Sequence[Endpoint], gone: Endpoint | None, come: Endpoint
@@ -110,7 +105,7 @@ def test_endpoint_change_takes_effect_soon(
             return left and come.host.address(client.family) in seen
 
         def write() -> None:
-            write_endpoints(service, web, client.family, endpoints, world.node.name)
+            write_endpoints(web, endpoints, FAMILIES.index(client.family))
 
         return Change(write, [in_force])
 
@@ -141,11 +136,8 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
     the API server's acknowledgement, and one that is deleted must be served no longer.
     """
     web = service([service.endpoint("remote-pod", 1)])
-    kept = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports")
-    body = {
-        "metadata": {"name": web.name},
-        "spec": {key: web.object["spec"][key] for key in kept},
-    }
+    there = replace(web.spec, cluster_ips=web.cluster_ips)
+    gone = replace(there, slices_only=True)
     clients = clients_of(world, "TCP")
 
     def is_served(client: Client) -> bool:
@@ -155,15 +147,10 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
     def seen(*, served: bool) -> list[Callable[[], bool]]:
         return [partial(lambda client: is_served(client) is served, client) for client in clients]
 
-    def delete() -> None:
-        service.api.delete("services", web.name)
-
-    def create() -> None:
-        service.api.create("services", body)
-
     with stopwatch(world, measure) as note:
         for _ in range(often(world, REPETITIONS)):
-            for name, write, served in (("deleted", delete, False), ("created", create, True)):
+            for name, spec, served in (("deleted", gone, False), ("created", there, True)):
+                write = partial(web.become, spec, settle=False)
                 note(f"Service {name}", clients, time_changes(Change(write, seen(served=served))))
                 service.settle(removed=True)  # what was seen may be undone before a sync is done
 
@@ -175,12 +162,11 @@ def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> N
     endpoints of its last state.
     """
     web = service(endpoints=4, ports=BOTH)
-    endpoints = web.wanted.slices[0].endpoints
+    endpoints = web.spec.endpoints
     choose = random.Random(1)
     for _ in range(often(world, FLIPS)):
         last = choose.sample(endpoints, choose.randint(1, 3))
-        for family in FAMILIES:
-            write_endpoints(service, web, family, last, world.node.name)
+        write_endpoints(web, last)
     service.settle()
     for client in client_of_each_kind(world):
         expected = {SocketAddress(each.host.address(client.family), 8080) for each in last}
@@ -217,21 +203,20 @@ def test_no_connection_fails_while_endpoints_change(
     """While endpoints of a Service are replaced again and again, every new connection to it, and to
     another Service, must be answered by an endpoint.
     """
-    changing, other = service.create([service.wanted(3), service.wanted(2)])
-    first, second, third = changing.wanted.slices[0].endpoints
+    changing, other = service.create([service.spec(3), service.spec(2)])
+    first, second, third = changing.spec.endpoints
+    known = changing.endpoints | other.endpoints
 
     def flip() -> None:
         for number in range(often(world, FLIPS)):
             endpoints = [[first, second], [second, third], [third, first]][number % 3]
-            write_endpoints(service, changing, client.family, endpoints, world.node.name)
+            write_endpoints(changing, endpoints)
 
     samples = connect_during(client, [changing, other], flip)
     service.settle()
     failed = failures(samples)
     assert not failed, f"{len(failed)} of {16 * len(samples)} connections failed: {failed[:5]}"
-    strangers = {each for sample in samples for each in sample.counts} - (
-        changing.endpoints | other.endpoints
-    )
+    strangers = {each for sample in samples for each in sample.counts} - known
     assert not strangers, f"connections reached {strangers}"
 
 
@@ -242,12 +227,11 @@ def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, wo
     answered, and the other endpoints must go on being chosen.
     """
     web = service(endpoints=3)
-    flapping, *steady = web.wanted.slices[0].endpoints
+    flapping, *steady = web.spec.endpoints
 
     def flap() -> None:
         for number in range(often(world, FLIPS)):
-            endpoints = [replace(flapping, ready=bool(number % 2)), *steady]
-            write_endpoints(service, web, client.family, endpoints, world.node.name)
+            write_endpoints(web, [replace(flapping, ready=bool(number % 2)), *steady])
 
     samples = connect_during(client, [web, web], flap)
     service.settle()
@@ -325,15 +309,12 @@ def replacement(services: Services, world: World, web: Service) -> Change:
     """Replace the endpoint of a Service, which is in force once clients reach the new one."""
     endpoint = services.endpoint("remote-pod")
 
-    def write() -> None:
-        for family in FAMILIES:
-            write_endpoints(services, web, family, [endpoint], world.node.name)
-
     def is_served(client: Client) -> bool:
         probe = client.connect(web.cluster_ip_of(client.family), web.port)
         expected = SocketAddress(endpoint.host.address(client.family), 8080)
         return probe.endpoint == expected
 
+    write = partial(write_endpoints, web, [endpoint])
     return Change(write, [partial(is_served, client) for client in clients_of(world, "TCP")])
 
 

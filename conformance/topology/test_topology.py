@@ -38,7 +38,7 @@ def _assert_chosen(assert_pool: Pool, web: Service, *positions: int) -> None:
 
 
 def _service(service: Services, endpoints: list[Endpoint]) -> Service:
-    return service(endpoints, trafficDistribution="PreferClose")
+    return service(endpoints, traffic_distribution="PreferClose")
 
 
 @requirement("topo-zone-hints", docs("topology-aware-routing"), kep(2433), kep(4444))
@@ -92,7 +92,7 @@ def test_new_hints_hold_for_new_connections(service: Services, assert_pool: Pool
     """When hints change, or are removed, the next connections must be sent as the new ones say."""
     web = _service(service, _hinted(service, _HERE, _THERE))
     _assert_chosen(assert_pool, web, 0)
-    first, second = web.wanted.slices[0].endpoints
+    first, second = web.spec.endpoints
     web.set_endpoints([replace(first, for_zones=(_THERE,)), replace(second, for_zones=(_HERE,))])
     _assert_chosen(assert_pool, web, 1)
     web.set_endpoints([replace(first, for_zones=()), replace(second, for_zones=())])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from conformance.vocabulary import (
     Client,
@@ -11,6 +11,7 @@ from conformance.vocabulary import (
     Pool,
     Rejected,
     Services,
+    Slice,
     World,
     docs,
     e2e,
@@ -31,7 +32,7 @@ def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool)
     """
     here = [service.endpoint("pod") for _ in range(2)]
     there = [service.endpoint("remote-pod", node) for node in (1, 2)]
-    web = service([*here, *there], internalTrafficPolicy="Local")
+    web = service([*here, *there], internal_traffic_policy="Local")
     local = [web.socket(position) for position in range(len(here))]
     assert_pool(web.cluster_ip, web.port, local)
 
@@ -45,7 +46,7 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
     web = service([service.endpoint("remote-pod", node) for node in (1, 2)])
     probe = client.connect(*web.frontend)
     assert probe.endpoint in web.endpoints, probe
-    web.update(internalTrafficPolicy="Local")
+    web.update(internal_traffic_policy="Local")
     probe = client.connect(*web.frontend)
     assert isinstance(probe.outcome, Dropped | Rejected), probe
 
@@ -56,7 +57,7 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
     """Under internalTrafficPolicy Local, a connection to the cluster IP of a Service that has no
     ready endpoint on any node must be refused at once, as under Cluster.
     """
-    web = service([], internalTrafficPolicy="Local")
+    web = service([], internal_traffic_policy="Local")
     probe = client.connect(*web.frontend)
     assert isinstance(probe.outcome, Rejected), probe
 
@@ -75,13 +76,11 @@ def test_policy_drops_what_elsewhere_would_be_served(
     refused where a Service has no ready endpoint at all, and silently dropped where a traffic
     policy Local alone keeps it from those on other nodes.
     """
-    policies: dict[str, Any] = {"internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local"}
-    bare, elsewhere = service.create(
-        [
-            service.wanted(endpoints, type="NodePort", **policies)
-            for endpoints in ([], [service.endpoint("remote-pod", 1)])
-        ]
+    spec = service.spec(
+        [], type="NodePort", internal_traffic_policy="Local", external_traffic_policy="Local"
     )
+    there = Slice((service.endpoint("remote-pod", 1),))
+    bare, elsewhere = service.create([spec, replace(spec, slices=(there,))])
     inside = client.host.place == "pod"
     node = world.node.address(client.family)
     refused, dropped = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ from bench.runner import Runner
 from bench.sites import LEAST
 from bench.sites import Sites as AllSites
 from specification.attempts import SocketAddress
+from specification.services import SERVICE_NAME
 
 FIRST = IPv4Address("10.96.0.1")
 
@@ -31,14 +32,12 @@ class Kubernetes:
         self.endpoints: dict[str, list[str]] = {}
         self.patches = 0
 
-    def create_all(self, objects: Iterable[tuple[str, Any, str]]) -> list[Any]:
-        objects = list(objects)
-        for resource, body, _ in objects:
-            if resource == "endpointslices":
-                self.patch(resource, body["metadata"]["name"], body)
-        return [self._create(body) for resource, body, _ in objects if resource == "services"]
+    def together(self, requests: Iterable[Callable[[], Any]]) -> list[Any]:
+        return [request() for request in requests]
 
-    def _create(self, body: Any) -> Any:
+    def create(self, resource: str, body: Any, _: str) -> Any:
+        if resource == "endpointslices":
+            return self.patch(resource, body["metadata"]["name"], body)
         free = (FIRST + number for number in itertools.count())
         wanted = body["spec"].get("clusterIP")
         taken = set(self.addresses.values())
@@ -47,32 +46,27 @@ class Kubernetes:
         self.addresses[body["metadata"]["name"]] = address
         return {"spec": {"clusterIP": str(address)}}
 
-    def list_all(self, resource: str) -> list[Any]:
+    def list_all(self, resource: str, **_: str) -> list[Any]:
         if resource == "services":
             return [{"metadata": {"name": name}} for name in self.addresses]
         return [
-            {"metadata": {"name": name}, "endpoints": [{"addresses": [each]} for each in has]}
+            {
+                "metadata": {"labels": {SERVICE_NAME: name.removesuffix("-ipv4")}},
+                "endpoints": [{"addresses": [each]} for each in has],
+            }
             for name, has in self.endpoints.items()
         ]
 
-    def delete(self, _: str, name: str) -> None:
-        del self.addresses[name]
+    def delete_now(self, _: str, name: str, *__: str) -> None:
+        self.addresses.pop(name, None)
 
-    def delete_all(self, objects: Iterable[tuple[str, str, str]]) -> None:
-        for _, name, _ in objects:
-            self.addresses.pop(name, None)
-
-    def patch(self, _: str, name: str, body: Any) -> None:
+    def patch(self, _: str, name: str, body: Any, *__: str) -> None:
         self.patches += 1
         self.endpoints[name] = [each["addresses"][0] for each in body["endpoints"]]
 
-    def patch_all(self, patches: Iterable[tuple[str, str, Any]]) -> None:
-        for patch in patches:
-            self.patch(*patch)
-
     def connect_many(self, address: IPv4Address, *_: int) -> Any:
         (name,) = (name for name, has in self.addresses.items() if has == address)
-        found = self.endpoints[f"{name}-0"]
+        found = self.endpoints[f"{name}-ipv4"]
         return SimpleNamespace(
             counts={SocketAddress(IPv4Address(each), TARGET): 1 for each in found}
         )
@@ -151,7 +145,7 @@ def test_what_a_change_that_was_given_up_has_left_is_mended() -> None:
     population = Site(kubernetes).population
     population.grow(5)
     before = dict(kubernetes.addresses), dict(kubernetes.endpoints)
-    kubernetes.delete("services", "bench-2")
+    kubernetes.delete_now("services", "bench-2")
     target = population.targets[4]
     population.write(target, target.endpoints(3))
     patches = kubernetes.patches

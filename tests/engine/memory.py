@@ -11,8 +11,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from kubernetes.client import ApiException
-
 from clusters.api import Api
 from fixtures.lab.simulated import Decision, Deliver, Drop, Pass, Refuse
 from specification.addresses import (
@@ -24,6 +22,7 @@ from specification.addresses import (
     pod_cidr,
 )
 from specification.attempts import SocketAddress
+from specification.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,11 +77,11 @@ class MemoryApi(Api):
         target = path.removesuffix("/status")
         if method == "POST" and body is not None:
             target = f"{path}/{body['metadata']['name']}"
-            self._create(target, copy.deepcopy(body))
+            self._create(target, body)
         elif target not in self.objects:
             if missing:
                 return b""
-            raise ApiException(404, f"{target} not found")
+            raise RefusedError(f"{target} not found", 404)
         elif method == "PATCH" and body is not None:
             assert content_type == "application/merge-patch+json"
             own = {"status"} if path.endswith("/status") else set(body) - {"status"}
@@ -94,9 +93,11 @@ class MemoryApi(Api):
             self.events.append((target, copy.deepcopy(self.objects.get(target))))
         return json.dumps(stored).encode()
 
-    def _create(self, path: str, body: Object) -> None:
+    def _create(self, path: str, wanted: Object) -> None:
         if path in self.objects:
-            raise ApiException(409, f"{path} already exists")
+            raise RefusedError(f"{path} already exists", 409)
+        body: Object = {}
+        _merge(body, copy.deepcopy(wanted))  # a member that is null is none
         body["metadata"]["uid"] = f"uid-{len(self.events)}"
         if "/namespaces/" in path:
             body["metadata"]["namespace"] = path.split("/namespaces/")[1].split("/", maxsplit=1)[0]
@@ -106,6 +107,8 @@ class MemoryApi(Api):
 
     def _allocate(self, spec: Object) -> None:
         """Fill in what was left to the API server: type, cluster IPs, nodePorts, policies."""
+        if spec.get("type") == "ExternalName":
+            return
         dual = spec.get("ipFamilyPolicy") == "RequireDualStack"
         families = list(FAMILIES) if dual else spec.get("ipFamilies", ["IPv4"])
         spec.setdefault("type", "ClusterIP")

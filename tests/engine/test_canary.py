@@ -146,13 +146,13 @@ def test_a_second_sync_is_begun_after_the_first(
     """With two syncs asked for, what is written last is written after the first was seen."""
     around.canary.settle()
     known: list[bool] = []
-    patch_all = around.api.patch_all
+    together = around.api.together
 
-    def noting(changes: Any) -> None:
+    def noting(requests: Any) -> list[Any]:
         known.append(around.is_in_force())
-        patch_all(changes)
+        return together(requests)
 
-    monkeypatch.setattr(around.api, "patch_all", noting)
+    monkeypatch.setattr(around.api, "together", noting)
     around.write_others(1)
     around.canary.settle(syncs=2)
     assert known == [False, True]

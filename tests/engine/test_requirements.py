@@ -23,7 +23,7 @@ from conformance.nodeport import test_nodeport
 from conformance.traffic_policy import test_traffic_policy
 from fixtures.lab.lab import Lab
 from fixtures.lab.simulated import SimulatedNode
-from fixtures.services.services import Shelf
+from fixtures.services.shelf import Shelf
 from fixtures.world import fixtures
 from fixtures.world.canary import Canary
 from fixtures.world.fixtures import World

@@ -1,4 +1,4 @@
-"""What is written to the API: the bodies of Services and EndpointSlices, and when."""
+"""Services in tests: what is made, changed and deleted through the API, and when it is settled."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fixtures.services.services import Services, Shelf
+from fixtures.services.services import Services
+from fixtures.services.shelf import Shelf
 from fixtures.world.hosts import Hosts
-from specification.addresses import FAMILIES, Family, pod_cidr
+from specification.addresses import FAMILIES, Family
+from specification.errors import RefusedError
 from specification.places import Host
-from specification.services import Endpoint, Port, Slice
+from specification.services import HEADLESS, SERVICE_NAME, Endpoint, Ingress, Port, Slice
 from tests.engine.memory import SERVICES, SLICES, MemoryApi
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from fixtures.world.canary import Canary
-    from specification.services import Object
 
 NODE = "the-node"
 
@@ -59,172 +60,73 @@ def services(api: MemoryApi, settled: Settled, *families: Family, **options: Any
     )
 
 
-def written(api: MemoryApi) -> dict[str, Object | None]:
-    """The bodies that were posted, by name."""
-    posted = [body for method, _, body in api.requests if method == "POST" and body]
-    return {body["metadata"]["name"]: body for body in posted}
+def requests(api: MemoryApi) -> list[str]:
+    """What was asked for since the last time, but for reads: method and name, and which part."""
+    asked = [
+        (method, path.partition("?")[0].rsplit("/", 1)[1], *sorted(body or ()))
+        for method, path, body in api.requests
+        if method != "GET"
+    ]
+    api.requests.clear()
+    return list(map(" ".join, asked))
 
 
 HERE, THERE, FAR = Host("pod", 300), Host("remote-pod", 301, 1), Host("remote-pod", 302, 2)
-OUT, OTHER_NODE = Host("outside", 303), Host("remote-node", 0, 2)
+OUT = Host("outside", 303)
+EXTERNAL_IP = OUT.address("IPv4")
 
 
 @pytest.mark.parametrize("families", [("IPv4",), ("IPv6",), FAMILIES])
-def test_the_plainest_service(
+def test_a_service_is_made_with_its_slices_and_settled(
     api: MemoryApi, settled: Settled, families: tuple[Family, ...]
 ) -> None:
     web = services(api, settled, *families)([Endpoint(HERE)])
-    single = {"ipFamilyPolicy": "SingleStack", "ipFamilies": list(families)}
-    assert written(api) == {
-        "web-1": {
-            "metadata": {"name": "web-1"},
-            "spec": {
-                **({"ipFamilyPolicy": "RequireDualStack"} if len(families) > 1 else single),
-                "ports": [{"name": "web", "port": 80, "protocol": "TCP"}],
-            },
-        },
-        **{
-            f"web-1-0-{family.lower()}": {
-                "metadata": {
-                    "name": f"web-1-0-{family.lower()}",
-                    "labels": {"kubernetes.io/service-name": "web-1"},
-                },
-                "addressType": family,
-                "ports": [{"name": "web", "port": 8080, "protocol": "TCP"}],
-                "endpoints": [
-                    {
-                        "addresses": [str(pod_cidr(0, family)[300])],
-                        "conditions": {"ready": True},
-                        "nodeName": NODE,
-                        "zone": "zone-a",
-                    }
-                ],
-            }
-            for family in families
-        },
-    }
     assert {path.rsplit("/", 1)[0] for path in api.objects} == {
         f"{SERVICES}/namespaces/default/services",
         f"{SLICES}/namespaces/default/endpointslices",
     }
+    slices = [f"web-1-0-{family.lower()}" for family in families]
+    assert [path.rsplit("/", 1)[1] for path in api.objects] == ["web-1", *slices]
     assert settled.asked == [(1, families, False)]
     assert web.seconds_to_settle == 0.25
     assert [str(web.cluster_ip_of(each)) for each in families] == web.object["spec"]["clusterIPs"]
+    assert web.cluster_ips == tuple(map(web.cluster_ip_of, families))
+    assert web.frontend == (web.cluster_ip, 80)
 
 
-ENTRIES: list[tuple[Endpoint, Object]] = [
-    (Endpoint(THERE), {"conditions": {"ready": True}, "nodeName": "lab-1", "zone": "zone-a"}),
-    (Endpoint(FAR), {"conditions": {"ready": True}, "nodeName": "lab-2", "zone": "zone-b"}),
-    (Endpoint(OUT), {"conditions": {"ready": True}}),
-    (
-        Endpoint(OTHER_NODE, ready=False),
-        {"conditions": {"ready": False}, "nodeName": "lab-2", "zone": "zone-b"},
-    ),
-    (Endpoint(HERE, ready=None), {"conditions": {}, "nodeName": NODE, "zone": "zone-a"}),
-    (
-        Endpoint(HERE, ready=False, serving=True, terminating=True),
-        {
-            "conditions": {"ready": False, "serving": True, "terminating": True},
-            "nodeName": NODE,
-            "zone": "zone-a",
-        },
-    ),
-    (
-        Endpoint(HERE, serving=False, terminating=False),
-        {
-            "conditions": {"ready": True, "serving": False, "terminating": False},
-            "nodeName": NODE,
-            "zone": "zone-a",
-        },
-    ),
-    (
-        Endpoint(FAR, for_zones=("zone-a", "zone-b"), for_nodes=("n",)),
-        {
-            "conditions": {"ready": True},
-            "nodeName": "lab-2",
-            "zone": "zone-b",
-            "hints": {
-                "forZones": [{"name": "zone-a"}, {"name": "zone-b"}],
-                "forNodes": [{"name": "n"}],
-            },
-        },
-    ),
-]
-
-
-@pytest.mark.parametrize(("endpoint", "expected"), ENTRIES)
-def test_entries_say_what_was_asked_and_nothing_else(
-    family: Family, endpoint: Endpoint, expected: Object
-) -> None:
-    addresses = [str(endpoint.host.address(family))]
-    assert endpoint.entry(family, NODE) == {"addresses": addresses, **expected}
-
-
-def test_an_entry_has_all_of_its_addresses(family: Family) -> None:
-    entry = Endpoint(HERE, more_hosts=(THERE, OUT)).entry(family, NODE)
-    assert entry["addresses"] == [str(host.address(family)) for host in (HERE, THERE, OUT)]
-
-
-def test_ports_and_slices_are_those_asked_for(api: MemoryApi, settled: Settled) -> None:
-    ports = [Port(53, 5353, "UDP", "dns", 30053), Port(80, 8080, "TCP", "web")]
-    slices = [
-        Slice((Endpoint(HERE), Endpoint(THERE)), (ports[0],)),
-        Slice((Endpoint(FAR),), tuple(ports), ("IPv6",)),
-    ]
-    web = services(api, settled, *FAMILIES)(ports=ports, slices=slices, type="NodePort")
-    bodies = written(api)
-    assert bodies["web-1"] == {
-        "metadata": {"name": "web-1"},
-        "spec": {
-            "ipFamilyPolicy": "RequireDualStack",
-            "type": "NodePort",
-            "ports": [
-                {"name": "dns", "port": 53, "protocol": "UDP", "nodePort": 30053},
-                {"name": "web", "port": 80, "protocol": "TCP"},
-            ],
-        },
-    }
-    assert web.slice_names == ["web-1-0-ipv4", "web-1-0-ipv6", "web-1-1-ipv6"]
-    assert sorted(bodies) == ["web-1", *web.slice_names]
-    dns = {"name": "dns", "port": 5353, "protocol": "UDP"}
-    ports_of = {name: (bodies[name] or {}).get("ports") for name in web.slice_names}
-    both = [dns, {"name": "web", "port": 8080, "protocol": "TCP"}]
-    assert ports_of == dict(zip(web.slice_names, [[dns], [dns], both], strict=True))
-    assert (web.node_port("dns"), web.node_port()) == (30053, 30053)
-    assert web.node_port("web") == web.object["spec"]["ports"][1]["nodePort"]
-    assert {each.port for each in web.endpoints} == {5353}
-    assert web.endpoints_of("web") == set()  # in IPv4 no slice has it
-    assert len(web.endpoints_of("dns")) == 2
-
-
-def test_options_are_fields_of_the_spec(api: MemoryApi, settled: Settled) -> None:
+def test_options_are_fields_of_the_specification(api: MemoryApi, settled: Settled) -> None:
     make = services(api, settled, "IPv4", protocol="UDP")
-    make(
-        [],
-        affinity=77,
-        namespace="elsewhere",
-        name="mine",
-        internalTrafficPolicy="Local",
-        load_balancer_ips=[OUT.address("IPv4")],
-    )
-    (body,) = (each for name, each in written(api).items() if name == "mine")
-    assert body
-    assert body["spec"] == {
-        "ipFamilyPolicy": "SingleStack",
-        "ipFamilies": ["IPv4"],
-        "ports": [{"name": "web", "port": 80, "protocol": "UDP"}],
-        "type": "LoadBalancer",
-        "sessionAffinity": "ClientIP",
-        "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 77}},
-        "internalTrafficPolicy": "Local",
-    }
+    web = make([], name="mine", namespace="elsewhere", load_balancer_ips=[EXTERNAL_IP])
+    assert web.spec.type == "LoadBalancer"
+    assert web.spec.ports == (Port(protocol="UDP"),)
+    assert web.spec.families == ("IPv4",)
     stored = api.get("services", "mine", "elsewhere")
-    assert stored["status"] == {"loadBalancer": {"ingress": [{"ip": str(OUT.address("IPv4"))}]}}
+    assert stored["status"] == {"loadBalancer": {"ingress": [{"ip": str(EXTERNAL_IP)}]}}
+    with pytest.raises(TypeError, match="externalIPs"):
+        make(externalIPs=[])
+
+
+def test_what_a_service_leads_to_is_what_its_slices_say(api: MemoryApi, settled: Settled) -> None:
+    dns, web = Port(53, 5353, "UDP", "dns", 30053), Port(80, 8080, "TCP", "web")
+    slices = [
+        Slice((Endpoint(HERE), Endpoint(THERE)), (dns,)),
+        Slice((Endpoint(FAR),), address_types=("IPv6",)),
+    ]
+    made = services(api, settled, *FAMILIES)(ports=[dns, web], slices=slices, type="NodePort")
+    assert (made.node_port("dns"), made.node_port()) == (30053, 30053)
+    assert made.node_port("web") == made.object["spec"]["ports"][1]["nodePort"]
+    assert {each.port for each in made.endpoints} == {5353}
+    assert made.endpoints_of("web") == set()  # in IPv4 no slice has it
+    assert made.endpoints_of("web", "IPv6") == {(FAR.address("IPv6"), 8080)}
+    assert len(made.endpoints_of("dns")) == 2
+    assert len(made.endpoints_of("dns", "IPv6")) == 3
+    assert made.endpoint(2) == Endpoint(FAR)
+    assert made.socket(1, "IPv6") == (THERE.address("IPv6"), 5353)
 
 
 def test_endpoints_are_here_and_elsewhere_in_turn(api: MemoryApi, settled: Settled) -> None:
     web = services(api, settled, "IPv4")(5)
-    nodes = [endpoint.host.node_name(NODE) for endpoint in web.wanted.slices[0].endpoints]
+    nodes = [endpoint.host.node_name(NODE) for endpoint in web.spec.endpoints]
     assert nodes == [NODE, "lab-1", "lab-2", NODE, "lab-1"]
     assert len(web.endpoints) == 5
 
@@ -233,31 +135,118 @@ def test_endpoints_are_here_and_elsewhere_in_turn(api: MemoryApi, settled: Settl
 
 
 def test_new_endpoints_are_all_that_is_patched(api: MemoryApi, settled: Settled) -> None:
-    make = services(api, settled, *FAMILIES)
-    web = make([Endpoint(HERE)])
-    api.requests.clear()
+    web = services(api, settled, *FAMILIES)([Endpoint(HERE)])
+    slices = [f"PATCH web-1-0-{family.lower()}" for family in FAMILIES]
+    requests(api)
     web.set_endpoints([Endpoint(THERE)], syncs=2)
-    web.set_endpoints([Endpoint(FAR)], target=9090, settle=False)
-    assert [(method, path.rsplit("/", 1)[1]) for method, path, _ in api.requests] == [
-        ("PATCH", f"web-1-0-{family.lower()}") for family in FAMILIES
-    ] * 2
-    assert [set(body or ()) for _, _, body in api.requests] == [{"endpoints", "ports"}] * 4
+    assert requests(api) == [f"{each} endpoints" for each in slices]
+    assert settled.asked[1:] == [(2, FAMILIES, False)]
+    web.set_endpoints([Endpoint(FAR)], annotations={"when": "now"}, settle=False)
+    assert requests(api) == [f"{each} endpoints metadata" for each in slices]
+    web.update(ports=[Port(target=9090)], settle=False)
+    assert requests(api) == [f"{each} ports" for each in slices]
     for family in FAMILIES:
         stored = api.get("endpointslices", f"web-1-0-{family.lower()}")
         assert [each["addresses"] for each in stored["endpoints"]] == [[str(FAR.address(family))]]
         assert stored["ports"] == [{"name": "web", "port": 9090, "protocol": "TCP"}]
-    assert settled.asked[1:] == [(2, FAMILIES, False)]
-    assert web.endpoints == {(FAR.address("IPv4"), 9090)}
-    assert web.socket(0) == (FAR.address("IPv4"), 9090)
+    assert len(settled.asked) == 2
+    assert web.endpoints == {web.socket(0)} == {(FAR.address("IPv4"), 9090)}
+    requests(api)
+    web.become(web.spec)
+    assert requests(api) == []
+    assert len(settled.asked) == 3
+
+
+def test_one_endpoint_is_changed_wherever_it_is_listed(api: MemoryApi, settled: Settled) -> None:
+    both, other = Endpoint(HERE), Endpoint(THERE)
+    slices = [Slice((other, both)), Slice((other,)), Slice((both,))]
+    web = services(api, settled, "IPv4")(slices=slices)
+    requests(api)
+    web.change_endpoint(1, ready=False, serving=True)
+    assert requests(api) == ["PATCH web-1-0-ipv4 endpoints", "PATCH web-1-2-ipv4 endpoints"]
+    assert [each.ready for each in web.spec.endpoints] == [True, False, True, False]
+
+
+def test_slices_come_change_and_go_by_themselves(api: MemoryApi, settled: Settled) -> None:
+    web = services(api, settled, *FAMILIES)(slices=[Slice((Endpoint(HERE),)), Slice()])
+    requests(api)
+    web.change_slice(1, endpoints=(Endpoint(THERE),), address_types=("IPv6",))
+    assert requests(api) == ["PATCH web-1-1-ipv6 endpoints", "DELETE web-1-1-ipv4"]
+    web.drop_slice(0)
+    assert requests(api) == ["DELETE web-1-0-ipv4", "DELETE web-1-0-ipv6"]
+    web.add_slices(Slice((Endpoint(FAR),)), Slice(name="mine", address_types=("FQDN",)))
+    made = ["web-1-0-ipv4", "web-1-0-ipv6", "mine-fqdn"]
+    whole = "addressType endpoints metadata ports"
+    assert requests(api) == [f"POST endpointslices {whole}"] * 3
+    assert all(api.get("endpointslices", name) for name in made)
+    with pytest.raises(ValueError, match="web-1 has 3 slices: use change_slice"):
+        web.set_endpoints([])
+
+
+@pytest.mark.parametrize("change", [{"service_name": None}, {"labels": {HEADLESS: ""}}])
+def test_a_slice_that_is_labelled_otherwise_leaves_its_service(
+    api: MemoryApi, settled: Settled, change: dict[str, Any]
+) -> None:
+    web = services(api, settled, "IPv4")(slices=[Slice((Endpoint(HERE),)), Slice((Endpoint(FAR),))])
+    requests(api)
+    web.change_slice(0, **change)
+    assert requests(api) == ["PATCH web-1-0-ipv4 metadata"]
+    assert web.endpoints == {web.socket(1)}
+    web.delete()
+    assert api.objects == {}
+
+
+def test_a_slice_can_change_sides(api: MemoryApi, settled: Settled) -> None:
+    make = services(api, settled, "IPv4")
+    left, right = make.create([make.spec([Endpoint(HERE)]), make.spec([Endpoint(FAR)])])
+    left.change_slice(0, service_name=right.name)
+    assert left.endpoints == set()
+    assert right.endpoints == {(host.address("IPv4"), 8080) for host in (HERE, FAR)}
+    assert api.get("endpointslices", "web-1-0-ipv4")["metadata"]["labels"] == {
+        SERVICE_NAME: "web-2"
+    }
+
+
+def test_slices_can_be_there_without_their_service(api: MemoryApi, settled: Settled) -> None:
+    make = services(api, settled, "IPv4")
+    (web,) = make.create([make.spec([Endpoint(HERE)], slices_only=True)])
+    assert list(api.of("services")) == []
+    assert settled.asked.pop() == (1, ("IPv4",), False)
+    web.update(slices_only=False)
+    address = web.cluster_ip
+    assert settled.asked.pop() == (1, ("IPv4",), False)
+    web.update(slices_only=True)
+    assert settled.asked.pop() == (1, ("IPv4",), True)
+    assert len(api.objects) == 1
+    web.update(slices_only=False, cluster_ips=[address])
+    assert api.get("services", "web-1")["spec"]["clusterIPs"] == [str(address)]
+    make.close()
+    api.finish_deletions()
+    assert api.objects == {}
+
+
+def test_addresses_of_a_load_balancer_can_be_changed(api: MemoryApi, settled: Settled) -> None:
+    web = services(api, settled, "IPv4")(0, type="LoadBalancer")
+    requests(api)
+    web.update(load_balancer_ips=[EXTERNAL_IP, Ingress(EXTERNAL_IP, "Proxy")])
+    assert requests(api) == ["PATCH status status"]
+    ingress = api.get("services", "web-1")["status"]["loadBalancer"]["ingress"]
+    assert ingress == [
+        {"ip": str(EXTERNAL_IP)},
+        {"ip": str(EXTERNAL_IP), "ipMode": "Proxy"},
+    ]
+    assert settled.asked.pop() == (1, ("IPv4",), False)
+    web.update(load_balancer_ips=[])
+    assert "ingress" not in api.get("services", "web-1")["status"].get("loadBalancer", {})
+    assert settled.asked.pop() == (1, ("IPv4",), True)
 
 
 def test_what_takes_a_frontend_away_is_said_to_the_canary(api: MemoryApi, settled: Settled) -> None:
-    make = services(api, settled, "IPv4")
-    web = make([Endpoint(HERE)], type="NodePort")
+    web = services(api, settled, "IPv4")([Endpoint(HERE)], type="NodePort")
     steps: list[tuple[dict[str, Any], bool]] = [
-        ({"externalIPs": ["198.51.100.9"]}, False),
-        ({"externalIPs": ["198.51.100.10"]}, True),
-        ({"sessionAffinity": "ClientIP"}, False),
+        ({"external_ips": ["198.51.100.9"]}, False),
+        ({"external_ips": ["198.51.100.10"]}, True),
+        ({"session_affinity": "ClientIP"}, False),
         ({"type": "ClusterIP"}, True),
     ]
     for change, removed in steps:
@@ -270,19 +259,34 @@ def test_what_takes_a_frontend_away_is_said_to_the_canary(api: MemoryApi, settle
     assert api.objects == {}
 
 
+def test_a_second_family_is_settled_too(api: MemoryApi, settled: Settled) -> None:
+    web = services(api, settled, "IPv4")([Endpoint(HERE)])
+    web.update(families=FAMILIES)
+    assert settled.asked[1:] == [(1, FAMILIES, False)]
+    web.update(families=["IPv4"])
+    assert settled.asked[2:] == [(1, FAMILIES, False)]
+
+
+def test_what_the_api_server_refuses_is_said_in_its_words(api: MemoryApi, settled: Settled) -> None:
+    make = services(api, settled, "IPv4")
+    make(1, name="mine")
+    with pytest.raises(RefusedError, match="services/mine already exists"):
+        make(1, name="mine")
+
+
 def test_a_change_that_is_not_settled_is_remembered(api: MemoryApi, settled: Settled) -> None:
     make = services(api, settled, "IPv4")
-    web, other = make.create([make.wanted(1), make.wanted(1)])
+    web, other = make.create([make.spec(1), make.spec(1)])
     web.delete(settle=False)
     settled.asked.clear()
-    other.update(sessionAffinity="ClientIP")
-    other.update(sessionAffinity="None")
+    other.update(session_affinity="ClientIP")
+    other.update(session_affinity="None")
     assert settled.asked == [(1, ("IPv4",), True), (1, ("IPv4",), False)]
 
 
 def test_many_are_made_at_once_and_settled_once(api: MemoryApi, settled: Settled) -> None:
     make = services(api, settled, "IPv6")
-    made = make.create([make.wanted(2) for _ in range(5)])
+    made = make.create([make.spec(2) for _ in range(5)])
     assert [web.name for web in made] == [f"web-{number}" for number in range(1, 6)]
     assert len(settled.asked) == 1
     assert len({web.cluster_ip for web in made}) == 5
@@ -297,10 +301,11 @@ def test_what_is_left_is_deleted_with_the_next_that_is_made(
     make(1)
     make.close()
     assert len(api.objects) == 2
-    api.create_all([], ["IPv6"])
-    assert len(api.objects) == 2
-    api.create_all([], ["IPv4"])
-    assert api.objects == {}
+    services(api, settled, "IPv6")(slices=[])
+    assert len(api.objects) == 3
+    services(api, settled, "IPv4")(slices=[])
+    assert [each["metadata"]["name"] for each in api.of("services")] == ["web-2", "web-3"]
+    assert api.of("endpointslices") == []
 
 
 # --- shared Services ------------------------------------------------------------------------------

@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from kubernetes.client import ApiException
 
 from clusters.implementation import merge
 from clusters.kind.node.container import DIRECTORY
 from clusters.kind.node.pods import LOOK, PodLog, first_process, run_to_end, state_of
 from clusters.process import POLL, answers
 from clusters.proxy import DescribedProxy
-from specification.errors import ImplementationError, StartError, UnsupportedError
+from specification.errors import ImplementationError, RefusedError, StartError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -262,7 +261,7 @@ class DaemonSetProxy(DescribedProxy):
             try:
                 written = self._api.replace("daemonsets", found, self._namespace)
                 break
-            except ApiException as problem:
+            except RefusedError as problem:
                 if problem.status != _CONFLICT:  # its controller wrote the status meanwhile
                     raise
         generation = written["metadata"]["generation"]
@@ -363,7 +362,7 @@ class DaemonSetProxy(DescribedProxy):
             return
         try:
             pod = self._api.get("pods", self._pod["metadata"]["name"], self._namespace)
-        except ApiException:
+        except RefusedError:
             return
         name = self._container_name
         for state in (state_of(pod, name), state_of(pod, name, "lastState")):

@@ -259,7 +259,7 @@ def test_affinity_looks_for_recent_clients_before_choosing(
     whether the client was there within the timeout (rcheck, seconds, reap), then the random ones,
     and the endpoint's chain must note the client as it translates.
     """
-    web, default = service(endpoints=3, affinity=1234), service(sessionAffinity="ClientIP")
+    web, default = service(endpoints=3, session_affinity=1234), service(session_affinity="ClientIP")
     nat = chains("nat")
     seconds = {rule.option("--seconds") for rule in service_chain(nat, default).rules}
     assert seconds - {None} == {"10800"}, default

@@ -16,6 +16,7 @@ from conformance.vocabulary import (
     Port,
     Service,
     family_of,
+    numbered,
 )
 
 DUMMY = "kube-ipvs0"
@@ -33,8 +34,8 @@ def exposure(number: int) -> dict[str, Any]:
     that number in their networks.
     """
     return {
-        "externalIPs": [str(network[number]) for network in EXTERNAL_IPS.values()],
-        "load_balancer_ips": [network[number] for network in LOAD_BALANCER_IPS.values()],
+        "external_ips": numbered(EXTERNAL_IPS, number).values(),
+        "load_balancer_ips": numbered(LOAD_BALANCER_IPS, number).values(),
     }
 
 

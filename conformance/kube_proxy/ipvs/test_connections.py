@@ -53,7 +53,7 @@ def weights(world: World, web: Service) -> dict[str, int]:
 
 def listed(web: Service, sockets: Collection[SocketAddress | None]) -> list[Endpoint]:
     """The endpoints of a Service that have one of these addresses and ports."""
-    every = web.wanted.slices[0].endpoints
+    every = web.spec.endpoints
     return [each for position, each in enumerate(every) if web.socket(position) in sockets]
 
 
@@ -126,7 +126,7 @@ def test_drained_endpoint_comes_back(service: Services, client: LabClient, world
     new connections.
     """
     web = service(endpoints=3)
-    every = web.wanted.slices[0].endpoints
+    every = web.spec.endpoints
     flows, drained, kept, idle = open_on_two(client, web)
     web.set_endpoints(listed(web, flows.endpoints[1:]))
     if weights(world, web).get(drained) != 0:
@@ -150,7 +150,7 @@ def test_start_restores_weights(service: Services, client: LabClient, world: Wor
     connections: one that was drained as kube-proxy ended, and one that somebody gave weight 0.
     """
     web = service(endpoints=3)
-    every = web.wanted.slices[0].endpoints
+    every = web.spec.endpoints
     flows, drained, kept, idle = open_on_two(client, web)
     web.set_endpoints(listed(web, web.endpoints - {flows.endpoints[0]}))
     edit = f"ipvsadm --edit-server -t {web.frontend} -r {flows.endpoints[1]}"
@@ -275,7 +275,7 @@ def test_frontends_remember_clients_on_their_own(
     """With ClientIP affinity, each virtual server must have a template of its own for a client: the
     client's endpoint at the cluster IP does not determine the one at an external IP.
     """
-    web = service(affinity=HOUR, externalIPs=list(map(str, numbered(EXTERNAL_IPS, 91).values())))
+    web = service(session_affinity=HOUR, external_ips=numbered(EXTERNAL_IPS, 91).values())
     clients = crowd(CLIENTS)
     other = SocketAddress(EXTERNAL_IPS[clients.family][91], web.port)
     chosen = choices(clients, web.frontend)
@@ -302,7 +302,7 @@ def test_template_outlives_its_timeout_while_connections_are_known(
     IPVS knows a connection of it, even one that is closed and in TIME-WAIT.
     """
     timeout = 2
-    web = service(affinity=timeout)
+    web = service(session_affinity=timeout)
     flows = closed(world, client, web, 1)
     deadline = time.monotonic() + _RENEWED
     while time.monotonic() < deadline:

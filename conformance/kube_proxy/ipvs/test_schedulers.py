@@ -53,8 +53,7 @@ def frontend(web: Service, family: Family) -> SocketAddress:
 
 def endpoints(web: Service, family: Family) -> list[SocketAddress]:
     """The endpoints of that family, as the first port's slice lists them."""
-    listed, port = web.wanted.slices[0].endpoints, web.wanted.ports[0].target
-    return [SocketAddress(each.host.address(family), port) for each in listed]
+    return [web.socket(position, family) for position in range(len(web.spec.endpoints))]
 
 
 def answered(client: Client, web: Service, count: int) -> list[SocketAddress | None]:

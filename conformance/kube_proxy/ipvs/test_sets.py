@@ -32,7 +32,7 @@ from conformance.vocabulary import (
 )
 
 _LOCAL, _CLUSTER = 81, 82  # the numbers of the external addresses of the Services below
-_RANGES = [str(network) for each in (OUTSIDE, NODE_NETWORKS) for network in each.values()]
+_RANGES = (*OUTSIDE.values(), *NODE_NETWORKS.values())
 _LONGEST = 31  # characters in the name of a set
 _TYPES = {
     "CLUSTER-IP": "hash:ip,port",
@@ -63,8 +63,8 @@ def two_of_every_kind(service: Services) -> tuple[Service, Service]:
     local = service.shared(
         3,
         ports=PORTS,
-        externalTrafficPolicy="Local",
-        loadBalancerSourceRanges=_RANGES,
+        external_traffic_policy="Local",
+        load_balancer_source_ranges=_RANGES,
         **exposure(_LOCAL),
     )
     return local, service.shared(3, ports=PORTS, **exposure(_CLUSTER))
@@ -171,7 +171,7 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
         "NODE-PORT-LOCAL-UDP": node_ports("names", local),
         "NODE-PORT-SCTP-HASH": of_sctp(*both),
         "NODE-PORT-LOCAL-SCTP-HASH": of_sctp(local),
-        "HEALTH-CHECK-NODE-PORT": {str(local.object["spec"]["healthCheckNodePort"])},
+        "HEALTH-CHECK-NODE-PORT": {str(local.health_check_node_port)},
     }
 
 
@@ -223,9 +223,7 @@ def test_rules_do_not_depend_on_the_number_of_services(
     """The rules of iptables must be the same however many Services there are of each kind, those
     with loadBalancerSourceRanges among them.
     """
-    spec: dict[str, Any] = (
-        {"loadBalancerSourceRanges": list(map(str, OUTSIDE.values()))} if ranges else {}
-    )
+    spec: dict[str, Any] = {"load_balancer_source_ranges": OUTSIDE.values()} if ranges else {}
 
     def rules() -> list[str]:
         return [
@@ -235,7 +233,7 @@ def test_rules_do_not_depend_on_the_number_of_services(
             for rule in chain.rules
         ]
 
-    service.create([service.wanted(1, **exposure(84), **spec)])
+    service.create([service.spec(1, **exposure(84), **spec)])
     few = rules()
-    service.create([service.wanted(1, **exposure(85 + number), **spec) for number in range(7)])
+    service.create([service.spec(1, **exposure(85 + number), **spec) for number in range(7)])
     assert rules() == few

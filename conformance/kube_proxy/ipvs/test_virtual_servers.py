@@ -18,6 +18,7 @@ from conformance.vocabulary import (
     FAMILIES,
     LOAD_BALANCER_IPS,
     Family,
+    Ingress,
     Service,
     Services,
     World,
@@ -46,9 +47,7 @@ def test_virtual_addresses_are_on_a_dummy_device(
     more.
     """
     number = 72
-    web, other = service.create(
-        [service.wanted(1, **exposure(number)), service.wanted(1, externalIPs=[])]
-    )
+    web, other = service.create([service.spec(1, **exposure(number)), service.spec(1)])
     addresses = virtual_addresses(web, number, family)
     device = links(world.node)[DUMMY]
     assert device["linkinfo"]["info_kind"] == "dummy", device
@@ -80,11 +79,7 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
     """
     network = LOAD_BALANCER_IPS[family]
     proxied, virtual = network[73], network[74]
-    web = service(1, settle=False, load_balancer_ips=[virtual])
-    ingress = [{"ip": str(proxied), "ipMode": "Proxy"}, {"ip": str(virtual), "ipMode": "VIP"}]
-    status = {"status": {"loadBalancer": {"ingress": ingress}}}
-    service.api.patch("services", web.name, status, web.namespace, subresource="status")
-    service.settle()
+    service(1, load_balancer_ips=[Ingress(proxied, "Proxy"), Ingress(virtual, "VIP")])
     assert {proxied, virtual} & bound(world.node) == {virtual}
     found = servers_at(world.node, {proxied, virtual})
     assert {address for _, address, _ in found} == {str(virtual)}, found
@@ -175,7 +170,7 @@ def test_affinity_makes_virtual_servers_persistent(
     None none must be.
     """
     number = 75
-    web = service(2, affinity=1234, **exposure(number))
+    web = service(2, session_affinity=1234, **exposure(number))
     addresses = virtual_addresses(web, number, family) | own_addresses(world.node, family)
 
     def persistence() -> set[tuple[int | None, str | None]]:
@@ -189,5 +184,5 @@ def test_affinity_makes_virtual_servers_persistent(
 
     mask = {"IPv4": "255.255.255.255", "IPv6": "128"}[family]
     assert persistence() == {(1234, mask)}
-    web.update(sessionAffinity="None", sessionAffinityConfig=None)
+    web.update(session_affinity="None")
     assert persistence() == {(None, None)}

@@ -150,7 +150,7 @@ def test_sets_hold_what_the_rules_ask_for(
     Service with ClientIP affinity must have a set for each endpoint whose elements end with the
     affinity's timeout; a deleted Service must leave nothing in them.
     """
-    web, default = service(endpoints=2, affinity=1234), service(sessionAffinity="ClientIP")
+    web, default = service(endpoints=2, session_affinity=1234), service(session_affinity="ClientIP")
     table = ruleset()
     timers = {each.timeout for name, each in table.sets.items() if base_name(default) in name}
     assert timers == {10800}, default
@@ -203,7 +203,7 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, rulese
     endpoint's endpoint-, followed by a hash of 8 characters and namespace, name, protocol and port
     name, and for an endpoint its address and port.
     """
-    exposed.update(sessionAffinity="ClientIP")  # only then has every endpoint a chain of its own
+    exposed.update(session_affinity="ClientIP")  # only then has every endpoint a chain of its own
     base = base_name(exposed)
     names = [name for name in ruleset().chains if base in name]
     hashed = rf"({'|'.join(_KINDS)})-([A-Z2-7]{{8}})-{base}(?:__(.+)/(\d+))?"
@@ -234,7 +234,7 @@ def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> N
         assert sorted(translated(table, each) for each in chosen) == sorted(
             (str(each.address), each.port) for each in web.endpoints
         )
-        web.update(sessionAffinity="ClientIP")
+        web.update(session_affinity="ClientIP")
 
 
 @requirement(
@@ -249,7 +249,7 @@ def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     the clients in the endpoint's set to the endpoint's chain, then the one that chooses, and the
     endpoint's chain must put the client into the set again as it translates.
     """
-    web = service(endpoints=3, affinity=1234)
+    web = service(endpoints=3, session_affinity=1234)
     table = ruleset()
     base, source = base_name(web), f"{IP[family]} saddr"
     rules = chain_of(table, "service", base).rules
