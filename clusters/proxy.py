@@ -5,12 +5,12 @@ after.
 from __future__ import annotations
 
 import urllib.request
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from clusters.contract import Proxy
 from clusters.implementation import EMULATED_SYNC_PERIOD, SYNC_PERIOD, Implementation, fill
 from clusters.process import Daemon, answers
 from specification.addresses import CLUSTER_CIDRS
@@ -27,8 +27,8 @@ _TIMEOUT = 60.0  # seconds for a command
 _PATIENCE = 4  # times as long does an emulated node have, and it may be on a busy machine
 
 
-class DescribedProxy(ABC):
-    """A proxy (clusters.contract.Proxy) as far as its implementation's file alone describes it."""
+class DescribedProxy(Proxy):
+    """A proxy as far as its implementation's file alone describes it."""
 
     def __init__(
         self,
@@ -50,43 +50,6 @@ class DescribedProxy(ABC):
     def stepwise(self) -> bool:
         """See Proxy."""
         return self.implementation.modes[self.mode].stepwise
-
-    @property
-    @abstractmethod
-    def running(self) -> bool:
-        """See Proxy."""
-
-    @property
-    @abstractmethod
-    def pid(self) -> int:
-        """See Proxy."""
-
-    @abstractmethod
-    def start(
-        self,
-        config: Mapping[str, Any] | None = None,
-        *,
-        wrapper: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        ready: bool = True,
-    ) -> None:
-        """See Proxy."""
-
-    @abstractmethod
-    def stop(self) -> None:
-        """See Proxy."""
-
-    @abstractmethod
-    def kill(self) -> None:
-        """See Proxy."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """See Proxy."""
-
-    @abstractmethod
-    def cleanup(self, timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
-        """See Proxy."""
 
     def restart(self, config: Mapping[str, Any] | None = None) -> None:
         """See Proxy."""
