@@ -38,7 +38,6 @@ from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
 from fixtures.services.services import Service, Services
 from fixtures.world.by_time import by_time
-from fixtures.world.fixtures import World
 from fixtures.world.hosts import itself
 from fixtures.world.latency import (
     LIMIT,
@@ -50,6 +49,7 @@ from fixtures.world.latency import (
     time_changes,
     trigger_time,
 )
+from fixtures.world.world import World
 from specification.addresses import (
     EXTERNAL_IPS,
     FAMILIES,

@@ -7,7 +7,7 @@ import pytest
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
 from fixtures.services.services import Service, Services
-from fixtures.world.fixtures import World
+from fixtures.world.world import World
 from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, OUTSIDE, Family, numbered
 from specification.services import Protocol
 

@@ -26,8 +26,8 @@ from fixtures.lab.simulated import SimulatedNode
 from fixtures.services.shelf import Shelf
 from fixtures.world import fixtures
 from fixtures.world.canary import Canary
-from fixtures.world.fixtures import World
 from fixtures.world.hosts import Hosts
+from fixtures.world.world import World
 from tests.engine.memory import Bent, MemoryApi, MemoryProxy
 
 if TYPE_CHECKING:

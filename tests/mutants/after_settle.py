@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.world.fixtures import World
+from fixtures.world.world import World
 from specification.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family
 from tests.mutants import shared
 from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant

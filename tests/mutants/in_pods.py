@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clusters.kind.image.archive import Files
-    from fixtures.world.fixtures import World
+    from fixtures.world.world import World
     from tests.mutants.mutant import Mutant
 
 _PROGRAMS, _LIBRARIES, _PYTHON = ON_KIND / "bin", ON_KIND / "lib", ON_KIND / "python"
