@@ -19,6 +19,10 @@ class Reply:
     """Whether the network brought it to the client without the node: both are beyond its external
     wire, and the packet that is answered still had the client's own address."""
 
+    def __str__(self) -> str:
+        word = "answered" if self.kind == "answer" else "reset"
+        return f"{word} from {self.source}{' past the node' if self.past_node else ''}"
+
 
 @dataclass(frozen=True)
 class Delivered:
@@ -32,6 +36,10 @@ class Delivered:
     reply: Reply | None
     """``None`` where nothing came back to the client."""
 
+    def __str__(self) -> str:
+        seen = f"delivered to {self.endpoint} ({self.wire}), seen from {self.source}"
+        return f"{seen}, {self.reply or 'not answered'}"
+
 
 @dataclass(frozen=True)
 class Rejected:
@@ -41,6 +49,9 @@ class Rejected:
     source: IPAddress
     """Who refused."""
 
+    def __str__(self) -> str:
+        return f"rejected ({self.kind}) by {self.source}"
+
 
 @dataclass(frozen=True)
 class PassedThrough:
@@ -49,6 +60,10 @@ class PassedThrough:
     source: SocketAddress
     wire: str
     reply: Reply | None
+
+    def __str__(self) -> str:
+        seen = f"passed through ({self.wire}), seen from {self.source}"
+        return f"{seen}, {self.reply or 'not answered'}"
 
 
 @dataclass(frozen=True)
@@ -60,10 +75,16 @@ class AnsweredUnseen:
     reply: Reply | None
     """``None`` where it came to somebody else than the client."""
 
+    def __str__(self) -> str:
+        return f"{self.reply or 'answered to somebody else'}, by somebody unseen"
+
 
 @dataclass(frozen=True)
 class Dropped:
     """Nothing reached a lab host and nothing came back."""
+
+    def __str__(self) -> str:
+        return "dropped"
 
 
 Outcome = Delivered | Rejected | PassedThrough | AnsweredUnseen | Dropped

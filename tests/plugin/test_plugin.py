@@ -102,6 +102,29 @@ def test_skipped(mode):
     assert statements["passes"] == "This must pass."
 
 
+def test_what_was_expected_and_seen_is_data(judged: Any) -> None:
+    _, records = judged(
+        """
+from fixtures.judge.expect import UnexpectedOutcomeError
+
+@core("plain")
+def test_plain(mode):
+    '''This must hold.'''
+
+@core("unexpected")
+def test_unexpected(mode):
+    '''This must be delivered.'''
+    raise UnexpectedOutcomeError("a probe: delivered", "dropped")
+"""
+    )
+    results = {each["requirement"]: each for each in records if each["type"] == "result"}
+    assert results["plain"]["comparisons"] == []
+    assert results["unexpected"]["outcome"] == "failed"
+    assert results["unexpected"]["comparisons"] == [
+        {"expected": "a probe: delivered", "seen": "dropped"}
+    ]
+
+
 def test_a_failure_alone_is_exit_code_1(judged: Any) -> None:
     result, records = judged(
         """
