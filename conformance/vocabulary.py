@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clusters.contract import Node, System
-from conformance.conftest import Pool
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import Flows
 from fixtures.clients.health import Health, health
@@ -38,6 +37,7 @@ from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
 from fixtures.services.services import Service, Services
 from fixtures.world.by_time import by_time
+from fixtures.world.fixtures import Pool
 from fixtures.world.hosts import itself
 from fixtures.world.latency import (
     LIMIT,

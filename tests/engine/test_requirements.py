@@ -16,7 +16,6 @@ from conformance.clusterip import (
     test_service_changes,
     test_slices,
 )
-from conformance.conftest import assert_pool
 from conformance.masquerade import test_masquerade
 from conformance.no_endpoints import test_no_endpoints
 from conformance.nodeport import test_nodeport
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from clusters.contract import Cluster, Node
-
-__all__ = ["assert_pool"]
 
 MODULES: list[ModuleType] = [
     *(test_delivery, test_slices, test_endpoint_changes, test_service_changes, test_packets),
