@@ -101,6 +101,7 @@ ENTRIES: list[tuple[Endpoint, Object]] = [
 ]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("endpoint", "expected"), ENTRIES)
 def test_entries_say_what_was_asked_and_nothing_else(
     family: Family, endpoint: Endpoint, expected: Object
@@ -109,6 +110,7 @@ def test_entries_say_what_was_asked_and_nothing_else(
     assert entry(endpoint, family) == {"addresses": addresses, **expected}
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 def test_an_entry_has_all_of_its_addresses(family: Family) -> None:
     addresses = entry(Endpoint(HERE, more_hosts=(THERE, OUT)), family)["addresses"]
     assert addresses == [str(host.address(family)) for host in (HERE, THERE, OUT)]
