@@ -22,8 +22,8 @@ from bench.figures.packets import Stopwatch
 from bench.population import Population, Target
 from clusters.substrates import of_this_machine
 from fixtures.clients.client import LabClient
+from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
-from fixtures.world.hosts import Hosts
 from fixtures.world.latency import LIMIT, pause
 from specification.errors import UnmeasurableError, UnsupportedError
 

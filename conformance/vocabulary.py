@@ -8,13 +8,6 @@ from fixtures.clients.flows import Flows
 from fixtures.clients.health import Health, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
-from fixtures.clients.traffic import (
-    between_looks,
-    client_of_each_kind,
-    clients_of,
-    down,
-    during,
-)
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import (
     all_hit,
@@ -31,6 +24,7 @@ from fixtures.judge.statistics import (
 )
 from fixtures.lab import icmp
 from fixtures.lab.arp_nd import Neighbours
+from fixtures.lab.hosts import itself
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import Sample
 from fixtures.plugin.requirement import requirement
@@ -38,7 +32,6 @@ from fixtures.plugin.variants import over
 from fixtures.services.services import Service, Services
 from fixtures.world.by_time import by_time
 from fixtures.world.fixtures import Pool
-from fixtures.world.hosts import itself
 from fixtures.world.latency import (
     LIMIT,
     Change,
@@ -49,6 +42,7 @@ from fixtures.world.latency import (
     time_changes,
     trigger_time,
 )
+from fixtures.world.traffic import between_looks, client_of_each_kind, clients_of, down, during
 from fixtures.world.world import World
 from specification.addresses import (
     EXTERNAL_IPS,

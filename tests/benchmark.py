@@ -24,11 +24,11 @@ from clusters import implementation, sandbox
 from clusters.build import artifacts
 from clusters.embedded.substrate import Embedded
 from fixtures.lab.frames import NUMBERS
+from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import to_bytes
+from fixtures.services.canary import Canary
 from fixtures.services.services import Services
-from fixtures.world.canary import Canary
-from fixtures.world.hosts import Hosts
 from reports.model.run import ResultFileError, read
 from specification.addresses import FAMILIES
 

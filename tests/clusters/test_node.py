@@ -13,8 +13,8 @@ from clusters.implementation import load
 from clusters.node import Management, WiredNode
 from clusters.proxy import Program
 from fixtures.clients.client import LabClient
+from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
-from fixtures.world.hosts import Hosts
 from specification.addresses import FAMILIES, Family
 from specification.errors import UnsupportedError
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
 from fixtures.lab.simulated import Decision, Drop, Pass, SimulatedNode
-from fixtures.world import canary as settling
-from fixtures.world.canary import Canary
-from fixtures.world.hosts import Hosts
+from fixtures.services import canary as settling
+from fixtures.services.canary import Canary
 from specification.addresses import FAMILIES, Family
 from specification.errors import SettleError
 from tests.engine.memory import MemoryApi, MemoryProxy

@@ -20,12 +20,12 @@ from conformance.masquerade import test_masquerade
 from conformance.no_endpoints import test_no_endpoints
 from conformance.nodeport import test_nodeport
 from conformance.traffic_policy import test_traffic_policy
+from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
 from fixtures.lab.simulated import SimulatedNode
+from fixtures.services.canary import Canary
 from fixtures.services.shelf import Shelf
 from fixtures.world import fixtures
-from fixtures.world.canary import Canary
-from fixtures.world.hosts import Hosts
 from fixtures.world.world import World
 from tests.engine.memory import Bent, MemoryApi, MemoryProxy
 
@@ -91,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def world(bent: Bent, monkeypatch: pytest.MonkeyPatch) -> World:
     """All that tests ask for, in memory."""
-    monkeypatch.setattr("fixtures.world.canary.TIMEOUT", 10.0)  # nothing takes time here
+    monkeypatch.setattr("fixtures.services.canary.TIMEOUT", 10.0)  # nothing takes time here
     api, hosts = MemoryApi(), Hosts()
     proxy = MemoryProxy(api, "simulated", bent)
     node = SimulatedNode(proxy, seed=1)

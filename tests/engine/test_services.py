@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from fixtures.lab.hosts import Hosts
 from fixtures.services.services import Services
 from fixtures.services.shelf import Shelf
-from fixtures.world.hosts import Hosts
 from specification.addresses import FAMILIES, Family
 from specification.errors import RefusedError
 from specification.places import Host
@@ -19,7 +19,7 @@ from tests.engine.memory import SERVICES, SLICES, MemoryApi
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from fixtures.world.canary import Canary
+    from fixtures.services.canary import Canary
 
 NODE = "the-node"
 
