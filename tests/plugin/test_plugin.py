@@ -330,7 +330,7 @@ def test_each_judgement_is_held_to_the_same_and_all_of_them_to_the_promise(
 @core("unequal")
 @pytest.mark.parametrize("judgements", [1, 1500])
 def test_unequal(mode, judgements, judge):
-    '''It holds.'''
+    '''This must hold.'''
     from fixtures.judge.statistics import uniform
     for _ in range(judgements):
         judge(uniform, [500, 500])
@@ -358,7 +358,7 @@ def budget():
 @core("thrice")
 @pytest.mark.parametrize("number", range(3))
 def test_thrice(mode, number, judge):
-    '''It holds.'''
+    '''This must hold.'''
     from fixtures.judge.statistics import uniform
     judge(uniform, [500, 500])
 """,
