@@ -1,4 +1,6 @@
-"""Answers: doubled, gone astray, from the wrong address, by somebody unseen, past the node."""
+"""Answers: doubled, gone astray, from the wrong address, by somebody unseen, past the node, and by
+the lab's own servers.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,13 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP
+from scapy.packet import Raw
 
+from fixtures.lab.frames import MAGIC
 from fixtures.lab.simulated import Answer, Decision, Drop, Refuse
 from specification.attempts import SocketAddress
 from specification.outcomes import AnsweredUnseen, Delivered, Dropped, Rejected, Reply
-from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
-from tests.engine.test_lab import is_fence
+from tests.engine.tools import ETHERNET, PORT, VIPS, Rules, client, delivery, host, is_fence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,3 +230,54 @@ def test_whoever_refuses_is_named(
     altering(node, "pod", alter)
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)
     assert probe.outcome == Rejected("port-unreachable", router)
+
+
+# --- the servers on lab hosts ---------------------------------------------------------------------
+
+
+def test_servers_are_open_silent_or_closed(lab: Lab, family: Family) -> None:
+    targets = [host("remote-pod", number, family) for number in (1, 2, 3)]
+    lab.silent.add(targets[1].address)
+    lab.closed.add(targets[2].address)
+    sample = client(lab, "pod", family).connect_to_each(targets)
+    replies = [probe.reply and probe.reply.kind for probe in sample]
+    assert replies == ["answer", None, "reset"]
+    assert [probe.answered for probe in sample] == [True, False, False]
+    udp = client(lab, "pod", family, "UDP").connect_to_each(targets)
+    assert [probe.answered for probe in udp] == [True, False, False]
+
+
+def test_a_closed_port_resets_as_a_stack_does(lab: Lab, family: Family) -> None:
+    """A SYN without an acknowledgement: sequence zero, all acknowledged (RFC 9293, 3.10.7.1)."""
+    there = host("remote-pod", 3, family)
+    lab.closed.add(there.address)
+    client(lab, "pod", family).connect(*there)
+    sent = [Ether(seen.frames[0]) for seen in lab.history if seen.sent]
+    syn, reset = (packet[TCP] for packet in sent if TCP in packet)
+    assert (str(reset.flags), reset.seq, reset.ack) == ("RA", 0, syn.seq + 1)
+
+
+def test_hosts_answer_only_what_is_ours(lab: Lab, family: Family) -> None:
+    """Of datagrams those that bear an id: others may be answers, and would never end."""
+    ends = client(lab, "pod", family).address, host("outside", 7, family).address
+    network = (IP if family == "IPv4" else IPv6)(src=str(ends[0]), dst=str(ends[1]))
+    lab.send_raw("pod", bytes(ETHERNET / network / UDP(sport=53, dport=53) / Raw(b"a DNS query")))
+    lab.settle()
+    sent = [seen.wire for seen in lab.history if seen.sent and not is_fence(seen.frames[0])]
+    assert sent == ["pod"]
+
+
+def test_hosts_answer_for_themselves_only(lab: Lab, family: Family) -> None:
+    """What passes through to an address that no host of the lab has is not answered."""
+    probe = client(lab, "pod", family).connect(VIPS[family], PORT)
+    assert probe.reply is None
+
+
+def test_a_datagram_of_ours_is_answered_once(lab: Lab, rules: Rules, family: Family) -> None:
+    """Servers answer what asks, never an answer: two of them would go on for ever."""
+    rules.always(delivery("remote-pod", 256, family))
+    here = client(lab, "pod", family, "UDP")
+    probe = here.connect(VIPS[family], PORT)
+    assert isinstance(probe.outcome, Delivered)
+    sent = [seen for seen in lab.history if seen.sent and MAGIC in seen.frames[0]]
+    assert [each.wire for each in sent if not is_fence(each.frames[0])] == ["pod", "external"]

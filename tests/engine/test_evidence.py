@@ -15,8 +15,7 @@ from fixtures.lab.icmp import Error
 from fixtures.lab.simulated import Drop, Pass
 from fixtures.record.evidence import write_pcap
 from specification.attempts import SocketAddress
-from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
-from tests.engine.test_frames_built import recomputed
+from tests.engine.tools import PORT, VIPS, Rules, client, delivery, host, recomputed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +97,22 @@ def test_a_report_is_whole(lab: Lab, rules: Rules, family: Family, kind: icmp.Ki
     packet = Ether(frame)[IP if family == "IPv4" else IPv6]
     assert probe.source
     assert (packet.src, packet.dst) == (str(icmp.router(family)), str(probe.source.address))
+
+
+def test_the_last_packet_of_its_ends_is_reported(lab: Lab, rules: Rules, family: Family) -> None:
+    """Where a client's port was used before."""
+    rules.always(delivery("remote-pod", 256, family))
+    here = client(lab, "pod", family)
+    first, second = (here.connect(VIPS[family], PORT, source_port=30_000) for _ in range(2))
+    assert first.source == second.source
+    icmp.report(lab, second, "too-big", icmp.router(family))
+    arrived = [
+        seen.frames[0]
+        for seen in lab.history
+        if seen.wire == "external" and not seen.sent and TCP in Ether(seen.frames[0])
+    ]
+    sent = [seen.frames[0] for seen in lab.history if seen.sent]
+    assert [any(frame[14:] in each for each in sent) for frame in arrived] == [False, True]
 
 
 def test_a_report_that_nobody_translates_is_as_it_was_sent(

@@ -10,7 +10,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from fixtures.lab.simulated import Drop
-from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
+from tests.engine.tools import PORT, VIPS, Rules, client, delivery, host
 
 if TYPE_CHECKING:
     from fixtures.clients.flows import Flows
@@ -207,6 +207,24 @@ def test_a_stray_that_is_not_translated_resets_the_flow(
     node.forget_connections()
     assert flows.reset_by_stray(100_000)
     assert lab.watch_strangers is False
+
+
+def test_a_reset_that_goes_elsewhere_resets_nothing(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family
+) -> None:
+    """The client resets what it does not know, but the endpoint never hears of it."""
+    rules.always(delivery("remote-pod", 256, family))
+    flows = client(lab, "pod", family).open(VIPS[family], PORT)
+    node.forget_connections()
+
+    def elsewhere(_wire: str, frame: bytes) -> list[bytes]:
+        packet = Ether(frame)
+        if TCP in packet and "R" in str(packet[TCP].flags):
+            packet.payload.dst = str(host("remote-pod", 999, family).address)
+        return [bytes(packet)]
+
+    node.leaving = elsewhere
+    assert not flows.reset_by_stray(100_000)
 
 
 def test_a_stray_that_is_dropped_resets_nothing(

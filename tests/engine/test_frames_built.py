@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +16,12 @@ from fixtures.lab.frames import MAGIC, Kind, build, crc32c
 from fixtures.lab.sample import to_bytes
 from specification.addresses import FAMILIES, Family
 from specification.services import Protocol
+from tests.engine.tools import LAB, NODE, Table, recomputed
 
 if TYPE_CHECKING:
     from scapy.packet import Packet
 
-    from specification.addresses import IPAddress
 
-LAB, NODE = bytes.fromhex("0200000000fe"), bytes.fromhex("020000000001")
-COUNT = 40
 TRANSPORT: dict[str, Any] = {"TCP": TCP, "UDP": UDP, "SCTP": SCTP}
 
 KINDS: list[tuple[Protocol, int]] = [
@@ -48,58 +44,6 @@ FLAGS = {
     Kind.DATA: "PA",
     Kind.ACKNOWLEDGE: "A",
 }
-
-
-class Table:
-    """The columns of a batch, drawn from a seed: addresses, ports and numbers at their ends too."""
-
-    def __init__(self, family: Family, seed: int, count: int = COUNT) -> None:
-        draw = random.Random(seed)
-        self.family = family
-        self.sources = [self._address(draw) for _ in range(count)]
-        self.destinations = [self._address(draw) for _ in range(count)]
-        self.source_ports = self._numbers(draw, 16, count)
-        self.destination_ports = self._numbers(draw, 16, count)
-        self.ids = self._numbers(draw, 32, count)
-        self.sequences = self._numbers(draw, 32, count)
-        self.acknowledgements = self._numbers(draw, 32, count)
-
-    def _address(self, draw: random.Random) -> IPAddress:
-        if self.family == "IPv4":
-            return IPv4Address(draw.getrandbits(32))
-        return IPv6Address(draw.getrandbits(128))
-
-    def _numbers(self, draw: random.Random, bits: int, count: int) -> list[int]:
-        return [0, (1 << bits) - 1, *(draw.getrandbits(bits) for _ in range(count - 2))]
-
-    def build(self, protocol: Protocol, kind: int, *, reply: bool) -> list[bytes]:
-        frames = build(
-            self.family,
-            protocol,
-            kind,
-            (LAB, NODE),
-            to_bytes(self.sources),
-            to_bytes(self.destinations),
-            np.array(self.source_ports),
-            np.array(self.destination_ports),
-            np.array(self.ids),
-            sequence=np.array(self.sequences),
-            acknowledgement=np.array(self.acknowledgements),
-            reply=reply,
-        )
-        return [frame.tobytes() for frame in frames]
-
-
-def recomputed(frame: bytes) -> bytes:
-    """The frame with every length and checksum written anew by scapy."""
-    packet = Ether(frame)
-    network = packet.payload
-    fields = ["chksum", "len", "ihl"] if IP in packet else ["plen"]
-    for layer, names in ((network, fields), (network.payload, ["chksum", "len"])):
-        for name in names:
-            if name in layer.fields:
-                del layer.fields[name]
-    return bytes(raw(packet))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -162,6 +106,17 @@ def test_a_datagram_whose_checksum_is_zero_says_so_by_ones(family: Family) -> No
     changed = table.build("UDP", Kind.REQUEST, reply=False)[0]
     assert changed[end - 10 : end - 8] == b"\xff\xff"
     assert changed == recomputed(changed)
+
+
+def test_checksums_hold_for_many(family: Family) -> None:
+    """With every carry: the sum over what is covered, the checksum included, is all ones."""
+    table = Table(family, seed=5, count=5000)
+    at, length = (26, 8) if family == "IPv4" else (22, 32)
+    for frame in table.build("UDP", Kind.REQUEST, reply=False):
+        segment = frame[at + length :]
+        covered = frame[at:] + len(segment).to_bytes(4) + (17).to_bytes(4)
+        assert int.from_bytes(covered) % 0xFFFF == 0
+        assert family == "IPv6" or int.from_bytes(frame[14:34]) % 0xFFFF == 0
 
 
 def test_crc32c_is_that_of_its_check_value() -> None:

@@ -27,37 +27,22 @@ from clusters.wires import Frames
 from fixtures.lab.frames import MAGIC, Kind, Packets, parse
 from specification.addresses import FAMILIES, Family
 from specification.services import Protocol
-from tests.engine.test_frames_built import KINDS, Table
+from tests.engine.test_frames_built import KINDS
+from tests.engine.tools import ETHERNET, MAC, TIME, Table, frames
 
 A, B, ROUTER = (
     {"IPv4": "10.128.1.5", "IPv6": "fd00:10::105"},
     {"IPv4": "10.96.0.9", "IPv6": "fd00:96::9"},
     {"IPv4": "192.0.2.1", "IPv6": "2001:db8:0:1::1"},
 )
-MAC = "02:00:00:00:00:01"
-ETHERNET = Ether(src=MAC, dst=MAC)  # or scapy would look for addresses on the machine's networks
 ID = 0x12345678
 MARKED = MAGIC + b"\0" + ID.to_bytes(4)
 BACK = MAGIC + b"\1" + ID.to_bytes(4)
-TIME = 1_700_000_000_123_456_789
 
 
 def network(family: Family, source: str = "", destination: str = "", **fields: Any) -> Packet:
     layer = IP if family == "IPv4" else IPv6
     return layer(src=source or A[family], dst=destination or B[family], **fields)
-
-
-def frames(*packets: Packet | bytes, cut: int | None = None) -> Frames:
-    """Packets as a wire hands them over, padded to one width, cut to so many bytes."""
-    whole = [
-        packet if isinstance(packet, bytes) else bytes(ETHERNET / packet) for packet in packets
-    ]
-    whole = [each[:cut] for each in whole]
-    width = max(map(len, whole))
-    data = b"".join(each.ljust(width, b"\0") for each in whole)
-    lengths = np.array([len(each) for each in whole])
-    times = TIME + np.arange(len(whole))
-    return Frames(np.frombuffer(data, np.uint8).reshape(len(whole), -1), lengths, times)
 
 
 def one(packet: Packet) -> Packets:
@@ -297,7 +282,7 @@ def test_each_frame_of_a_mixture_is_found() -> None:
     ]
     assert {number for each in found for number in each.id.tolist()} == {ID}
     assert found[0].time.tolist() == [TIME, TIME + 7]
-    assert found[0].size.tolist() == [0, 0]
+    assert found[0].size.tolist() == found[3].size.tolist() == [0, 0]  # what pads is no data
 
 
 def test_nothing_is_nothing() -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from clusters.wires import Frames
@@ -18,10 +17,19 @@ from fixtures.lab.simulated import Answer, Drop, Pass, Refuse
 from specification.addresses import FAMILIES, node_address
 from specification.attempts import SocketAddress
 from specification.errors import NodeError, WireError
-from specification.outcomes import AnsweredUnseen, Delivered, Dropped, PassedThrough, Reply
-from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
-from tests.engine.test_frames_built import Table
-from tests.engine.test_frames_parsed import frames
+from specification.outcomes import AnsweredUnseen, Dropped, PassedThrough, Reply
+from tests.engine.tools import (
+    ETHERNET,
+    PORT,
+    VIPS,
+    Rules,
+    Table,
+    client,
+    delivery,
+    frames,
+    host,
+    is_fence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,13 +39,6 @@ if TYPE_CHECKING:
     from specification.addresses import Family
     from specification.places import Place
     from specification.services import Protocol
-
-ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
-
-
-def is_fence(frame: bytes) -> bool:
-    packet = Ether(frame)
-    return UDP in packet and packet[UDP].dport == 9
 
 
 def fences(lab: Lab, wire: str) -> list[int]:
@@ -309,24 +310,6 @@ def test_a_batch_takes_only_what_is_its_own(lab: Lab, family: Family) -> None:
         assert sample.rows_of(packets).tolist() == [-1, -1]
 
 
-def test_servers_are_open_silent_or_closed(lab: Lab, family: Family) -> None:
-    targets = [host("remote-pod", number, family) for number in (1, 2, 3)]
-    lab.silent.add(targets[1].address)
-    lab.closed.add(targets[2].address)
-    sample = client(lab, "pod", family).connect_to_each(targets)
-    replies = [probe.reply and probe.reply.kind for probe in sample]
-    assert replies == ["answer", None, "reset"]
-    assert [probe.answered for probe in sample] == [True, False, False]
-    udp = client(lab, "pod", family, "UDP").connect_to_each(targets)
-    assert [probe.answered for probe in udp] == [True, False, False]
-
-
-def test_hosts_answer_for_themselves_only(lab: Lab, family: Family) -> None:
-    """What passes through to an address that no host of the lab has is not answered."""
-    probe = client(lab, "pod", family).connect(VIPS[family], PORT)
-    assert probe.reply is None
-
-
 # --- what else it offers --------------------------------------------------------------------------
 
 
@@ -384,13 +367,3 @@ def test_listeners_see_every_frame_and_keep_the_lab_waiting(lab: Lab) -> None:
     lab.listeners.append(listen)
     lab.settle()
     assert seen == [("pod", 1), ("external", 1)] * 3
-
-
-def test_a_datagram_of_ours_is_answered_once(lab: Lab, rules: Rules, family: Family) -> None:
-    """Servers answer what asks, never an answer: two of them would go on for ever."""
-    rules.always(delivery("remote-pod", 256, family))
-    here = client(lab, "pod", family, "UDP")
-    probe = here.connect(VIPS[family], PORT)
-    assert isinstance(probe.outcome, Delivered)
-    sent = [seen for seen in lab.history if seen.sent and MAGIC in seen.frames[0]]
-    assert [each.wire for each in sent if not is_fence(each.frames[0])] == ["pod", "external"]

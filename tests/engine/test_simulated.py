@@ -18,14 +18,21 @@ from specification.addresses import FAMILIES, Family, node_address
 from specification.attempts import SocketAddress
 from specification.outcomes import Delivered, Dropped, PassedThrough, Rejected
 from specification.services import Protocol
-from tests.engine.conftest import PORT, VIPS, Rules, client, delivery, host
-from tests.engine.test_frames_built import recomputed
+from tests.engine.tools import (
+    ETHERNET,
+    PORT,
+    VIPS,
+    Rules,
+    client,
+    delivery,
+    host,
+    recomputed,
+)
 
 if TYPE_CHECKING:
     from clusters.contract import Node
     from specification.places import Place
 
-ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 EVERY = list(product(FAMILIES, NUMBERS))
 
 
