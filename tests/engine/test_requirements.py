@@ -27,7 +27,7 @@ from fixtures.services.canary import Canary
 from fixtures.services.shelf import Shelf
 from fixtures.world import fixtures
 from fixtures.world.world import World
-from tests.engine.memory import Bent, MemoryApi, MemoryProxy
+from tests.services.memory import Bent, MemoryApi, MemoryProxy
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -14,7 +14,7 @@ from specification.addresses import FAMILIES, Family
 from specification.errors import RefusedError
 from specification.places import Host
 from specification.services import HEADLESS, SERVICE_NAME, Endpoint, Ingress, Port, Slice
-from tests.engine.memory import SERVICES, SLICES, MemoryApi
+from tests.services.memory import SERVICES, SLICES, MemoryApi
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,7 @@ from specification.addresses import EXTERNAL_IPS, FAMILIES, numbered
 from specification.objects import endpoint_slices, service, status
 from specification.places import Host
 from specification.services import HEADLESS, Endpoint, Port, ServiceSpec, Slice
-from tests.engine.memory import MemoryApi
+from tests.services.memory import MemoryApi
 
 if TYPE_CHECKING:
     from specification.services import Object
