@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from clusters.contract import Node, System
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import Flows
 from fixtures.clients.health import Health, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
+from fixtures.judge.expect import expect
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import (
     all_hit,
@@ -29,7 +32,7 @@ from fixtures.lab.lab import Lab
 from fixtures.lab.sample import Sample
 from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
-from fixtures.services.services import Service, Services
+from fixtures.services.services import Service, Services, exposure
 from fixtures.world.by_time import by_time
 from fixtures.world.fixtures import Pool
 from fixtures.world.latency import (
@@ -75,9 +78,24 @@ from specification.references import (
 )
 from specification.services import HEADLESS, Endpoint, Ingress, Object, Port, Protocol, Slice
 
+Measure = Callable[..., None]
+"""Records a measurement for the report: the fixture ``measure``."""
+
+ATTEMPTS = 16
+"""So many connections where a few are enough."""
+
+FLOWS = 8
+"""So many that stay open."""
+
+BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
+"""A TCP and a UDP port of one number, for tests that see to both protocols."""
+
 __all__ = [
+    "ATTEMPTS",
+    "BOTH",
     "EXTERNAL_IPS",
     "FAMILIES",
+    "FLOWS",
     "HEADLESS",
     "LIMIT",
     "LOAD_BALANCER_IPS",
@@ -101,6 +119,7 @@ __all__ = [
     "Judge",
     "Lab",
     "LabClient",
+    "Measure",
     "Neighbours",
     "Node",
     "NodeClient",
@@ -136,6 +155,8 @@ __all__ = [
     "down",
     "during",
     "e2e",
+    "expect",
+    "exposure",
     "family_of",
     "health",
     "icmp",

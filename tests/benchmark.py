@@ -80,9 +80,7 @@ def measure(cluster: Cluster, node: Node, start: float, rounds: int) -> Iterator
     names = iter(f"benchmark-{node.name}-{number}" for number in range(1000))
     for family in FAMILIES:
         for protocol in NUMBERS:
-            services = Services(
-                cluster.api, canary, hosts, node.name, family, protocol, names.__next__
-            )
+            services = Services(cluster.api, canary, hosts, node, family, protocol, names.__next__)
             web = services(10)
             client = to_bytes([hosts("pod")[0].address(family)])
             target = to_bytes([web.cluster_ip])

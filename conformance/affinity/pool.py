@@ -10,12 +10,10 @@ from collections.abc import Collection
 
 from conformance.vocabulary import (
     Crowd,
-    Family,
     Judge,
-    Service,
     SocketAddress,
-    World,
     consistent,
+    expect,
     spread,
     tally,
 )
@@ -27,10 +25,14 @@ Choices = list[SocketAddress]
 """The endpoint of each client of a crowd."""
 
 
-def choices(crowd: Crowd, at: SocketAddress) -> Choices:
-    """The endpoint of one new connection of each client; all of them must be answered."""
-    sample = crowd.connect(at.address, at.port)
-    assert sample.words == {"answered": len(crowd)}, sample
+def choices(
+    crowd: Crowd, at: SocketAddress, endpoints: Collection[SocketAddress] | None = None
+) -> Choices:
+    """The endpoint of one new connection of each client; all of them must be answered, by one of
+    ``endpoints`` if there are any.
+    """
+    sample = crowd.connect(*at)
+    expect(sample).delivered(to=endpoints)
     return [endpoint for endpoint in sample.chosen if endpoint]
 
 
@@ -40,13 +42,7 @@ def sticky_choices(
     """The endpoint of each client, once it is known that clients differ, that each of them keeps
     its endpoint, and that these are none but the ones given.
     """
-    chosen = choices(crowd, at)
-    assert set(chosen) <= set(endpoints), f"{set(chosen)} chosen, {set(endpoints)} allowed"
+    chosen = choices(crowd, at, endpoints)
     judge(spread, tally(chosen, sorted(endpoints)))
     judge(consistent, [*enumerate(chosen), *enumerate(choices(crowd, at))], len(endpoints))
     return chosen
-
-
-def node_port(web: Service, world: World, family: Family) -> SocketAddress:
-    """The node's own address and the Service's nodePort."""
-    return SocketAddress(world.node.address(family), web.node_port())

@@ -8,7 +8,6 @@ from conformance.affinity.pool import (
     CLIENTS,
     HOUR,
     choices,
-    node_port,
     sticky_choices,
 )
 from conformance.vocabulary import (
@@ -30,10 +29,10 @@ from conformance.vocabulary import (
     consistent,
     docs,
     e2e,
+    expect,
     issue,
     kep,
     linux,
-    numbered,
     over,
     requirement,
     sample_to_hit_all,
@@ -56,7 +55,7 @@ def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Jud
     """
     web = service(session_affinity=HOUR)
     sample = client.connect_many(web.cluster_ip, web.port, CLIENTS)
-    assert sample.words == {"answered": CLIENTS}, sample
+    expect(sample).delivered()
     judge(consistent, [(client.address, endpoint) for endpoint in sample.chosen], 3)
 
 
@@ -93,7 +92,7 @@ def test_without_affinity_connections_spread(
     web = service.shared(session_affinity="None")
     count = sample_to_hit_all(3, budget.alpha)
     sample = client.connect_many(web.cluster_ip, web.port, count)
-    assert sample.words == {"answered": count}, sample
+    expect(sample).delivered()
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
 
@@ -123,7 +122,7 @@ def test_affinity_is_switched_off(
     web.update(session_affinity="None")
     count = sample_to_hit_all(3, budget.alpha)
     sample = client.connect_many(web.cluster_ip, web.port, count)
-    assert sample.words == {"answered": count}, sample
+    expect(sample).delivered()
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
 
@@ -159,7 +158,8 @@ def test_processes_on_the_node_share_an_endpoint(
     web = service(session_affinity=HOUR)
     with NodeClient(world.lab, world.node, family, "TCP") as other:
         samples = [each.connect_many(web.cluster_ip, web.port, 8) for each in (client, other) * 2]
-    assert all(sample.is_served.all() for sample in samples), samples
+    for sample in samples:
+        expect(sample).delivered()
     met = [(client.address, endpoint) for sample in samples for endpoint in sample.chosen]
     judge(consistent, met, 3)
 
@@ -211,11 +211,10 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
     met = []
     for family, turn in zip(FAMILIES, (1, -1), strict=True):
         at = SocketAddress(web.cluster_ip_of(family), web.port)
-        pool = [each.host.address(family) for each in web.spec.endpoints]
-        endpoints = [SocketAddress(address, web.socket(0).port) for address in pool]
+        endpoints = [web.socket(position, family) for position in range(3)]
         clients = Crowd(world.lab, hosts[::turn], family, "TCP")
         chosen = sticky_choices(judge, clients, at, endpoints)[::turn]
-        met.append([pool.index(endpoint.address) for endpoint in chosen])
+        met.append([endpoints.index(endpoint) for endpoint in chosen])
     assert met[0] != met[1], f"all {CLIENTS} clients have the same endpoint in both families"
 
 
@@ -229,7 +228,7 @@ def test_affinity_through_node_port(
 ) -> None:
     """Session affinity must hold for clients outside the cluster that use a nodePort."""
     web = service(session_affinity=HOUR, type="NodePort")
-    sticky_choices(judge, crowd(CLIENTS), node_port(web, world, family), web.endpoints)
+    sticky_choices(judge, crowd(CLIENTS), web.at_node, web.endpoints)
 
 
 @requirement("aff-lb", e2e("loadbalancer", "session affinity work for LB"))
@@ -242,16 +241,15 @@ def test_affinity_through_load_balancer(
     either external traffic policy.
     """
     endpoints = [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod")]
-    ips = numbered(LOAD_BALANCER_IPS, 9)
     web = service(
         endpoints,
-        load_balancer_ips=ips.values(),
+        load_balancer_ips=[LOAD_BALANCER_IPS[family][9]],
         session_affinity=HOUR,
         external_traffic_policy=policy,
     )
     allowed = web.endpoints if policy == "Cluster" else {web.socket(0), web.socket(1)}
-    at = SocketAddress(ips[family], web.port)
-    sticky_choices(judge, crowd(CLIENTS), at, allowed)
+    _, balancer = web.external_frontends
+    sticky_choices(judge, crowd(CLIENTS), balancer, allowed)
 
 
 @requirement("aff-presnat-key", docs("virtual-ips", "session affinity"))
@@ -264,9 +262,9 @@ def test_masked_clients_remain_distinct(
     """
     endpoints = [service.endpoint("remote-pod", node) for node in (1, 2, 1)]
     web = service(endpoints, session_affinity=HOUR, type="NodePort")
-    at, clients = node_port(web, world, family), crowd(CLIENTS)
-    sources = {
-        probe.source.address for probe in clients.connect(at.address, at.port) if probe.source
-    }
-    assert sources == {world.node.address(family)}, f"clients are not masked: {sources}"
+    at, clients = web.at_node, crowd(CLIENTS)
+    masked = clients.connect(*at)
+    expect(masked, "clients are masked").delivered(
+        seen_from=world.node.address(family), reply="any"
+    )
     sticky_choices(judge, clients, at, web.endpoints)

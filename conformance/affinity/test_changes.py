@@ -9,7 +9,6 @@ from conformance.affinity.pool import (
     CLIENTS,
     HOUR,
     choices,
-    node_port,
     sticky_choices,
 )
 from conformance.vocabulary import (
@@ -153,10 +152,10 @@ def test_affinity_stays_within_external_policy_local(
     """
     endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
     web, clients = service(endpoints, session_affinity=HOUR, type="NodePort"), crowd(CLIENTS)
-    sticky_choices(judge, clients, node_port(web, world, family), web.endpoints)
+    sticky_choices(judge, clients, web.at_node, web.endpoints)
     web.update(external_traffic_policy="Local")
     local = {web.socket(0), web.socket(1)}
-    sticky_choices(judge, clients, node_port(web, world, family), local)
+    sticky_choices(judge, clients, web.at_node, local)
 
 
 @requirement("aff-itp-local", kep(2086))

@@ -26,6 +26,7 @@ from conformance.vocabulary import (
     SocketAddress,
     TimingError,
     World,
+    expect,
 )
 from specification.services import SessionAffinity
 
@@ -74,8 +75,7 @@ class Record:
     def choices(self, visit: int) -> list[SocketAddress | None]:
         """The endpoint of each client in that visit, -1 being the last; all must have answered."""
         sample = self.visits[visit].sample
-        assert sample.words == {"answered": len(sample)}, sample
-        assert set(sample.counts) <= self.endpoints, (sample.counts, self.endpoints)
+        expect(sample).delivered(to=self.endpoints)
         return sample.chosen
 
     def moved(self, first: int, second: int) -> int:
@@ -101,7 +101,7 @@ class Timeline:
 
     def __init__(self, world: World, names: Callable[[], str]) -> None:
         services = Services(
-            world.cluster.api, world.canary, world.hosts, world.node.name, "IPv4", "TCP", names
+            world.cluster.api, world.canary, world.hosts, world.node, "IPv4", "TCP", names
         )
         try:
             made = services.create([services.spec(**_service(group)) for group in _GROUPS])

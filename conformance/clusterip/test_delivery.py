@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from conformance.vocabulary import (
+    ATTEMPTS,
     Client,
-    Delivered,
     Endpoint,
     LabClient,
     NodeClient,
@@ -17,7 +17,6 @@ from conformance.vocabulary import (
     Pool,
     Port,
     Protocol,
-    Reply,
     Services,
     Slice,
     SocketAddress,
@@ -25,14 +24,13 @@ from conformance.vocabulary import (
     World,
     docs,
     e2e,
+    expect,
     itself,
     kep,
     over,
     requirement,
     source,
 )
-
-_ATTEMPTS = 16
 
 
 @requirement(
@@ -48,9 +46,7 @@ def test_tcp_connection_to_cluster_ip_reaches_an_endpoint(
     endpoint of that Service port.
     """
     web = service.shared(endpoints=3)
-    for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
-        assert probe.endpoint in web.endpoints, probe
-        assert probe.answered, probe
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @requirement("cip-udp-dnat", docs("service"), e2e("networking", "pod-Service: udp"))
@@ -60,9 +56,7 @@ def test_datagram_to_cluster_ip_reaches_an_endpoint(service: Services, client: C
     endpoint of that Service port.
     """
     web = service.shared(endpoints=3)
-    for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
-        assert probe.endpoint in web.endpoints, probe
-        assert probe.answered, probe
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @requirement("cip-sctp-dnat", kep(614), e2e("networking", "pod-Service: sctp"), feature="sctp")
@@ -72,9 +66,7 @@ def test_sctp_init_to_cluster_ip_reaches_an_endpoint(service: Services, client: 
     of that Service port, and the INIT-ACK must come back from the cluster IP and port.
     """
     web = service.shared(endpoints=3)
-    for probe in client.connect_many(web.cluster_ip, web.port, _ATTEMPTS):
-        assert probe.endpoint in web.endpoints, probe
-        assert probe.reply == Reply("answer", web.frontend), probe
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @requirement("cip-port-remap", docs("service", "port definitions"))
@@ -91,8 +83,7 @@ def test_endpoint_is_reached_on_its_target_port(service: Services, client: Clien
     for port in ports:
         probe = client.connect(web.cluster_ip, port.number)
         (endpoint,) = web.endpoints_of(port.name)
-        assert probe.endpoint == endpoint, probe
-        assert probe.answered, probe
+        expect(probe).delivered(to=endpoint)
 
 
 @requirement(
@@ -126,10 +117,9 @@ def test_protocols_on_one_port_number_are_apart(service: Services, client: LabCl
     slices = [Slice((service.endpoint("pod"),), (port,)) for port in ports]
     web = service(ports=ports, slices=slices)
     for port in ports:
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             probe = client.connect(web.cluster_ip, port.number, protocol=port.protocol)
-            assert probe.endpoint in web.endpoints_of(port.name), probe
-            assert probe.answered, probe
+            expect(probe).delivered(to=web.endpoints_of(port.name))
 
 
 @requirement("cip-from-host", docs("virtual-ips"), e2e("networking", "node-Service"))
@@ -141,8 +131,7 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
     here, elsewhere = service.endpoint("pod"), service.endpoint("remote-pod", node=1)
     for web in service.create([service.spec([here]), service.spec([elsewhere])]):
         probe = client.connect(web.cluster_ip, web.port)
-        assert probe.endpoint == web.socket(0), probe
-        assert probe.answered, probe
+        expect(probe).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -186,10 +175,8 @@ def test_endpoints_on_other_nodes_are_reached(
     which leave the node on its way to other nodes.
     """
     web = service([service.endpoint("remote-pod", node=node) for node in (1, 2)])
-    sample = assert_pool(web.cluster_ip, web.port, web.endpoints)
-    for probe in sample:
-        assert isinstance(probe.outcome, Delivered)
-        assert probe.outcome.wire == "external", probe
+    for probe in assert_pool(web.cluster_ip, web.port, web.endpoints):
+        expect(probe).delivered(to=web, wire="external")
 
 
 @requirement("cip-ep-hostnetwork", e2e("networking", "service endpoints using hostNetwork"))
@@ -204,12 +191,10 @@ def test_endpoints_with_a_node_address_are_reached(
     """
     (host,) = [itself(world.node)] if place == "node" else world.hosts("remote-node", node=1)
     web = service([Endpoint(host)], type="NodePort")
-    node = world.node.address(client.family)
-    address, port = (node, web.node_port()) if vantage == "outside" else web.frontend
-    with NodeServer(world.lab, world.node, client.protocol, SocketAddress(node, 8080)):
-        probe = client.connect(address, port)
-    assert probe.endpoint == web.socket(0), probe
-    assert probe.answered, probe
+    server = SocketAddress(world.node.address(client.family), 8080)
+    with NodeServer(world.lab, world.node, client.protocol, server):
+        probe = client.connect(*(web.at_node if vantage == "outside" else web.frontend))
+    expect(probe).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -230,8 +215,7 @@ def test_many_services_share_endpoints(service: Services, client: LabClient) -> 
     for web in service.create(specs):
         protocol = web.spec.ports[0].protocol
         probe = client.connect(web.cluster_ip, web.port, protocol=protocol)
-        assert probe.endpoint in web.endpoints, probe
-        assert probe.answered, probe
+        expect(probe).delivered(to=web)
 
 
 @requirement(

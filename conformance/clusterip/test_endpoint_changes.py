@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.vocabulary import (
+    FLOWS,
     HEADLESS,
     Client,
     LabClient,
@@ -14,13 +15,12 @@ from conformance.vocabulary import (
     Slice,
     docs,
     e2e,
+    expect,
     kep,
     over,
     requirement,
     source,
 )
-
-_FLOWS = 8
 
 
 @requirement("cip-keep-on-ep-add", docs("virtual-ips"), kep(3866))
@@ -29,11 +29,10 @@ def test_connections_stay_when_endpoints_are_added(
 ) -> None:
     """Adding endpoints to a Service must neither move nor break its established connections."""
     web = service(endpoints=2)
-    flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    assert flows.opened.is_served.all(), flows.opened
+    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    expect(flows.opened).delivered()
     web.set_endpoints([web.endpoint(0), web.endpoint(1), *service.endpoints(3)], syncs=2)
-    sample = flows.exchange()
-    assert not flows.broken(sample), sample
+    expect(flows.exchange()).kept(flows)
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
 
@@ -46,13 +45,12 @@ def test_connections_stay_when_their_endpoint_turns_unready(
     go elsewhere.
     """
     web = service(endpoints=1)
-    flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    assert flows.opened.is_served.all(), flows.opened
+    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    expect(flows.opened).delivered()
     web.set_endpoints([replace(web.endpoint(0), ready=False), service.endpoint()], syncs=2)
-    sample = flows.exchange()
-    assert not flows.broken(sample), sample
+    expect(flows.exchange()).kept(flows)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint == web.socket(1), probe
+    expect(probe).delivered(to=web.socket(1), reply="any")
 
 
 @requirement(
@@ -68,14 +66,13 @@ def test_connections_stay_when_their_endpoint_is_removed(
     as long as both sides keep it up, while new connections go elsewhere.
     """
     web = service(endpoints=1)
-    flows = client.open(web.cluster_ip, web.port, _FLOWS)
-    assert flows.opened.is_served.all(), flows.opened
+    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    expect(flows.opened).delivered()
     web.set_endpoints([service.endpoint()], syncs=2)
     for _ in range(3):
-        sample = flows.exchange()
-        assert not flows.broken(sample), sample
+        expect(flows.exchange()).kept(flows)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint == web.socket(0), probe
+    expect(probe).delivered(to=web.socket(0), reply="any")
 
 
 @requirement(
@@ -104,11 +101,10 @@ def test_new_connections_avoid_what_is_gone(
 def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
     """Replacing the address of an endpoint must send new connections to the new address."""
     web = service(endpoints=1)
-    assert client.connect(web.cluster_ip, web.port).endpoint == web.socket(0)
+    expect(client.connect(web.cluster_ip, web.port)).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([service.endpoint()])
-    for probe in client.connect_many(web.cluster_ip, web.port, _FLOWS):
-        assert probe.endpoint == web.socket(0), probe
-        assert probe.answered, probe
+    for probe in client.connect_many(web.cluster_ip, web.port, FLOWS):
+        expect(probe).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -118,12 +114,11 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
 def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
     """Changing the port number in the EndpointSlices must send new connections to the new one."""
     web = service(endpoints=1)
-    assert client.connect(web.cluster_ip, web.port).endpoint == web.socket(0)
+    expect(client.connect(web.cluster_ip, web.port)).delivered(to=web.socket(0), reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)])
     assert web.socket(0).port == 9090
-    for probe in client.connect_many(web.cluster_ip, web.port, _FLOWS):
-        assert probe.endpoint == web.socket(0), probe
-        assert probe.answered, probe
+    for probe in client.connect_many(web.cluster_ip, web.port, FLOWS):
+        expect(probe).delivered(to=web.socket(0))
 
 
 @requirement("cip-slice-delete", docs("endpoint-slices"))
@@ -149,12 +144,12 @@ def test_endpoint_may_move_between_slices(service: Services, client: LabClient) 
     """
     moving = (service.endpoint(),)
     web = service(slices=[Slice(moving), Slice()])
-    flows = client.open(web.cluster_ip, web.port, _FLOWS)
+    flows = client.open(web.cluster_ip, web.port, FLOWS)
     for position, endpoints in ((1, moving), (0, ())):
         web.change_slice(position, endpoints=endpoints, syncs=2)
         probe = client.connect(web.cluster_ip, web.port)
-        assert probe.endpoint in web.endpoints, probe
-        assert not flows.broken(flows.exchange()), flows
+        expect(probe).delivered(to=web, reply="any")
+        expect(flows.exchange()).kept(flows)
 
 
 def _two_services(service: Services) -> list[Service]:

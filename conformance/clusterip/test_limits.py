@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 
 from conformance.vocabulary import (
     Client,
-    Dropped,
     Family,
     LabClient,
     Neighbours,
-    PassedThrough,
     Place,
     Port,
     Probe,
     Protocol,
-    Rejected,
-    Reply,
-    Service,
     Services,
-    SocketAddress,
     Vantage,
     World,
     docs,
     e2e,
+    expect,
     issue,
     kep,
     over,
@@ -36,12 +30,11 @@ from conformance.vocabulary import (
 _UNSERVED = 4321
 
 
-def _probe_unserved(service: Services, client: Client) -> tuple[Service, Probe]:
+def _probe_unserved(service: Services, client: Client) -> Probe:
     """A connection to a port that a served cluster IP does not have."""
     web = service(endpoints=1)
-    served = client.connect(web.cluster_ip, web.port)
-    assert served.answered, served
-    return web, client.connect(web.cluster_ip, _UNSERVED)
+    expect(client.connect(*web.frontend)).answered()
+    return client.connect(web.cluster_ip, _UNSERVED)
 
 
 @requirement("cip-unserved-port", kep(3866, "cluster IP behaviour"))
@@ -53,8 +46,7 @@ def test_port_that_a_service_does_not_have(service: Services, client: Client) ->
     """Traffic to a cluster IP on a port that the Service does not define must not reach any
     endpoint, nor be answered.
     """
-    _, probe = _probe_unserved(service, client)
-    assert probe.unserved, probe
+    expect(_probe_unserved(service, client)).unserved()
 
 
 @requirement(
@@ -69,10 +61,8 @@ def test_port_that_a_service_does_not_have_is_left_to_routing(
     """Traffic to a cluster IP on a port that the Service does not define must follow the node's
     routes as if there were no Service.
     """
-    web, probe = _probe_unserved(service, client)
-    assert isinstance(probe.outcome, PassedThrough), probe
-    assert probe.outcome.wire == "external", (web, probe)
-    assert probe.source == probe.client, probe
+    probe = _probe_unserved(service, client)
+    expect(probe).passed_through(untouched=True, wire="external", reply="any")
 
 
 @requirement(
@@ -86,8 +76,7 @@ def test_port_that_a_service_does_not_have_is_rejected(service: Services, client
     """Traffic to a cluster IP on a port that the Service does not define must be rejected with ICMP
     port unreachable.
     """
-    _, probe = _probe_unserved(service, client)
-    assert probe.refused, probe
+    expect(_probe_unserved(service, client)).refused(icmp=True)
 
 
 @requirement(
@@ -104,7 +93,7 @@ def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) 
     web = service(endpoints=1)
     web.delete()
     probe = client.connect(web.cluster_ip, web.port)
-    assert isinstance(probe.outcome, Dropped), probe
+    expect(probe).dropped()
 
 
 @requirement(
@@ -116,12 +105,11 @@ def test_other_protocols_do_not_match(service: Services, client: LabClient) -> N
     same number.
     """
     web = service.shared(endpoints=1)
-    served = client.connect(web.cluster_ip, web.port)
-    assert served.answered, served
+    expect(client.connect(*web.frontend)).answered()
     protocols: set[Protocol] = {"TCP", "UDP", "SCTP"}
     for other in protocols - {client.protocol}:
         probe = client.connect(web.cluster_ip, web.port, protocol=other)
-        assert probe.unserved, probe
+        expect(probe).unserved()
 
 
 @requirement(
@@ -139,9 +127,9 @@ def test_ports_of_another_service_do_not_match(service: Services, client: Client
         ]
     )
     for web, wrong in ((one, 82), (two, 81), (one, 8081), (two, 8082)):
-        assert client.connect(web.cluster_ip, web.port).answered
+        expect(client.connect(web.cluster_ip, web.port)).answered()
         probe = client.connect(web.cluster_ip, wrong)
-        assert probe.unserved, probe
+        expect(probe).unserved()
 
 
 @requirement("cip-host-svc-via-vip", issue(72236))
@@ -160,8 +148,11 @@ def test_cluster_ip_does_not_lead_to_the_node(
         client.connect(world.node.address(family), _UNSERVED)
         assert listener.recv(64), "the node's process is out of reach anyway"
         probe = client.connect(web.cluster_ip, _UNSERVED)
-        with contextlib.suppress(BlockingIOError):
-            raise AssertionError(listener.recvfrom(64), probe)
+        try:
+            got = listener.recvfrom(64)
+        except BlockingIOError:
+            got = None
+        assert got is None, f"the node's process has got {got}: {probe}"
 
 
 @requirement("cip-headless-ignored", docs("service", "headless Services"))
@@ -174,9 +165,7 @@ def test_headless_service_has_no_effect(service: Services, client: Client) -> No
     for endpoint in headless.endpoints:
         for port in (endpoint.port, headless.port):
             probe = client.connect(endpoint.address, port)
-            assert isinstance(probe.outcome, PassedThrough), probe
-            assert probe.answered, probe
-            assert probe.source == probe.client, probe
+            expect(probe).passed_through(untouched=True)
 
 
 @requirement("cip-nonsvc-untouched", docs("networking"), e2e("no_snat", "pods without SNAT"))
@@ -199,13 +188,9 @@ def test_other_traffic_is_untouched(
     for place in places:
         other = world.hosts(place)[0].address(client.family)
         probe = client.connect(other, web.port)
-        assert isinstance(probe.outcome, PassedThrough), probe
-        assert probe.source == probe.client, probe
-        assert probe.reply == Reply("answer", SocketAddress(other, web.port)), probe
+        expect(probe).passed_through(untouched=True)
     node = world.node.address(client.family)
-    probe = client.connect(node, web.port)
-    assert isinstance(probe.outcome, Rejected), probe
-    assert probe.outcome.source == node, probe
+    expect(client.connect(node, web.port)).rejected(by=node)
 
 
 @requirement(

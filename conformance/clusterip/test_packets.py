@@ -5,23 +5,22 @@ from __future__ import annotations
 import pytest
 
 from conformance.vocabulary import (
+    ATTEMPTS,
     Client,
     Family,
     LabClient,
-    Reply,
     Services,
     SocketAddress,
     World,
     docs,
     e2e,
+    expect,
     icmp,
     linux,
     over,
     requirement,
     rfc,
 )
-
-_ATTEMPTS = 16
 
 
 @requirement("cip-reply-source", docs("virtual-ips"))
@@ -30,10 +29,9 @@ def test_replies_come_from_the_cluster_ip(service: Services, client: LabClient) 
     as its source, never the endpoint's address or port.
     """
     web = service.shared(endpoints=2)
-    flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
+    flows = client.open(web.cluster_ip, web.port, ATTEMPTS)
     for sample in (flows.opened, flows.exchange(), flows.exchange()):
-        for probe in sample:
-            assert probe.reply == Reply("answer", web.frontend), probe
+        expect(sample).answered()
 
 
 @requirement("cip-no-snat-pod", docs("virtual-ips"), e2e("service", "preserve source pod IP"))
@@ -42,11 +40,8 @@ def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -
     an endpoint that is another pod, on this node or elsewhere.
     """
     web = service.shared(endpoints=2)
-    sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
-    assert sample.is_delivered.all(), sample
-    for probe in sample:
-        assert probe.source is not None
-        assert probe.source.address == client.address, probe
+    sample = client.connect_many(web.cluster_ip, web.port, ATTEMPTS)
+    expect(sample).delivered(seen_from=client.address, reply="any")
 
 
 @requirement(
@@ -60,21 +55,19 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
     port.
     """
     web = service.shared(endpoints=2)
-    sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
-    assert sample.is_delivered.all(), sample
+    sample = client.connect_many(web.cluster_ip, web.port, ATTEMPTS)
     for probe in sample:
-        assert probe.source == probe.client, probe
+        expect(probe).delivered(seen_from=probe.client, reply="any")
 
 
 @requirement("cip-conn-pinned", docs("virtual-ips"))
 def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClient) -> None:
     """All packets of one established connection must go to the endpoint that it was opened to."""
     web = service.shared(endpoints=4)
-    flows = client.open(web.cluster_ip, web.port, _ATTEMPTS)
-    assert flows.opened.is_served.all(), flows.opened
+    flows = client.open(web.cluster_ip, web.port, ATTEMPTS)
+    expect(flows.opened).delivered()
     for _ in range(20):
-        sample = flows.exchange()
-        assert not flows.broken(sample), sample
+        expect(flows.exchange()).kept(flows)
 
 
 @requirement("cip-direct-podip", docs("networking"), e2e("pod_lifecycle"))
@@ -84,12 +77,11 @@ def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> 
     endpoint serves a Service, on the target port and on the number of the Service port.
     """
     web = service.shared(endpoints=2)
-    assert client.connect(web.cluster_ip, web.port).answered
+    expect(client.connect(web.cluster_ip, web.port)).answered()
     for endpoint in web.endpoints:
         for port in (endpoint.port, web.port):
             probe = client.connect(endpoint.address, port)
-            assert probe.answered, probe
-            assert probe.source == probe.client, probe
+            expect(probe).answered(seen_from=probe.client)
 
 
 @requirement("cip-ep-refused", docs("virtual-ips"))
@@ -102,11 +94,9 @@ def test_refusal_by_an_endpoint_reaches_the_client(
     """
     web = service(endpoints=2)
     world.lab.closed.update(endpoint.address for endpoint in web.endpoints)
-    sample = client.connect_many(web.cluster_ip, web.port, _ATTEMPTS)
-    assert sample.is_delivered.all(), sample
+    sample = client.connect_many(web.cluster_ip, web.port, ATTEMPTS)
+    expect(sample).delivered(reply="reset")
     assert sample.arrivals.tolist() == [1] * len(sample), sample
-    for probe in sample:
-        assert probe.reply == Reply("reset", web.frontend), probe
 
 
 @requirement(
@@ -127,7 +117,7 @@ def test_icmp_errors_are_translated(
     web = service([service.endpoint("remote-pod")])
     world.lab.silent.add(web.socket(0).address)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint == web.socket(0), probe
+    expect(probe).delivered(to=web.socket(0), reply="any")
     reporter = web.socket(0).address if kind == "port-unreachable" else icmp.router(family)
     errors = icmp.report(world.lab, probe, kind, reporter)
     assert [error.kind for error in errors] == [kind], errors

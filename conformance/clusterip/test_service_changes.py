@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from conformance.vocabulary import (
     FAMILIES,
+    FLOWS,
     Client,
     LabClient,
     Pool,
@@ -13,12 +14,11 @@ from conformance.vocabulary import (
     Services,
     docs,
     e2e,
+    expect,
     over,
     requirement,
     source,
 )
-
-_FLOWS = 8
 
 
 @requirement("cip-port-add", e2e("service", "be updated after adding or deleting ports"))
@@ -29,13 +29,12 @@ def test_added_port_is_served(service: Services, client: LabClient, assert_pool:
     """
     old, new = (Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2))
     web = service(endpoints=2, ports=[old])
-    flows = client.open(web.cluster_ip, old.number, _FLOWS)
-    assert client.connect(web.cluster_ip, new.number).unserved
+    flows = client.open(web.cluster_ip, old.number, FLOWS)
+    expect(client.connect(web.cluster_ip, new.number)).unserved()
     web.update(ports=[old, new])
     assert_pool(web.cluster_ip, new.number, web.endpoints_of(new.name))
     assert_pool(web.cluster_ip, old.number, web.endpoints_of(old.name))
-    sample = flows.exchange()
-    assert not flows.broken(sample), sample
+    expect(flows.exchange()).kept(flows)
 
 
 @requirement("cip-port-del", e2e("service", "be updated after adding or deleting ports"))
@@ -48,14 +47,13 @@ def test_removed_port_is_not_served(
     """
     stays, goes = (Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2))
     web = service(endpoints=2, ports=[goes, stays])
-    flows = client.open(web.cluster_ip, stays.number, _FLOWS)
-    assert client.connect(web.cluster_ip, goes.number).answered
+    flows = client.open(web.cluster_ip, stays.number, FLOWS)
+    expect(client.connect(web.cluster_ip, goes.number)).answered()
     web.update(ports=[stays])
     probe = client.connect(web.cluster_ip, goes.number)
-    assert probe.unserved, probe
+    expect(probe).unserved()
     assert_pool(web.cluster_ip, stays.number, web.endpoints_of(stays.name))
-    sample = flows.exchange()
-    assert not flows.broken(sample), sample
+    expect(flows.exchange()).kept(flows)
 
 
 @requirement(
@@ -68,7 +66,7 @@ def test_renamed_port_is_served(service: Services, client: Client, assert_pool: 
     """A port that is renamed, in the Service and in its EndpointSlices, must stay served."""
     port = Port(protocol=client.protocol, name="before")
     web = service(endpoints=2, ports=[port])
-    assert client.connect(web.cluster_ip, port.number).answered
+    expect(client.connect(web.cluster_ip, port.number)).answered()
     web.update(ports=[replace(port, name="after")])
     assert_pool(web.cluster_ip, web.port, web.endpoints)
 
@@ -85,13 +83,12 @@ def test_renumbered_port_moves(service: Services, client: Client) -> None:
     """
     port = Port(80, 8080, client.protocol)
     web = service(endpoints=1, ports=[port])
-    assert client.connect(web.cluster_ip, 80).answered
+    expect(client.connect(web.cluster_ip, 80)).answered()
     web.update(ports=[replace(port, number=81)])
     probe = client.connect(web.cluster_ip, 81)
-    assert probe.endpoint == web.socket(0), probe
-    assert probe.answered, probe
+    expect(probe).delivered(to=web.socket(0))
     probe = client.connect(web.cluster_ip, 80)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement("cip-delete", e2e("service", "be able to up and down services"))
@@ -100,10 +97,10 @@ def test_deleted_service_is_not_served(service: Services, client: Client) -> Non
     if its EndpointSlices remain.
     """
     web = service(endpoints=2)
-    assert client.connect(web.cluster_ip, web.port).answered
+    expect(client.connect(web.cluster_ip, web.port)).answered()
     web.update(slices_only=True)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement("cip-recreate", e2e("service", "work after the service has been recreated"))
@@ -115,14 +112,14 @@ def test_recreated_service_moves_to_its_new_address(
     IP, must be served at the new address, and the old one must no longer lead to its endpoints.
     """
     web, spare = service.create([service.spec(2), service.spec(2)])
-    assert client.connect(web.cluster_ip, web.port).answered
+    expect(client.connect(web.cluster_ip, web.port)).answered()
     spare.delete()
     web.delete(settle=False)
     (new,) = service.create([replace(web.spec, cluster_ips=spare.cluster_ips)])
     assert new.cluster_ip != web.cluster_ip
     assert_pool(new.cluster_ip, new.port, new.endpoints)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement("cip-vip-reassign", docs("cluster-ip-allocation"))
@@ -133,7 +130,7 @@ def test_reassigned_cluster_ip_belongs_to_its_new_service(
     endpoints of the new Service only.
     """
     old = service(endpoints=2)
-    assert client.connect(old.cluster_ip, old.port).answered
+    expect(client.connect(old.cluster_ip, old.port)).answered()
     old.delete(settle=False)
     new = service(endpoints=2, cluster_ips=old.cluster_ips)
     assert new.cluster_ip == old.cluster_ip
@@ -152,10 +149,10 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
     """
     web = service(endpoints=2)
     address = web.cluster_ip
-    assert client.connect(address, web.port).answered
+    expect(client.connect(address, web.port)).answered()
     web.update(type="ExternalName", external_name="service.example.com")
     probe = client.connect(address, web.port)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement(

@@ -21,6 +21,7 @@ from conformance.vocabulary import (
     api,
     docs,
     e2e,
+    expect,
     kep,
     over,
     requirement,
@@ -43,8 +44,7 @@ def test_target_port_is_that_of_the_slice(
     web = service(endpoints=1)
     web.update(ports=[Port(protocol=client.protocol, target_port=target)])
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint == web.socket(0), probe
-    assert probe.answered, probe
+    expect(probe).delivered(to=web.socket(0))
 
 
 @requirement("cip-port-key-name", docs("endpoint-slices"))
@@ -59,7 +59,7 @@ def test_ports_are_matched_by_name(service: Services, client: Client, assert_poo
     for port in ports[:2]:
         assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
     probe = client.connect(web.cluster_ip, ports[2].number)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement("cip-unnamed-port", api("EndpointSlice", "ports.name"))
@@ -70,8 +70,7 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     """
     web = service.shared(endpoints=1, ports=[Port(protocol=client.protocol, name="")])
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint == web.socket(0), probe
-    assert probe.answered, probe
+    expect(probe).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -138,7 +137,7 @@ def test_duplicates_count_once(
     web = service(slices=[Slice((twice, others[0])), Slice((others[1], twice))])
     # counted twice, it would get two connections out of four instead of one out of three
     sample = client.connect_many(web.cluster_ip, web.port, sample_size(3, 0.5, budget.alpha))
-    assert sample.is_served.all(), sample
+    expect(sample).delivered()
     judge(uniform, tally(sample.chosen, sorted(web.endpoints)))
 
 
@@ -184,9 +183,9 @@ def test_slices_of_the_other_family_do_not_count(
     web = service(slices=slices, families=FAMILIES)
     neighbour = LabClient(world.lab, client.host, other, client.protocol)
     served = neighbour.connect(web.cluster_ip_of(other), web.port)
-    assert served.answered, served
+    expect(served).answered()
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement("cip-slice-fqdn-ignored", api("EndpointSlice", "addressType", "FQDN"), kep(752))

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from conformance.vocabulary import (
+    BOTH,
     FAMILIES,
     LabClient,
     Port,
@@ -18,14 +19,12 @@ from conformance.vocabulary import (
     client_of_each_kind,
     docs,
     e2e,
+    expect,
     issue,
     over,
     requirement,
     source,
 )
-
-BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
-
 
 UDP_TIMEOUT = 29.0
 """Seconds for which the kernel knows of an answered UDP flow for certain: 30, counted from its last
@@ -74,11 +73,10 @@ def test_flows_of_others_stay(service: Services, client: LabClient, world: World
         client.open(stranger, 8080, 4),
     ]
     for flow in flows:
-        assert flow.opened.is_answered.all(), flow.opened
+        expect(flow.opened).answered()
     changing.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
     for flow in flows:
-        sample = flow.exchange()
-        assert not flow.broken(sample), f"{flow.opened.counts} before, {sample.counts} after"
+        expect(flow.exchange()).kept(flow)
 
 
 @requirement("ct-np-port-clash", source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"))
@@ -88,7 +86,7 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
     number of the first one's nodePort must stay with their endpoints.
     """
     number = 30053
-    exposed, other = service.create(
+    changing, other = service.create(
         [
             service.spec(
                 2, ports=[Port(80, 8080, "UDP", "web", node_port=number)], type="NodePort"
@@ -97,14 +95,9 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
         ]
     )
     flows = client.open(other.cluster_ip, number, 16)
-    assert flows.opened.is_served.all(), flows.opened
-    exposed.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
-    after = flows.exchange()
-    moved = flows.broken(after)
-    assert not moved, (
-        f"{len(moved)} of {len(flows)} flows were moved to another endpoint: "
-        f"{flows.opened.counts} before, {after.counts} after"
-    )
+    expect(flows.opened).delivered()
+    changing.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
+    expect(flows.exchange()).kept(flows)
 
 
 @requirement(
@@ -123,9 +116,8 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(
     flows = client.open(web.cluster_ip, web.port, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     web.change_endpoint(0, ready=False, serving=True, syncs=2)
-    assert not flows.broken(flows.exchange())
-    anew = client.connect_many(web.cluster_ip, web.port, 32)
-    assert set(anew.counts) == {web.socket(1)}, f"{anew.counts}, {anew}"
+    expect(flows.exchange()).kept(flows)
+    expect(client.connect_many(*web.frontend, 32)).delivered(to=web.socket(1), reply="any")
 
 
 @requirement(
@@ -144,9 +136,8 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClie
     assert set(flows.endpoints) == web.endpoints, flows.opened
     web.update(internal_traffic_policy="Local")
     web.set_endpoints([local, remote, service.endpoint("remote-pod", 2)], syncs=2)
-    anew = client.connect_many(web.cluster_ip, web.port, 32)
-    assert set(anew.counts) == {web.socket(0)}, f"{anew.counts}, {anew}"
-    assert not flows.broken(flows.exchange())
+    expect(client.connect_many(*web.frontend, 32)).delivered(to=web.socket(0), reply="any")
+    expect(flows.exchange()).kept(flows)
 
 
 @requirement(
@@ -162,13 +153,11 @@ def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -
     """
     web = service(endpoints=2, ports=BOTH)
     flows = client.open(web.cluster_ip, web.port, 16)
-    assert flows.opened.is_served.all(), flows.opened
+    expect(flows.opened).delivered()
     web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
-    sample = flows.exchange()
-    assert not flows.broken(sample), f"when the endpoints were removed: {sample}"
+    expect(flows.exchange(), "when the endpoints were removed").kept(flows)
     web.delete(syncs=2)
-    sample = flows.exchange()
-    assert not flows.broken(sample), f"when the Service was deleted: {sample}"
+    expect(flows.exchange(), "when the Service was deleted").kept(flows)
 
 
 @requirement(
@@ -182,7 +171,7 @@ def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
     last = time.monotonic()
     flows = [each.open(web.cluster_ip_of(each.family), web.port, 16) for each in clients]
     for flow in flows:
-        assert flow.opened.is_served.all(), flow.opened
+        expect(flow.opened).delivered()
     for step in (world.node.proxy.restart, partial(service.settle, syncs=2)):
         step()
         before, last = last, time.monotonic()
@@ -190,7 +179,7 @@ def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
         if time.monotonic() - before > UDP_TIMEOUT:
             raise TimingError("it took so long that the kernel forgets UDP flows by itself")
         for flow, sample in zip(flows, after, strict=True):
-            assert not flow.broken(sample), sample
+            expect(sample).kept(flow)
 
 
 @requirement(
@@ -206,11 +195,11 @@ def test_segment_out_of_window_resets_no_connection(
     """
     web = service([service.endpoint("remote-pod", 1)])
     flows = client.open(web.cluster_ip, web.port)
-    assert not flows.broken(flows.exchange()), flows.opened[0]
+    expect(flows.exchange()).kept(flows)
     offset = {"behind": -100_000, "ahead": 1 << 30}[segment]
     reset = flows.reset_by_stray(offset)
     assert not reset, (
         f"a segment {abs(offset)} bytes {segment} came to the client with the endpoint's own"
         f" address, and the client's reset reached the endpoint: {flows.opened[0]}"
     )
-    assert not flows.broken(flows.exchange()), flows.opened[0]
+    expect(flows.exchange()).kept(flows)

@@ -40,7 +40,7 @@ def asked(world: World, family: Family) -> Callable[[Service], Health | None]:
     return ask
 
 
-def exposed(service: Services, *places: tuple[str, int | None]) -> Service:
+def balanced(service: Services, *places: tuple[str, int | None]) -> Service:
     """A Service for load balancers, with an endpoint at each place, that keeps to local ones."""
     endpoints = [service.endpoint(place, node) for place, node in places]
     return service(endpoints, type="LoadBalancer", external_traffic_policy="Local")
@@ -53,7 +53,7 @@ def test_node_with_endpoints_is_healthy(
     """The healthCheckNodePort of a LoadBalancer Service with externalTrafficPolicy Local must
     answer 200 on a node that has ready endpoints of it, and count those.
     """
-    web = exposed(service, ("pod", None), ("pod", None), ("remote-pod", 1))
+    web = balanced(service, ("pod", None), ("pod", None), ("remote-pod", 1))
     assert asked(web) == Health(200, 2)
 
 
@@ -64,7 +64,7 @@ def test_node_without_endpoints_is_not_healthy(
     """The healthCheckNodePort of a Service must answer 503 on a node whose last ready endpoint of
     the Service has gone, though other nodes have some.
     """
-    web = exposed(service, ("pod", None), ("remote-pod", 1))
+    web = balanced(service, ("pod", None), ("remote-pod", 1))
     assert asked(web) == Health(200, 1)
     web.set_endpoints([service.endpoint("remote-pod", 1)])
     assert asked(web) == Health(503, 0)
@@ -79,7 +79,7 @@ def test_node_with_terminating_endpoints_alone_is_not_healthy(
     """The healthCheckNodePort of a Service must answer 503 on a node whose endpoints of the Service
     are all terminating, though they still serve.
     """
-    web = exposed(service, ("pod", None))
+    web = balanced(service, ("pod", None))
     assert asked(web) == Health(200, 1)
     web.set_endpoints([service.endpoint(ready=False, serving=True, terminating=True)])
     assert asked(web) == Health(503, 0)
@@ -92,7 +92,7 @@ def test_port_is_closed_where_no_node_is_preferred(
     """The healthCheckNodePort of a Service must be closed when the Service's externalTrafficPolicy
     becomes Cluster, and when the Service is deleted.
     """
-    web = exposed(service, ("pod", None))
+    web = balanced(service, ("pod", None))
     port = web.health_check_node_port
 
     def answer() -> Health | None:
@@ -115,7 +115,7 @@ def test_each_node_answers_for_itself(
     """Every node must answer at a healthCheckNodePort for itself alone: what other nodes have
     counts nowhere but there.
     """
-    web = exposed(service, ("remote-pod", 1), ("remote-pod", 2))
+    web = balanced(service, ("remote-pod", 1), ("remote-pod", 2))
     assert asked(web) == Health(503, 0)
     web.set_endpoints([service.endpoint(), service.endpoint("remote-pod", 1)])
     assert asked(web) == Health(200, 1)

@@ -6,10 +6,17 @@ import pytest
 
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from fixtures.services.services import Service, Services
-from fixtures.world.world import World
-from specification.addresses import EXTERNAL_IPS, LOAD_BALANCER_IPS, OUTSIDE, Family, numbered
-from specification.services import Protocol
+from conformance.vocabulary import (
+    EXTERNAL_IPS,
+    LOAD_BALANCER_IPS,
+    OUTSIDE,
+    Family,
+    Protocol,
+    Service,
+    Services,
+    World,
+    exposure,
+)
 
 
 @pytest.fixture
@@ -43,10 +50,9 @@ def exposed(service: Services) -> Service:
     """
     return service(
         [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod", 1)],
-        load_balancer_ips=numbered(LOAD_BALANCER_IPS, 77).values(),
-        external_ips=numbered(EXTERNAL_IPS, 77).values(),
         load_balancer_source_ranges=OUTSIDE.values(),
         external_traffic_policy="Local",
+        **exposure(),
     )
 
 

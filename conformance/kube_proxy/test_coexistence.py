@@ -12,6 +12,7 @@ from conformance.vocabulary import (
     World,
     docs,
     down,
+    expect,
     kep,
     requirement,
     source,
@@ -55,7 +56,7 @@ def test_chains_of_others_survive_in_the_same_tables(
     )
     try:
         sample = client.connect_many(web.cluster_ip, web.port, 5)
-        assert sample.is_served.all(), sample
+        expect(sample).delivered()
         before = foreign()
         assert {packets for _, packets in before} == {5}, before
         web.set_endpoints([service.endpoint(), service.endpoint()])
@@ -100,7 +101,7 @@ def test_everything_is_in_one_table_for_each_family(
 
     world.node.run(["nft", "-f", "-"], input=table)
     try:
-        assert client.connect(web.cluster_ip, web.port).answered
+        expect(client.connect(web.cluster_ip, web.port)).answered()
         before = foreign()
         assert "counter packets 1 " in before, before
         web.set_endpoints([service.endpoint(), service.endpoint()])
@@ -128,7 +129,7 @@ def test_other_firewalls_have_the_last_word(
         if rule.find("accept") or rule.verdict == "accept"
     ]
     assert not accepting
-    assert client.connect(exposed.cluster_ip, exposed.port).answered
+    expect(client.connect(exposed.cluster_ip, exposed.port)).answered()
     firewall = f"""
         table {IP[family]} a-firewall {{
             chain forward {{
@@ -139,6 +140,6 @@ def test_other_firewalls_have_the_last_word(
     world.node.run(["nft", "-f", "-"], input=firewall)
     try:
         probe = client.connect(exposed.cluster_ip, exposed.port)
-        assert probe.unserved, probe
+        expect(probe).unserved()
     finally:
         world.node.run(["nft", "delete", "table", IP[family], "a-firewall"])

@@ -6,7 +6,7 @@ import time
 
 from conformance.kube_proxy.iptables.chains import Chains, service_chain, targets
 from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
-from conformance.vocabulary import Client, Service, Services, kep, requirement, source
+from conformance.vocabulary import Client, Service, Services, expect, kep, requirement, source
 
 _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
 
@@ -33,7 +33,7 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
 
     for web in (changed, other):
         sample = client.connect_many(web.cluster_ip, web.port, 50)
-        assert sample.is_served.all(), sample
+        expect(sample).delivered()
     before = counted(other)
     assert sum(before.values()) == 100, before  # at the Service's and at the endpoint's chain
     changed.set_endpoints([changed.endpoint(0), service.endpoint()])

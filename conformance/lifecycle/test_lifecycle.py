@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from conformance.vocabulary import (
+    BOTH,
     FAMILIES,
     Flows,
     LabClient,
-    Port,
     Sample,
     Service,
     Services,
-    SocketAddress,
     World,
     client_of_each_kind,
     down,
     during,
     e2e,
+    expect,
     over,
     requirement,
     source,
 )
-
-BOTH = (Port(80, 8080, "TCP", "web"), Port(80, 8080, "UDP", "datagrams"))
-
-
-def failures(samples: list[Sample]) -> list[str]:
-    """The connections that were not answered, for the message of an assertion."""
-    return [
-        str(sample[row])
-        for sample in samples
-        for row, answered in enumerate(sample.is_served)
-        if not answered
-    ]
 
 
 def connect_each(clients: list[LabClient], web: Service) -> list[Sample]:
@@ -47,7 +35,7 @@ def open_each(service: Services, world: World) -> list[Flows]:
         for client in client_of_each_kind(world)
     ]
     for flow in flows:
-        assert flow.opened.is_served.all(), flow.opened
+        expect(flow.opened).delivered()
     return flows
 
 
@@ -61,7 +49,7 @@ def test_restart_breaks_no_connection(service: Services, world: World) -> None:
     rounds.append([flow.exchange() for flow in flows])
     for number, samples in enumerate(rounds):
         for flow, sample in zip(flows, samples, strict=True):
-            assert not flow.broken(sample), f"message {number} of {len(rounds)}: {sample}"
+            expect(sample, f"message {number} of {len(rounds)}").kept(flow)
 
 
 @requirement("life-restart-new", e2e("service", "work after restarting kube-proxy"))
@@ -73,9 +61,9 @@ def test_restart_fails_no_new_connection(service: Services, world: World) -> Non
     rounds = during(world.node.proxy.restart, lambda: connect_each(clients, web))
     service.settle()
     rounds.append(connect_each(clients, web))
-    samples = [sample for each in rounds for sample in each]
-    failed = failures(samples)
-    assert not failed, f"{len(failed)} of {8 * len(samples)} connections failed: {failed[:5]}"
+    for number, samples in enumerate(rounds):
+        for sample in samples:
+            expect(sample, f"round {number} of {len(rounds)}").delivered()
 
 
 @requirement(
@@ -94,10 +82,9 @@ def test_killed_proxy_leaves_services_as_they_are(service: Services, world: Worl
     with down(world.node.proxy, kill=True):
         assert not world.node.proxy.running
         for flow in flows:
-            sample = flow.exchange()
-            assert not flow.broken(sample), sample
-        failed = failures(connect_each(clients, web))
-        assert not failed, f"{len(failed)} connections failed: {failed[:5]}"
+            expect(flow.exchange()).kept(flow)
+        for sample in connect_each(clients, web):
+            expect(sample).delivered()
 
 
 @requirement(
@@ -120,9 +107,7 @@ def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
     for client in clients:
         for web in (changed, created):
             sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 8)
-            expected = SocketAddress(web.endpoint(0).host.address(client.family), 8080)
-            assert sample.counts == {expected: 8}, f"{sample.counts}, {sample}"
-            assert sample.is_served.all(), sample
+            expect(sample).delivered(to=web.socket(0, client.family))
 
 
 @requirement(
@@ -139,12 +124,13 @@ def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
     deleted, emptied = service.create([service.spec(1, ports=BOTH), service.spec(1, ports=BOTH)])
     clients = client_of_each_kind(world)
     for web in (deleted, emptied):
-        assert not failures(connect_each(clients, web))
+        for sample in connect_each(clients, web):
+            expect(sample).delivered()
     with down(world.node.proxy):
         deleted.delete(settle=False)
         emptied.drop_slice(0, settle=False)
     service.settle()
     for sample in connect_each(client_of_each_kind(world), deleted):
-        assert sample.is_unserved.all(), f"the Service is deleted: {sample.counts}, {sample}"
+        expect(sample, "the Service is deleted").unserved()
     for sample in connect_each(client_of_each_kind(world), emptied):
-        assert sample.is_refused.all(), f"no endpoint is left: {sample.counts}, {sample}"
+        expect(sample, "no endpoint is left").refused(icmp=True)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from conformance.vocabulary import (
-    EXTERNAL_IPS,
-    LOAD_BALANCER_IPS,
     Budget,
     Client,
     Endpoint,
     IPAddress,
+    Judge,
     LabClient,
     NodeClient,
-    PassedThrough,
-    Probe,
     Service,
     Services,
     SocketAddress,
     World,
     docs,
     e2e,
+    expect,
+    exposure,
     kep,
-    numbered,
     over,
     requirement,
     rfc,
@@ -34,20 +31,6 @@ from conformance.vocabulary import (
     source,
     uniform,
 )
-from fixtures.judge.judgement import Statistic
-
-_EXTERNAL_IP = numbered(EXTERNAL_IPS, 77)
-_BALANCER_IP = numbered(LOAD_BALANCER_IPS, 77)
-
-
-def exposed(service: Services, endpoint: Endpoint, **spec: Any) -> Service:
-    """A Service with one endpoint and every kind of frontend."""
-    return service(
-        [endpoint],
-        load_balancer_ips=_BALANCER_IP.values(),
-        external_ips=_EXTERNAL_IP.values(),
-        **spec,
-    )
 
 
 def here_and_there(service: Services) -> list[Service]:
@@ -60,23 +43,6 @@ def here_and_there(service: Services) -> list[Service]:
     )
 
 
-def external_frontends(web: Service, world: World, client: Client) -> list[SocketAddress]:
-    """Node address and nodePort, load balancer IP, external IP."""
-    return [
-        SocketAddress(world.node.address(client.family), web.node_port()),
-        SocketAddress(_BALANCER_IP[client.family], web.port),
-        SocketAddress(_EXTERNAL_IP[client.family], web.port),
-    ]
-
-
-def assert_seen_from(address: IPAddress, probe: Probe, web: Service) -> None:
-    """The connection was answered by an endpoint, which saw it come from ``address``."""
-    assert probe.endpoint in web.endpoints, probe
-    assert probe.source is not None
-    assert probe.source.address == address, probe
-    assert probe.answered, probe
-
-
 @requirement(
     "masq-pod-cip",
     docs("source-ip", "Services with type ClusterIP"),
@@ -87,7 +53,7 @@ def test_pods_keep_their_address(service: Services, client: Client) -> None:
     pod's own address, whether it is on the node itself or elsewhere.
     """
     for web in here_and_there(service):
-        assert_seen_from(client.address, client.connect(*web.frontend), web)
+        expect(client.connect(*web.frontend)).delivered(to=web, seen_from=client.address)
 
 
 @requirement(
@@ -108,7 +74,7 @@ def test_strangers_to_cluster_ip_are_masqueraded(
     """
     for web in here_and_there(service):
         probe = client.connect(*web.frontend)
-        assert_seen_from(world.node.address(client.family), probe, web)
+        expect(probe).delivered(to=web, seen_from=world.node.address(client.family))
 
 
 @pytest.fixture
@@ -140,7 +106,7 @@ def test_processes_on_the_node_are_masqueraded(
     with NodeClient(world.lab, world.node, *identity, second_address) as process:
         probe = process.connect(*web.frontend)
     assert probe.client.address == second_address
-    assert_seen_from(node, probe, web)
+    expect(probe).delivered(to=web, seen_from=node)
 
 
 @requirement(
@@ -154,9 +120,10 @@ def test_external_clients_are_masqueraded(service: Services, client: Client, wor
     nodePort, a load balancer IP or an external IP come from the node's address, so that its replies
     return through the node.
     """
-    web = exposed(service, service.endpoint("remote-pod", 1))
-    for frontend in external_frontends(web, world, client):
-        assert_seen_from(world.node.address(client.family), client.connect(*frontend), web)
+    web, node = service([service.endpoint("remote-pod", 1)], **exposure()), world.node
+    for frontend in web.external_frontends:
+        probe = client.connect(*frontend)
+        expect(probe).delivered(to=web, seen_from=node.address(client.family))
 
 
 @requirement(
@@ -171,9 +138,9 @@ def test_local_policy_keeps_the_external_client(
     """Under externalTrafficPolicy Local, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the client's own address.
     """
-    web = exposed(service, service.endpoint("pod"), external_traffic_policy="Local")
-    for frontend in external_frontends(web, world, client):
-        assert_seen_from(client.address, client.connect(*frontend), web)
+    web = service([service.endpoint("pod")], external_traffic_policy="Local", **exposure())
+    for frontend in web.external_frontends:
+        expect(client.connect(*frontend)).delivered(to=web, seen_from=client.address)
 
 
 @requirement(
@@ -186,9 +153,10 @@ def test_pod_reaches_itself_through_its_service(
     load balancer IP or external IP, must reach itself and see the connection come from the node's
     address, so that its answer returns through the node.
     """
-    web = exposed(service, Endpoint(client.host))
-    for frontend in (web.frontend, *external_frontends(web, world, client)):
-        assert_seen_from(world.node.address(client.family), client.connect(*frontend), web)
+    web, node = service([Endpoint(client.host)], **exposure()), world.node
+    for frontend in web.frontends:
+        probe = client.connect(*frontend)
+        expect(probe).delivered(to=web, seen_from=node.address(client.family))
 
 
 @requirement(
@@ -228,10 +196,7 @@ def test_other_traffic_keeps_its_source(service: Services, client: Client, world
 
 
 def _assert_untouched(client: Client, target: SocketAddress) -> None:
-    probe = client.connect(*target)
-    assert isinstance(probe.outcome, PassedThrough), probe
-    assert probe.source == probe.client, probe
-    assert probe.answered, probe
+    expect(client.connect(*target)).passed_through(untouched=True)
 
 
 @requirement(
@@ -253,7 +218,7 @@ def test_everybody_can_be_masqueraded(service: Services, client: Client, world: 
     """
     for web in here_and_there(service):
         probe = client.connect(*web.frontend)
-        assert_seen_from(world.node.address(client.family), probe, web)
+        expect(probe).delivered(to=web, seen_from=world.node.address(client.family))
 
 
 @requirement(
@@ -275,9 +240,9 @@ def test_sctp_is_masqueraded_like_tcp(service: Services, client: LabClient, worl
         ]
     )
     stranger = LabClient(world.lab, world.hosts("outside")[0], client.family, client.protocol)
-    assert_seen_from(client.address, client.connect(*web.frontend), web)
-    assert_seen_from(node, client.connect(*mirror.frontend), mirror)
-    assert_seen_from(node, stranger.connect(node, web.node_port()), web)
+    expect(client.connect(*web.frontend)).delivered(to=web, seen_from=client.address)
+    expect(client.connect(*mirror.frontend)).delivered(to=mirror, seen_from=node)
+    expect(stranger.connect(*web.at_node)).delivered(to=web, seen_from=node)
 
 
 _RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo their count, which
@@ -295,7 +260,7 @@ def test_masqueraded_ports_are_random(
     client: Client,
     world: World,
     budget: Budget,
-    judge: Callable[..., Statistic],
+    judge: Judge,
 ) -> None:
     """The source ports of masqueraded connections must be drawn at random from all unprivileged
     ports, so that connections set up at the same time do not race for one port.
@@ -303,8 +268,8 @@ def test_masqueraded_ports_are_random(
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     ranges = 65_536 // _RANGE
     count = sample_size(ranges, 1.0, budget.alpha)
-    sample = client.connect_many(world.node.address(client.family), web.node_port(), count)
-    assert sample.is_served.all(), sample
+    sample = client.connect_many(*web.at_node, count)
+    expect(sample).delivered()
     counts = np.bincount(sample.source_ports // _RANGE, minlength=ranges)
     judge(uniform, counts.tolist(), name=f"uniform over {ranges} ranges of ports")
 
@@ -325,10 +290,10 @@ def test_clients_may_use_the_same_source_port(
     node = world.node.address(client.family)
     probes = [
         LabClient(world.lab, host, client.family, client.protocol).connect(
-            node, web.node_port(), source_port=34_568
+            *web.at_node, source_port=34_568
         )
         for host in hosts
     ]
     for probe in probes:
-        assert_seen_from(node, probe, web)
+        expect(probe).delivered(to=web, seen_from=node)
     assert len({probe.source for probe in probes}) == len(probes), probes

@@ -6,14 +6,13 @@ from conformance.vocabulary import (
     Client,
     LabClient,
     Port,
-    Probe,
-    Rejected,
     Services,
     Slice,
     Vantage,
     World,
     docs,
     e2e,
+    expect,
     linux,
     man,
     over,
@@ -21,15 +20,6 @@ from conformance.vocabulary import (
     rfc,
     source,
 )
-
-REFUSALS = {"TCP": {"port-unreachable", "reset"}, "UDP": {"port-unreachable"}}
-"""What a client's kernel reports as "connection refused", without waiting for a timeout."""
-
-
-def assert_refused(probe: Probe) -> None:
-    """The client has been told at once, and the packet has reached nobody."""
-    assert isinstance(probe.outcome, Rejected), probe
-    assert probe.outcome.kind in REFUSALS[probe.protocol], probe
 
 
 @requirement(
@@ -41,7 +31,7 @@ def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> 
     refused at once, by an ICMP error or a reset, and not left to a timeout.
     """
     web = service.shared(0)
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
 
 
 @requirement(
@@ -55,7 +45,7 @@ def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> 
     at once with ICMP port unreachable.
     """
     web = service.shared(0)
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
 
 
 @requirement("noep-icmpv6", rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with"))
@@ -66,7 +56,7 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
     """
     web = service.shared(0)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.refused, probe
+    expect(probe).refused(icmp=True)
 
 
 @requirement(
@@ -81,9 +71,8 @@ def test_the_node_refuses_with_icmp(service: Services, client: Client, world: Wo
     with ICMP port unreachable, and the error must come from the node's own address.
     """
     web = service.shared(0)
-    probe = client.connect(web.cluster_ip, web.port)
     node = world.node.address(client.family)
-    assert probe.outcome == Rejected("port-unreachable", node), probe
+    expect(client.connect(*web.frontend)).refused(icmp=True, by=node)
 
 
 @requirement(
@@ -95,7 +84,7 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
     usable endpoint must be refused at once.
     """
     web = service.shared(0)
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
 
 
 @requirement(
@@ -113,7 +102,7 @@ def test_node_port_without_endpoints_is_refused(
     once.
     """
     web = service.shared(0, type="NodePort")
-    assert_refused(client.connect(world.node.address(client.family), web.node_port()))
+    expect(client.connect(*web.at_node)).refused()
 
 
 @requirement("noep-per-port", docs("endpoint-slices", note="each slice has its own ports"))
@@ -125,9 +114,8 @@ def test_each_port_is_refused_by_itself(service: Services, client: Client) -> No
     served, bare = Port(80, 8080, "TCP", "served"), Port(81, 8081, "TCP", "bare")
     web = service(ports=[served, bare], slices=[Slice(tuple(service.endpoints(2)), (served,))])
     probe = client.connect(web.cluster_ip, served.number)
-    assert probe.endpoint in web.endpoints_of("served"), probe
-    assert probe.answered, probe
-    assert_refused(client.connect(web.cluster_ip, bare.number))
+    expect(probe).delivered(to=web.endpoints_of("served"))
+    expect(client.connect(web.cluster_ip, bare.number)).refused()
 
 
 @requirement(
@@ -149,8 +137,8 @@ def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient
     slices = [Slice(tuple(service.endpoints(2)), (served,))]
     web = service(ports=[served, bare], slices=slices)
     probe = client.connect(web.cluster_ip, 53)
-    assert probe.endpoint in web.endpoints_of(served.name), probe
-    assert_refused(client.connect(web.cluster_ip, 53, protocol=bare.protocol))
+    expect(probe).delivered(to=web.endpoints_of(served.name), reply="any")
+    expect(client.connect(web.cluster_ip, 53, protocol=bare.protocol)).refused()
 
 
 @requirement("noep-0-to-n", e2e("service", "be rejected when no endpoints exist"))
@@ -160,11 +148,10 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
     """
     (endpoint,) = service.endpoints(1)
     web = service([service.endpoint(ready=False)])
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
     web.set_endpoints([endpoint])
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint in web.endpoints, probe
-    assert probe.answered, probe
+    expect(probe).delivered(to=web)
 
 
 @requirement(
@@ -178,9 +165,9 @@ def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> No
     """Once the last endpoint of a Service has gone, new connections must be refused."""
     web = service(2)
     probe = client.connect(web.cluster_ip, web.port)
-    assert probe.endpoint in web.endpoints, probe
+    expect(probe).delivered(to=web, reply="any")
     web.set_endpoints([])
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
 
 
 @requirement("noep-evicted", e2e("service", "be rejected for evicted pods (no endpoints exist)"))
@@ -192,7 +179,7 @@ def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
     web = service(
         [service.endpoint("pod", ready=False), service.endpoint("remote-pod", ready=False)]
     )
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
 
 
 @requirement(
@@ -208,7 +195,7 @@ def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
     endpoint.
     """
     web = service(slices=[])
-    assert_refused(client.connect(web.cluster_ip, web.port))
+    expect(client.connect(web.cluster_ip, web.port)).refused()
 
 
 @requirement(
@@ -224,11 +211,10 @@ def test_established_connections_are_not_refused(service: Services, client: LabC
     """
     web = service(2)
     flows = client.open(web.cluster_ip, web.port, count=8)
-    assert flows.opened.is_served.all(), flows.opened
+    expect(flows.opened).delivered()
     web.set_endpoints([])
-    assert_refused(client.connect(web.cluster_ip, web.port))
-    sample = flows.exchange()
-    assert not flows.broken(sample), sample
+    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(flows.exchange()).kept(flows)
 
 
 @requirement("noep-no-conntrack-poison", e2e("conntrack", "initial unready endpoints get ready"))
@@ -240,12 +226,8 @@ def test_refused_datagrams_leave_no_trace(
     address and port must reach an endpoint as soon as there is one.
     """
     web = service([], type="NodePort")
-    outside = vantage == "outside"
-    address = world.node.address(client.family) if outside else web.cluster_ip
-    number = web.node_port() if outside else web.port
+    frontend = web.at_node if vantage == "outside" else web.frontend
     for _ in range(2):
-        assert_refused(client.connect(address, number, source_port=34_567))
+        expect(client.connect(*frontend, source_port=34_567)).refused()
     web.set_endpoints(service.endpoints(2), syncs=2)
-    probe = client.connect(address, number, source_port=34_567)
-    assert probe.endpoint in web.endpoints, probe
-    assert probe.answered, probe
+    expect(client.connect(*frontend, source_port=34_567)).delivered(to=web)

@@ -9,14 +9,13 @@ import pytest
 from conformance.vocabulary import (
     Client,
     LabClient,
-    PassedThrough,
     Port,
     Probe,
-    Service,
     Services,
     World,
     docs,
     e2e,
+    expect,
     kep,
     over,
     requirement,
@@ -38,12 +37,6 @@ def at_node(world: World, client: Client, number: int) -> Probe:
     return client.connect(world.node.address(client.family), number)
 
 
-def assert_delivered(probe: Probe, to: Service) -> None:
-    """The connection has reached an endpoint of the Service, and its client an answer."""
-    assert probe.endpoint in to.endpoints, probe
-    assert probe.answered, probe
-
-
 @requirement(
     "np-tcp",
     docs("service", "type NodePort"),
@@ -55,8 +48,7 @@ def test_node_port_delivers_tcp(service: Services, client: Client, world: World)
     Service must be sent to the address and target port of one ready endpoint.
     """
     web = service.shared(type="NodePort")
-    probe = at_node(world, client, web.node_port())
-    assert probe.endpoint in web.endpoints, probe
+    expect(client.connect(*web.at_node)).delivered(to=web, reply="any")
 
 
 @requirement("np-udp", docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp"))
@@ -66,8 +58,7 @@ def test_node_port_delivers_udp(service: Services, client: Client, world: World)
     must be sent to the address and target port of one ready endpoint.
     """
     web = service.shared(type="NodePort")
-    probe = at_node(world, client, web.node_port())
-    assert probe.endpoint in web.endpoints, probe
+    expect(client.connect(*web.at_node)).delivered(to=web, reply="any")
 
 
 @requirement(
@@ -79,7 +70,7 @@ def test_node_port_delivers_sctp(service: Services, client: Client, world: World
     Service must be set up with one ready endpoint, at its target port.
     """
     web = service.shared(type="NodePort")
-    assert_delivered(at_node(world, client, web.node_port()), web)
+    expect(client.connect(*web.at_node)).delivered(to=web)
 
 
 @requirement("np-any-node", docs("service", "type NodePort"))
@@ -92,7 +83,7 @@ def test_node_without_endpoints_serves_the_node_port(
     """
     elsewhere = [service.endpoint("remote-pod", node) for node in (1, 2)]
     web = service(elsewhere, type="NodePort", external_traffic_policy="Cluster")
-    assert_delivered(at_node(world, client, web.node_port()), web)
+    expect(client.connect(*web.at_node)).delivered(to=web)
 
 
 @requirement("np-reply-source", docs("service", "type NodePort"))
@@ -105,10 +96,9 @@ def test_replies_come_from_the_node_port(
     """
     places = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
     for web in service.create([service.spec([each], type="NodePort") for each in places]):
-        flows = client.open(world.node.address(client.family), web.node_port())
-        assert_delivered(flows.opened[0], web)
-        sample = flows.exchange()
-        assert not flows.broken(sample), sample[0]
+        flows = client.open(*web.at_node)
+        expect(flows.opened[0]).delivered(to=web)
+        expect(flows.exchange()).kept(flows)
 
 
 @requirement(
@@ -121,12 +111,11 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
     the number of a nodePort: it reaches the host that it is addressed to.
     """
     web = service.shared(type="NodePort")
-    assert_delivered(at_node(world, client, web.node_port()), web)
+    expect(client.connect(*web.at_node)).delivered(to=web)
     for place in ("remote-node", "remote-pod", "outside"):
         (host,) = world.hosts(place)
         probe = client.connect(host.address(client.family), web.node_port())
-        assert isinstance(probe.outcome, PassedThrough), probe
-        assert probe.answered, probe
+        expect(probe).passed_through()
 
 
 @requirement(
@@ -142,9 +131,9 @@ def test_node_port_is_no_port_of_the_cluster_ip(
     its endpoints.
     """
     web = service.shared(type="NodePort")
-    assert_delivered(at_node(world, client, web.node_port()), web)
+    expect(client.connect(*web.at_node)).delivered(to=web)
     probe = client.connect(web.cluster_ip, web.node_port())
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement(
@@ -158,10 +147,8 @@ def test_replies_return_through_the_node(service: Services, client: Client, worl
     outside to a nodePort come from an address of the node, so that its replies return through it.
     """
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
-    probe = at_node(world, client, web.node_port())
-    assert probe.endpoint in web.endpoints, probe
-    assert probe.source is not None
-    assert probe.source.address == world.node.address(client.family), probe
+    probe = client.connect(*web.at_node)
+    expect(probe).delivered(to=web, seen_from=world.node.address(client.family), reply="any")
 
 
 @requirement("np-from-pod", e2e("networking", "function for endpoint-Service"))
@@ -186,11 +173,10 @@ def test_processes_on_nodes_can_use_node_ports(
 
 def _assert_node_ports_usable(service: Services, client: Client, world: World) -> None:
     web = service(type="NodePort")
-    assert_delivered(at_node(world, client, web.node_port()), web)
+    expect(client.connect(*web.at_node)).delivered(to=web)
     (other,) = world.hosts("remote-node", node=2)
     probe = client.connect(other.address(client.family), web.node_port())
-    assert isinstance(probe.outcome, PassedThrough), probe
-    assert probe.answered, probe
+    expect(probe).passed_through()
 
 
 @requirement("np-change", e2e("networking", "update nodePort: http", "update nodePort: udp"))
@@ -200,11 +186,11 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
     """
     port = Port(protocol=service.protocol, node_port=CHOSEN)
     web = service(ports=[port], type="NodePort")
-    assert_delivered(at_node(world, client, CHOSEN), web)
+    expect(at_node(world, client, CHOSEN)).delivered(to=web)
     web.update(ports=[replace(port, node_port=OTHER)])
-    assert_delivered(at_node(world, client, OTHER), web)
+    expect(at_node(world, client, OTHER)).delivered(to=web)
     probe = at_node(world, client, CHOSEN)
-    assert probe.unserved, probe
+    expect(probe).unserved()
 
 
 @requirement(
@@ -219,11 +205,11 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
     """
     web = service(type="NodePort")
     number = web.node_port()
-    assert_delivered(at_node(world, client, number), web)
+    expect(at_node(world, client, number)).delivered(to=web)
     web.update(type="ClusterIP")
     probe = at_node(world, client, number)
-    assert probe.unserved, probe
-    assert_delivered(client.connect(web.cluster_ip, web.port), web)
+    expect(probe).unserved()
+    expect(client.connect(web.cluster_ip, web.port)).delivered(to=web)
 
 
 @requirement("np-add", e2e("service", "update service type to NodePort"))
@@ -234,9 +220,9 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
     """
     web = service(ports=[Port(protocol=service.protocol, node_port=CHOSEN)], type="ClusterIP")
     probe = at_node(world, client, CHOSEN)
-    assert probe.unserved, probe
+    expect(probe).unserved()
     web.update(type="NodePort")
-    assert_delivered(at_node(world, client, CHOSEN), web)
+    expect(at_node(world, client, CHOSEN)).delivered(to=web)
 
 
 @requirement(
@@ -256,5 +242,4 @@ def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient, wor
     for port in ports:
         address = world.node.address(client.family)
         probe = client.connect(address, CHOSEN, protocol=port.protocol)
-        assert probe.endpoint in web.endpoints_of(port.name), probe
-        assert probe.answered, probe
+        expect(probe).delivered(to=web.endpoints_of(port.name))

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 from conformance.vocabulary import (
     Client,
-    Dropped,
     LabClient,
     Pool,
-    Rejected,
     Services,
     Slice,
     World,
     docs,
     e2e,
+    expect,
     kep,
     over,
     requirement,
@@ -45,10 +44,10 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
     """
     web = service([service.endpoint("remote-pod", node) for node in (1, 2)])
     probe = client.connect(*web.frontend)
-    assert probe.endpoint in web.endpoints, probe
+    expect(probe).delivered(to=web, reply="any")
     web.update(internal_traffic_policy="Local")
     probe = client.connect(*web.frontend)
-    assert isinstance(probe.outcome, Dropped | Rejected), probe
+    expect(probe).kept_out()
 
 
 @requirement("itp-local-no-eps-reject", docs("virtual-ips", "traffic policies"))
@@ -59,7 +58,7 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
     """
     web = service([], internal_traffic_policy="Local")
     probe = client.connect(*web.frontend)
-    assert isinstance(probe.outcome, Rejected), probe
+    expect(probe).rejected()
 
 
 @requirement(
@@ -82,10 +81,8 @@ def test_policy_drops_what_elsewhere_would_be_served(
     there = Slice((service.endpoint("remote-pod", 1),))
     bare, elsewhere = service.create([spec, replace(spec, slices=(there,))])
     inside = client.host.place == "pod"
-    node = world.node.address(client.family)
     refused, dropped = (
-        client.connect(*web.frontend) if inside else client.connect(node, web.node_port())
-        for web in (bare, elsewhere)
+        client.connect(*(web.frontend if inside else web.at_node)) for web in (bare, elsewhere)
     )
-    assert isinstance(refused.outcome, Rejected), refused
-    assert isinstance(dropped.outcome, Dropped), dropped
+    expect(refused).rejected()
+    expect(dropped).dropped()

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fixtures.lab.hosts import Hosts
-from fixtures.services.services import Services
+from fixtures.services.services import Services, exposure
 from fixtures.services.shelf import Shelf
-from specification.addresses import FAMILIES, Family
+from specification.addresses import (
+    EXTERNAL_IPS,
+    FAMILIES,
+    LOAD_BALANCER_IPS,
+    Family,
+    IPAddress,
+    node_address,
+)
+from specification.attempts import SocketAddress
 from specification.errors import RefusedError
 from specification.places import Host
 from specification.services import HEADLESS, SERVICE_NAME, Endpoint, Ingress, Port, Slice
@@ -19,9 +27,19 @@ from tests.services.memory import SERVICES, SLICES, MemoryApi
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from clusters.contract import Node
     from fixtures.services.canary import Canary
 
 NODE = "the-node"
+
+
+class OwnNode:
+    """Stands in for the node under test, as far as Services ask it."""
+
+    name = NODE
+
+    def address(self, family: Family) -> IPAddress:
+        return node_address(0, family)
 
 
 class Settled:
@@ -51,7 +69,7 @@ def services(api: MemoryApi, settled: Settled, *families: Family, **options: Any
         api,
         cast("Canary", settled),
         Hosts(),
-        NODE,
+        cast("Node", OwnNode()),
         families[0],
         options.pop("protocol", "TCP"),
         lambda: f"web-{next(settled.names)}",
@@ -335,3 +353,25 @@ def test_shared_services_are_made_once_and_kept(api: MemoryApi, settled: Settled
     assert web.name in kept
     shelf.close()
     assert api.objects == {}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_frontends_are_all_that_clients_can_send_to(
+    api: MemoryApi, settled: Settled, family: Family
+) -> None:
+    made = services(api, settled, family)
+    port = Port(81, node_port=30_333)
+    node = SocketAddress(node_address(0, family), 30_333)
+    inner = made(1, ports=[port])
+    assert inner.external_frontends == []
+    assert inner.frontends == [inner.frontend]
+    outer = made(1, ports=[port], type="NodePort")
+    assert outer.at_node == node
+    assert outer.frontends == [outer.frontend, node]
+    every = made(1, ports=[port], families=FAMILIES, **exposure(9))
+    assert every.frontends == [
+        every.frontend,
+        node,
+        SocketAddress(LOAD_BALANCER_IPS[family][9], 81),
+        SocketAddress(EXTERNAL_IPS[family][9], 81),
+    ]

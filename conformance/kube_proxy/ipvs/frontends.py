@@ -16,7 +16,6 @@ from conformance.vocabulary import (
     Port,
     Service,
     family_of,
-    numbered,
 )
 
 DUMMY = "kube-ipvs0"
@@ -27,16 +26,6 @@ PORTS = (
     Port(81, 8082, "SCTP", "signals"),
 )
 """A port of each protocol."""
-
-
-def exposure(number: int) -> dict[str, Any]:
-    """Options of a Service with an external IP and a load balancer's IP in each family: those of
-    that number in their networks.
-    """
-    return {
-        "external_ips": numbered(EXTERNAL_IPS, number).values(),
-        "load_balancer_ips": numbered(LOAD_BALANCER_IPS, number).values(),
-    }
 
 
 def external_ip(number: int, family: Family) -> IPAddress:

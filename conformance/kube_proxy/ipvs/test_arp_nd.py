@@ -9,7 +9,6 @@ import pytest
 from conformance.kube_proxy.ipvs.frontends import (
     DUMMY,
     bound,
-    exposure,
     servers_at,
     virtual_addresses,
 )
@@ -21,6 +20,7 @@ from conformance.vocabulary import (
     Node,
     Services,
     World,
+    exposure,
     networks,
     over,
     requirement,

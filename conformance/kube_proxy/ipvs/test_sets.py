@@ -12,7 +12,6 @@ from conformance.kube_proxy.iptables.chains import Chains, jumps
 from conformance.kube_proxy.ipvs.frontends import (
     PORTS,
     bound,
-    exposure,
     external_ip,
     load_balancer_ip,
     own_addresses,
@@ -26,6 +25,7 @@ from conformance.vocabulary import (
     Service,
     Services,
     World,
+    exposure,
     family_of,
     requirement,
     source,

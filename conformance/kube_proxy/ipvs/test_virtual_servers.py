@@ -7,7 +7,6 @@ from conformance.kube_proxy.ipvs.frontends import (
     PORTS,
     behind,
     bound,
-    exposure,
     links,
     own_addresses,
     servers,
@@ -23,15 +22,16 @@ from conformance.vocabulary import (
     Services,
     World,
     api,
+    exposure,
     kep,
     requirement,
     source,
 )
 
-_EXPOSED = 71  # the number of the external addresses of exposed()
+_EXPOSED = 71  # the number of the external addresses of the Service of every kind
 
 
-def exposed(service: Services) -> Service:
+def of_every_kind(service: Services) -> Service:
     """A Service with every kind of frontend, a port of each protocol, and three endpoints of which
     one is on the node; shared.
     """
@@ -93,7 +93,7 @@ def test_each_virtual_address_and_port_has_a_virtual_server(
     external IP and at each load balancer's IP, of the port's protocol, and no other at these
     addresses, and each must take real servers in turn (rr), unless another scheduler is configured.
     """
-    addresses = virtual_addresses(exposed(service), _EXPOSED, family)
+    addresses = virtual_addresses(of_every_kind(service), _EXPOSED, family)
     found = servers_at(world.node, addresses)
     assert found.keys() == {
         (port.protocol, str(address), port.number) for port in PORTS for address in addresses
@@ -113,7 +113,7 @@ def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     """A nodePort must have one virtual server at each of the node's addresses, but none at those of
     kube-ipvs0 and of the loopback interface, nor at link-local ones.
     """
-    web = exposed(service)
+    web = of_every_kind(service)
     addresses = own_addresses(world.node, family)
     assert world.node.address(family) in addresses
     ports = {(port.protocol, web.node_port(port.name)) for port in PORTS}

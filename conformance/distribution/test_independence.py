@@ -1,0 +1,87 @@
+"""Distribution: choices that know nothing of each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.distribution.shares import shares_of
+from conformance.vocabulary import (
+    Budget,
+    Judge,
+    LabClient,
+    Port,
+    Services,
+    SocketAddress,
+    all_hit,
+    docs,
+    exposure,
+    independent,
+    issue,
+    over,
+    requirement,
+    sample_size,
+    sample_to_hit_all,
+)
+
+
+@requirement("lb-multiport-independent", issue(103000))
+@over(protocol="TCP")
+def test_ports_of_a_service_choose_independently(
+    service: Services, client: LabClient, judge: Judge, budget: Budget
+) -> None:
+    """The endpoint chosen on one port of a Service must not determine the one chosen on another:
+    every combination of endpoints occurs.
+    """
+    ports = [Port(80, 8080, name="web"), Port(81, 8081, name="admin")]
+    web = service.shared(endpoints=3, ports=ports)
+    frontends = [SocketAddress(web.cluster_ip, port.number) for port in ports]
+    # in an irregular order, so that proxies that take turns on each port pass too
+    order = np.random.default_rng(0).integers(0, 2, 6 * sample_to_hit_all(9, budget.alpha))
+    sample = client.connect_to_each([frontends[which] for which in order])
+    pools = [sorted(web.endpoints_of(port.name)) for port in ports]
+    shares_of(sample, [*pools[0], *pools[1]])
+    pairs = {(web, admin): 0 for web in pools[0] for admin in pools[1]}
+    for position in np.flatnonzero(np.diff(order) == 1):  # from the first port to the second
+        first, second = sample.chosen[position], sample.chosen[position + 1]
+        assert first in pools[0], f"{first} does not belong to port {frontends[0]}"
+        assert second in pools[1], f"{second} does not belong to port {frontends[1]}"
+        pairs[first, second] += 1
+    judge(all_hit, pairs)
+
+
+@requirement(
+    "lb-svc-independent",
+    docs("virtual-ips", note="a backend is chosen at random"),
+    feature="independent-choice",
+)
+@over(protocol="TCP")
+def test_services_choose_independently(
+    service: Services, client: LabClient, judge: Judge, budget: Budget
+) -> None:
+    """The endpoint chosen for a connection to one Service must not depend on those chosen for
+    another Service with the same endpoints.
+    """
+    shared = service.endpoints(3)
+    pools = service.create([service.spec(shared), service.spec(shared)])
+    count = sample_size(9, 0.5, budget.alpha / 2)  # two tables are judged at once
+    sample = client.connect_to_each([pool.frontend for pool in pools] * count)
+    shares_of(sample, pools[0].endpoints)
+    endpoints = sorted(pools[0].endpoints)
+    judge(independent, sample.chosen[::2], sample.chosen[1::2], (endpoints, endpoints))
+
+
+@requirement("lb-frontends-independent", docs("service", "publishing Services"))
+@over(vantage=["pod", "outside"])
+def test_frontends_share_their_endpoints(
+    service: Services, client: LabClient, judge: Judge, budget: Budget
+) -> None:
+    """The cluster IP, the nodePort, every external IP and every load balancer IP of one Service
+    port must all lead to every one of its endpoints.
+    """
+    web = service(endpoints=3, **exposure(7))
+    # a cluster IP is for clients in the cluster
+    outside = client.host.place == "outside"
+    count = sample_to_hit_all(3, budget.alpha)
+    for frontend in web.external_frontends if outside else web.frontends:
+        sample = client.connect_many(*frontend, count)
+        judge(all_hit, shares_of(sample, web.endpoints))

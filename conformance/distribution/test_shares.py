@@ -1,0 +1,160 @@
+"""Distribution: how many of the new connections each endpoint of a Service is given.
+
+Sample sizes come from the skew that a sample must show with probability 0.9999, see
+fixtures.judge.statistics.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.distribution.shares import shares_of
+from conformance.vocabulary import (
+    Budget,
+    Client,
+    Judge,
+    Port,
+    Services,
+    Slice,
+    all_hit,
+    docs,
+    e2e,
+    over,
+    requirement,
+    sample_size,
+    sample_to_hit_all,
+    source,
+    successive,
+    uniform,
+)
+
+
+@requirement("lb-all-eps-hit", docs("service"), e2e("networking", "Granular Checks: Services"))
+def test_every_endpoint_gets_connections(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """Without session affinity and topology, every ready endpoint of a Service must be given some
+    of the new connections, whichever node it is on.
+    """
+    web = service.shared(endpoints=10)
+    sample = client.connect_many(web.cluster_ip, web.port, sample_to_hit_all(10, budget.alpha))
+    judge(all_hit, shares_of(sample, web.endpoints))
+
+
+@requirement(
+    "lb-uniform", docs("virtual-ips", "proxy mode iptables"), feature="uniform-distribution"
+)
+def test_endpoints_are_chosen_uniformly(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """Each of n ready endpoints must be given 1/n of the new connections."""
+    skews = {2: 0.1, 3: 0.2, 5: 0.3, 10: 0.75}  # the fewer endpoints, the cheaper to look closely
+    pools = service.create([service.spec(n) for n in skews])
+    for pool, (n, skew) in zip(pools, skews.items(), strict=True):
+        count = sample_size(n, skew, budget.alpha)
+        sample = client.connect_many(pool.cluster_ip, pool.port, count)
+        judge(uniform, shares_of(sample, pool.endpoints))
+
+
+@requirement(
+    "lb-independence",
+    docs("virtual-ips", note="a backend is chosen at random"),
+    feature="independent-choice",
+)
+@over(protocol="TCP")
+def test_successive_choices_are_independent(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """The endpoint of a new connection must not depend on the endpoints of the connections before
+    it: there are no turns, no streaks and no fixed cycle.
+    """
+    web = service.shared(endpoints=3)
+    pairs = sample_size(9, 0.5, budget.alpha / 2)  # two tables are judged at once
+    sample = client.connect_many(web.cluster_ip, web.port, 2 * pairs)
+    shares_of(sample, web.endpoints)
+    for lag in (1, 2, 3):
+        judge(successive, sample.chosen, sorted(web.endpoints), lag=lag)
+
+
+@requirement("lb-single-ep", docs("service"))
+def test_single_endpoint_gets_every_connection(service: Services, client: Client) -> None:
+    """The only ready endpoint of a Service must be given every new connection, and none may be
+    lost.
+    """
+    web = service.shared(endpoints=1)
+    # shows a loss of 1 % with probability 0.9999
+    sample = client.connect_many(web.cluster_ip, web.port, 1000)
+    assert shares_of(sample, web.endpoints) == {web.socket(0): 1000}, sample
+
+
+@requirement(
+    "lb-large-n",
+    docs("virtual-ips"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
+    feature="uniform-distribution",
+)
+@over(protocol="TCP")
+@pytest.mark.parametrize(("family", "endpoints"), [("IPv6", 100), ("IPv4", 1000)])
+def test_many_endpoints_are_chosen_uniformly(
+    service: Services, client: Client, judge: Judge, budget: Budget, endpoints: int
+) -> None:
+    """New connections must be spread uniformly over a hundred and over a thousand endpoints, and
+    reach every one of them.
+    """
+    web = service(endpoints=endpoints)
+    count = max(sample_to_hit_all(endpoints, budget.alpha), sample_size(100, 0.9, budget.alpha))
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    shares = shares_of(sample, web.endpoints)
+    judge(all_hit, shares)
+    judge(uniform, shares)
+
+
+@requirement("lb-after-add", docs("virtual-ips"))
+def test_added_endpoint_gets_its_share(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """After an endpoint has been added to n others, each of the n + 1 must be given the same share
+    of the new connections, and none of them may fail.
+    """
+    count = sample_size(4, 0.5, budget.alpha)
+    web = service(endpoints=3)
+    shares_of(client.connect_many(web.cluster_ip, web.port, 100), web.endpoints)
+    web.set_endpoints([*web.spec.endpoints, service.endpoint("remote-pod", 1)])
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    judge(uniform, shares_of(sample, web.endpoints))
+
+
+@requirement("lb-after-remove", docs("virtual-ips"))
+def test_rest_shares_what_a_removed_endpoint_got(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """After one of n endpoints has been removed, each of the other n - 1 must be given the same
+    share of the new connections, the removed one none, and none of them may fail.
+    """
+    count = sample_size(3, 0.5, budget.alpha)
+    web = service(endpoints=4)
+    shares_of(client.connect_many(web.cluster_ip, web.port, 100), web.endpoints)
+    web.set_endpoints(web.spec.endpoints[1:])
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    judge(uniform, shares_of(sample, web.endpoints))
+
+
+@requirement("lb-weights-equal", docs("endpoint-slices", note="there are no weights"))
+@over(protocol="TCP")
+def test_endpoints_have_equal_weight(
+    service: Services, client: Client, judge: Judge, budget: Budget
+) -> None:
+    """Every ready endpoint must be given the same share of the new connections: wherever it is,
+    however many endpoints share its EndpointSlice, and whatever other Services it belongs to.
+    """
+    ports = [Port(protocol="TCP")]
+    few = (service.endpoint("pod"),)
+    many = tuple(
+        service.endpoint(place, node)
+        for place, node in (("pod", None), ("remote-pod", 1), ("remote-pod", 2), ("outside", None))
+    )
+    slices = [Slice(few, tuple(ports)), Slice(many, tuple(ports))]
+    web, _ = service.create([service.spec(ports=ports, slices=slices), service.spec(few)])
+    count = sample_size(5, 0.2, budget.alpha)
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    judge(uniform, shares_of(sample, web.endpoints))

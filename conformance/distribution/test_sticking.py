@@ -1,0 +1,164 @@
+"""Distribution: what sticks to the endpoint that was chosen once, many at once and in clashes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conformance.distribution.shares import shares_of
+from conformance.vocabulary import (
+    Budget,
+    Crowds,
+    Judge,
+    Lab,
+    LabClient,
+    Services,
+    SocketAddress,
+    all_hit,
+    docs,
+    expect,
+    issue,
+    kep,
+    over,
+    requirement,
+    sample_size,
+    sample_to_hit_all,
+    share,
+    spread,
+)
+
+
+@requirement("lb-per-conn", docs("virtual-ips"))
+def test_packets_of_a_connection_stay_together(
+    service: Services, client: LabClient, judge: Judge
+) -> None:
+    """All packets of one connection (for UDP: of one pair of addresses and ports) must go to the
+    endpoint that was chosen for the first of them.
+    """
+    web = service.shared(endpoints=4)
+    flows = client.open(web.cluster_ip, web.port, 64)
+    judge(spread, shares_of(flows.opened, web.endpoints))
+    for message in range(16):
+        expect(flows.exchange(), f"message {message}").kept(flows)
+
+
+@requirement("lb-udp-tuple-sticks", docs("virtual-ips"))
+@over(protocol="UDP")
+@pytest.mark.parametrize("answers", ["answered", "unanswered"])
+def test_datagrams_from_one_port_stay_together(
+    service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget, answers: str
+) -> None:
+    """Datagrams from one source port must go to one endpoint as long as the node remembers the
+    first of them, answered or not, while other source ports are given other endpoints.
+    """
+    web = service.shared(endpoints=3)
+    if answers == "unanswered":
+        lab.silent |= {endpoint.address for endpoint in web.endpoints}
+    count = sample_to_hit_all(3, budget.alpha)
+    first = client.connect_many(web.cluster_ip, web.port, count)
+    expect(first).delivered(reply="any")
+    assert first.is_served.all() == (answers == "answered"), first
+    judge(all_hit, {endpoint: first.counts[endpoint] for endpoint in web.endpoints})
+    for _ in range(8):
+        again = client.connect_many(
+            web.cluster_ip, web.port, count, source_ports=first.client_ports
+        )
+        assert again.chosen == first.chosen, again
+
+
+@requirement("lb-sctp-assoc", kep(614), feature="sctp")
+@over(protocol="SCTP")
+def test_sctp_balances_by_association(
+    service: Services, client: LabClient, judge: Judge, budget: Budget
+) -> None:
+    """Each SCTP association must be given one endpoint, which gets all of its packets; new
+    associations must be spread over all endpoints.
+    """
+    web = service.shared(endpoints=3)
+    associations = client.open(web.cluster_ip, web.port, sample_to_hit_all(3, budget.alpha))
+    judge(all_hit, shares_of(associations.opened, web.endpoints))
+    for _ in range(4):
+        expect(associations.exchange()).kept(associations)
+
+
+@requirement("lb-no-retry", docs("virtual-ips"))
+@over(protocol="TCP")
+def test_silent_endpoint_is_not_replaced(
+    service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget
+) -> None:
+    """When the chosen endpoint does not answer, the proxy must not send the connection to another
+    one: with one silent endpoint of two, half of the attempts stay unanswered, and a client's
+    repeated SYN goes to the same endpoint again.
+    """
+    web = service.shared(endpoints=2)
+    silent = web.socket(0)
+    lab.silent.add(silent.address)
+    count = sample_size(2, 0.5, budget.alpha)
+    sample = client.connect_many(web.cluster_ip, web.port, count)
+    assert (sample.arrivals == 1).all(), f"not each SYN reached one endpoint, once: {sample}"
+    unanswered = np.array([endpoint == silent for endpoint in sample.chosen])
+    assert (sample.is_answered != unanswered).all(), sample
+    judge(share, int(unanswered.sum()), count, 0.5)
+    ports = sample.client_ports[unanswered]
+    for _ in range(3):
+        again = client.connect_many(web.cluster_ip, web.port, len(ports), source_ports=ports)
+        expect(again).delivered(to=silent, reply="any")
+
+
+@requirement(
+    "lb-concurrency",
+    docs("virtual-ips", note="each client gets the answers to its own"),
+    feature="bursts",
+)
+def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds) -> None:
+    """In a burst of thousands of connections from many clients, each must reach one endpoint, once,
+    and each answer must come back to the client and port that asked, also where sources are masked.
+    """
+    web = service.shared(endpoints=3, type="NodePort")
+    clients = crowd(512)
+    for frontend in web.frontends:
+        for _ in range(4):
+            burst = clients.connect(*frontend)
+            shares_of(burst, web.endpoints)
+            assert (burst.arrivals == 1).all(), burst
+            assert (burst.replies == 1).all(), burst
+            assert not burst.misdirected.any(), burst
+
+
+@requirement("lb-same-tuple-vip-podip", issue(90042), feature="source-port-reuse")
+@over(protocol="TCP")
+def test_one_source_port_towards_service_and_endpoint(
+    service: Services, client: LabClient, lab: Lab
+) -> None:
+    """A client that uses one source port for a connection to a cluster IP and for one to the
+    endpoint behind it must get two working connections, in whatever order it opens them.
+    """
+    web = service(endpoints=[service.endpoint("remote-pod", 1)])
+    assert_both_work(client, lab, web.frontend, web.socket(0))
+    assert_both_work(client, lab, web.socket(0), web.frontend)
+
+
+@requirement("lb-same-tuple-two-vips", issue(90042), feature="source-port-reuse")
+@over(protocol="TCP")
+def test_one_source_port_towards_two_services(
+    service: Services, client: LabClient, lab: Lab
+) -> None:
+    """A client that uses one source port for connections to two cluster IPs with the same single
+    endpoint must get two working connections.
+    """
+    only = [service.endpoint("remote-pod", 1)]
+    first, second = service.create([service.spec(only), service.spec(only)])
+    assert_both_work(client, lab, first.frontend, second.frontend)
+
+
+def assert_both_work(
+    client: LabClient, lab: Lab, first: SocketAddress, second: SocketAddress
+) -> None:
+    """Connections from one port to both are opened and carry messages at the same time."""
+    port = lab.ports(1)
+    flows = []
+    for target in (first, second):
+        flows.append(client.open(*target, source_ports=port))
+        expect(flows[-1].opened).answered()
+    for flow in flows * 2:
+        expect(flow.exchange()).kept(flow)
