@@ -5,21 +5,22 @@ Imports nothing but the standard library: tox makes the environments that hold t
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import hashlib
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from clusters import sandbox
 from clusters.build import artifacts
 from clusters.build.toolchain import locked
 from clusters.vm import accelerator, kernel
 from launch import doctor
+from launch.invocation import HOW, WHAT, Run
 from specification.errors import ArtifactError, SuiteError, UsageError
 
 if TYPE_CHECKING:
@@ -54,33 +55,9 @@ commands:
   clean       remove what runs with kind left that were killed: clusters of the suite in Docker,
               containers, cgroups; never what is in use or somebody else's
 
-what is tested:
-  --modes MODE[,MODE]      only these modes: iptables, nftables, ipvs
-  --implementation FILE    another proxy, described by a TOML file (see clusters/implementations)
-  --proxy-binary FILE      this kube-proxy binary, of any version
-  --proxy-version X.Y.Z    kube-proxy of this version, built into the cache
-  --node KIND              what the node is: netns (a network namespace of this kernel), vm (a
-                           virtual machine with a kernel of its own) or auto (vm where this kernel
-                           lacks what a mode needs; the default)
-  --provider kind          on real kind clusters, one for each mode: the kube-proxy that kubeadm
-                           deployed there. Uses the Docker (or podman) and kind that are there;
-                           where no Docker runs, one of the suite's own. Needs root
-  --kind-image IMAGE       its node image; by default kind's own, and where no Docker runs the one
-                           that ./conform kind-image builds
-  --kubernetes-version X.Y.Z  kind's node image of that version
-  --kind-cluster NAME      a kind cluster that is there, and is left as it is
-  --kernel VERSION|FILE    the kernel of virtual machines: a packaged one (6.1), or a bzImage
-  --modules FOLDER         with --kernel FILE: its modules, such as /lib/modules/6.12.0
-  -k EXPRESSION            only requirements whose test names match
-  PATH[::TEST]             only these tests, such as conformance/affinity/test_affinity.py
+{what}
 
-how:
-  -n WORKERS               clusters side by side, each with its own control plane; {workers} here
-  --every-case             run all cases of a requirement (families, protocols, vantages) on
-                           emulated machines too; by default one there, chosen by the seed
-  --seed NUMBER            repeat the random choices of an earlier run
-  --keep                   stop at the first failure with its cluster alive, and say how to enter it
-  --results FOLDER         where runs are written (default: results, beside this program)
+{how}
 
 Everything else is handed to pytest: -x, --lf, -v, --co, ...
 
@@ -124,32 +101,6 @@ def workers() -> int:
     return max(1, min((os.cpu_count() or 1) + (0 if emulated else 1), memory, 8))
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (./conform --help)")
-
-
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Split what the launcher looks at from what it hands on as it is."""
-    parser = _Parser(prog="conform", add_help=False, allow_abbrev=False)
-    parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("-n", "--numprocesses")
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--pdb", action="store_true")
-    for option in ("modes", "implementation", "proxy-binary", "proxy-version", "results"):
-        parser.add_argument(f"--{option}")
-    for option in (
-        "kernel",
-        "modules",
-        "provider",
-        "kind-image",
-        "kind-cluster",
-        "kubernetes-version",
-    ):
-        parser.add_argument(f"--{option}")
-    return parser.parse_known_args(arguments)
-
-
 def _option_or_path(word: str) -> bool:
     return word.startswith("-") or Path(word.partition("::")[0]).exists()
 
@@ -173,49 +124,21 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
     Modes that this machine cannot run are left out, with a word about it, unless asked for.
     Raises UsageError when an option makes no sense or no mode can run.
     """
-    known, rest = _parse(arguments)
-    options: list[str] = []
-    if known.proxy_binary and known.proxy_version:
-        raise UsageError("--proxy-binary and --proxy-version name two proxies; give one of them")
-    if known.proxy_binary:
-        if not Path(known.proxy_binary).is_file():
-            raise UsageError(f"--proxy-binary: there is no file {known.proxy_binary}")
-        options += ["--proxy-binary", _absolute(known.proxy_binary)]
-    if known.proxy_version:
-        options += ["--proxy-version", known.proxy_version]
-    if known.implementation:
-        described = Path(known.implementation)
-        name = _absolute(known.implementation) if described.exists() else known.implementation
-        options += ["--implementation", name]
-    if known.results:
-        options += ["--results", _absolute(known.results)]
-    if known.kernel:
-        described = Path(known.kernel)
-        options += ["--kernel", _absolute(known.kernel) if described.exists() else known.kernel]
-    if known.modules:
-        options += ["--modules", _absolute(known.modules)]
-    for option in ("provider", "kind_image", "kind_cluster", "kubernetes_version"):
-        if getattr(known, option):
-            options += [f"--{option.replace('_', '-')}", getattr(known, option)]
-    if known.modes:
-        options += ["--modes", known.modes]
-    elif command == "conform" and not (known.implementation or known.kind_cluster):
+    found, rest = Run.parser(add_help=False).parse_known_args(arguments)
+    asked = Run.of(found).resolved(Path.cwd())
+    asked.check()
+    unsaid = not (asked.modes or asked.kind_cluster) and asked.implementation == "kube-proxy"
+    if unsaid and command == "conform":
         modes = _runnable()
-        if known.provider == "kind" and not doctor.has_ip_vs():  # its nodes share this kernel
+        if asked.provider == "kind" and not doctor.has_ip_vs():  # its nodes share this kernel
             modes = [mode for mode in modes if mode != "ipvs"]
-        options += ["--modes", ",".join(modes)]
-    options += [f"--{flag}" for flag in ("keep", "pdb") if getattr(known, flag)]
-    # A debugger, and a cluster to look into, want one process.
-    alone = known.keep or known.pdb
-    several = _modes_of(options) if known.provider == "kind" else workers()
-    options += ["-n", known.numprocesses or ("0" if alone else str(several))]
-    return options + _rest(rest)
-
-
-def _modes_of(options: Sequence[str]) -> int:
-    """How many modes options for pytest name: on kind, each has a cluster and a worker."""
-    named = _parse(options)[0].modes
-    return len(named.split(",")) if named else 1
+        asked = replace(asked, modes=",".join(modes))
+    if not asked.numprocesses:
+        # A debugger, and a cluster to look into, want one process; on kind each mode has one.
+        several = len(asked.modes.split(",")) if asked.provider == "kind" else workers()
+        alone = asked.keep or "--pdb" in rest
+        asked = replace(asked, numprocesses="0" if alone else str(several))
+    return asked.argv() + _rest(rest)
 
 
 def _runnable() -> list[str]:
@@ -230,10 +153,6 @@ def _runnable() -> list[str]:
     return runnable
 
 
-def _tox(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tox", "run", "-c", str(ROOT / "tox.ini"), *arguments]
-
-
 def _prepare(environment: str) -> Path:
     """Have tox make an environment, once for any number of runs, and return its folder.
 
@@ -245,25 +164,19 @@ def _prepare(environment: str) -> Path:
     lock = "dev.lock" if environment == "selftest" else "requirements.lock"
     for name in ("pyproject.toml", lock):
         digest.update((ROOT / name).read_bytes())
-    if _content(ready) == digest.hexdigest():
+    if ready.exists() and ready.read_text() == digest.hexdigest():
         return folder
     with locked(ROOT / ".tox" / f"{environment}.lock", "waiting: another run installs", sys.stderr):
-        old = _content(ready)
+        old = ready.read_text() if ready.exists() else ""
         if old != digest.hexdigest():
             print(f"conform: installing the Python packages into {folder}", file=sys.stderr)
             again = ["--recreate"] if old else []
-            done = subprocess.run(_tox("-qq", "-e", environment, "--notest", *again), check=False)
+            tox = [sys.executable, "-m", "tox", "run", "-c", str(ROOT / "tox.ini"), "-qq"]
+            done = subprocess.run([*tox, "-e", environment, "--notest", *again], check=False)
             if done.returncode:
                 raise ArtifactError("the Python packages could not be installed; see above")
             ready.write_text(digest.hexdigest())
     return folder
-
-
-def _content(file: Path) -> str:
-    try:
-        return file.read_text()
-    except FileNotFoundError:
-        return ""
 
 
 def _command(arguments: list[str]) -> str:
@@ -291,8 +204,9 @@ def main() -> int:
             python = _prepare("conform") / "bin" / "python"
             # -P: a folder called reports where the user stands is not what is meant.
             os.execv(python, [str(python), "-P", "-m", *module, *arguments])
-        if _parse(arguments)[0].help:
-            print(HELP.format(pinned=artifacts.PINNED, workers=workers()), end="")
+        if not {"-h", "--help"}.isdisjoint(arguments):
+            how = Run.help(HOW, workers=workers())
+            print(HELP.format(pinned=artifacts.PINNED, what=Run.help(WHAT), how=how), end="")
             return 0
         if command == "doctor":
             return doctor.main()

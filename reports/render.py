@@ -20,7 +20,7 @@ def render(run_folder: Path | str) -> Run:
     """
     folder = Path(run_folder)
     run = read(folder)
-    for name, content in ((HTML, run_page.render(run, folder)), (JUNIT, junit.render(run, folder))):
+    for name, content in ((HTML, run_page.render(run, folder)), (JUNIT, junit.render(run))):
         write(folder / name, content, again="then render again with: python -m reports FOLDER")
     return run
 

@@ -61,7 +61,7 @@ def supply(
     modes: Collection[str],
     node: NodeKind,
     version_or_file: str = "",
-    modules: Path | None = None,
+    modules: str = "",
 ) -> Machines | None:
     """Find or make what the machines of a run need; ``None`` where it needs none.
 
@@ -77,7 +77,7 @@ def supply(
             f" {accelerator.PROGRAM}: ./conform installs qemu-system-x86"
         )
     if modules:
-        chosen = kernel.own(Path(version_or_file), modules)
+        chosen = kernel.own(Path(version_or_file), Path(modules))
     elif "/" in version_or_file:
         raise ArtifactError("--kernel FILE needs --modules FOLDER, the modules of that kernel")
     else:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
+import contextlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from launch import invocation
+from specification.errors import UsageError
 
+if TYPE_CHECKING:
     from reports.model.run import Result, Run
 
 
-def reproduce(run: Run, result: Result, folder: Path | None = None) -> str:
-    """The command that repeats a result: what its evidence says, else its test with the run's seed.
-
-    `folder` is the run's folder, in which evidence is looked for.
+def reproduce(run: Run, result: Result) -> str:
+    """The command that repeats a result, made from the one that repeats its run (or shard); that
+    one itself where nothing says which test it was.
     """
-    if folder is not None and result.evidence is not None:
-        try:
-            said = (folder / result.evidence / "reproduce.txt").read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            said = ""
-        if said:
-            return said
-    if not result.nodeid:
-        return run.header.reproduce
-    command = ["pytest", result.nodeid, "--modes", result.mode]
-    if run.header.seed is not None:
-        command += ["--seed", str(run.header.seed)]
-    return shlex.join(command)
+    for command in run.header.reproduce.split(" && "):
+        with contextlib.suppress(ValueError, UsageError):
+            asked = invocation.Run.recorded(command)
+            if result.nodeid and result.mode in asked.modes.split(","):
+                return asked.only(result.mode, result.nodeid).command()
+    return run.header.reproduce

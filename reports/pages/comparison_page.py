@@ -111,6 +111,6 @@ def render(comparison: Comparison, folder: Path) -> str:
             fingerprints=[(c, fingerprints.rows(c.run)) for c in firsts],
             told=_worth_telling,
             links=links,
-            reproduce=lambda column, result: reproduce(column.run, result, column.folder),
+            reproduce=lambda column, result: reproduce(column.run, result),
         )
     )

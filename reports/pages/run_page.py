@@ -146,6 +146,6 @@ def render(run: Run, folder: Path | None = None) -> str:
             fingerprints=fingerprints.rows(run),
             quantities=_quantities(run),
             evidence=links,
-            reproduce=lambda result: reproduce(run, result, folder),
+            reproduce=lambda result: reproduce(run, result),
         )
     )

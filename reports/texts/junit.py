@@ -20,7 +20,6 @@ from reports.records.results import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from reports.model.comparison import Comparison
     from reports.model.run import Result, Run
@@ -42,7 +41,7 @@ def _clean(value: str) -> str:
     return _UNWRITABLE.sub(lambda match: f"\\x{ord(match.group()):02x}", value)
 
 
-def _output(run: Run, result: Result, folder: Path | None) -> str:
+def _output(run: Run, result: Result) -> str:
     """What a test case says beside its outcome: statistics, measurements, evidence, repetition."""
     lines = [
         f"{s.name}: {s.test}, counts {[wording.number(c) for c in s.counts]}, "
@@ -56,13 +55,11 @@ def _output(run: Run, result: Result, folder: Path | None) -> str:
     if result.evidence:
         lines.append(f"evidence: {result.evidence}")
     if result.outcome in BAD:
-        lines.append(f"repeat it: {reproduce(run, result, folder)}")
+        lines.append(f"repeat it: {reproduce(run, result)}")
     return "\n".join(lines)
 
 
-def _case(
-    suite: ET.Element, run: Run, result: Result, areas: dict[str, str], folder: Path | None
-) -> None:
+def _case(suite: ET.Element, run: Run, result: Result, areas: dict[str, str]) -> None:
     name = f"{result.requirement}[{result.case}]" if result.case else result.requirement
     case = ET.SubElement(
         suite,
@@ -76,40 +73,40 @@ def _case(
         message = about + (result.reason or "no reason given")
         element = ET.SubElement(case, tag, message=_clean(message), type=result.outcome)
         element.text = _clean(result.details) or None
-    output = _output(run, result, folder)
+    output = _output(run, result)
     if output:
         ET.SubElement(case, "system-out").text = _clean(output)
 
 
-def render(run: Run, folder: Path | None = None) -> str:
+def render(run: Run) -> str:
     """JUnit XML of a run: a test suite per mode, a test case per case of a requirement.
 
     Whatever keeps a mode from being judged appears as a test case with an error, so that the file
     never looks better than the verdict.
     """
-    return _document(run.header.suite["name"], [(mode, run, mode, folder) for mode in run.modes])
+    return _document(run.header.suite["name"], [(mode, run, mode) for mode in run.modes])
 
 
 def compared(comparison: Comparison) -> str:
     """JUnit XML of a comparison: a test suite per column, each as `render` makes it."""
     name = comparison.columns[0].run.header.suite["name"]
-    columns = [(c.label, c.run, c.mode, c.folder) for c in comparison.columns]
+    columns = [(c.label, c.run, c.mode) for c in comparison.columns]
     return _document(name, columns)
 
 
-def _document(name: str, members: Sequence[tuple[str, Run, str, Path | None]]) -> str:
+def _document(name: str, members: Sequence[tuple[str, Run, str]]) -> str:
     root = ET.Element("testsuites", name=_clean(name))
-    for label, run, mode, folder in members:
-        _suite(root, label, run, mode, folder)
+    for label, run, mode in members:
+        _suite(root, label, run, mode)
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
-    seconds = {run.header.run: run.end.seconds for _, run, _, _ in members}
+    seconds = {run.header.run: run.end.seconds for _, run, _ in members}
     root.set("time", f"{sum(seconds.values()):.3f}")
     ET.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: ET.Element, label: str, run: Run, mode: str, folder: Path | None) -> None:
+def _suite(root: ET.Element, label: str, run: Run, mode: str) -> None:
     areas = {requirement.id: requirement.area for requirement in run.requirements}
     suite = ET.SubElement(root, "testsuite", name=_clean(label))
     properties = ET.SubElement(suite, "properties")
@@ -124,7 +121,7 @@ def _suite(root: ET.Element, label: str, run: Run, mode: str, folder: Path | Non
         ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
     for result in run.results:
         if result.mode == mode:
-            _case(suite, run, result, areas, folder)
+            _case(suite, run, result, areas)
     for fault in run.faults(mode):
         case = ET.SubElement(suite, "testcase", classname=_clean(f"{mode}.run"), name="verdict")
         ET.SubElement(case, "error", message=_clean(fault), type="error")

@@ -237,21 +237,15 @@ def test_kernel_that_cannot_be_downloaded_says_what_apt_said(
 @pytest.mark.parametrize(
     ("version", "file", "modules", "says"),
     [
-        ("9.9", "", None, "no package holds a kernel 9.9"),
-        ("", "/no/kernel", None, "--kernel FILE needs --modules"),
+        ("9.9", "", "", "no package holds a kernel 9.9"),
+        ("", "/no/kernel", "", "--kernel FILE needs --modules"),
         ("", "/no/kernel", "/lib/modules/1", "there is no kernel /no/kernel"),
         ("", "/bin/true", "/", "has no modules.dep"),
     ],
 )
-def test_kernel_that_cannot_be_had(version: str, file: str, modules: str | None, says: str) -> None:
+def test_kernel_that_cannot_be_had(version: str, file: str, modules: str, says: str) -> None:
     with pytest.raises(ArtifactError, match=says):
-        supply.supply(
-            load("kube-proxy"),
-            ["nftables"],
-            "vm",
-            version or file,
-            Path(modules) if modules else None,
-        )
+        supply.supply(load("kube-proxy"), ["nftables"], "vm", version or file, modules)
 
 
 def test_machines_are_for_modes_that_this_kernel_cannot_run(

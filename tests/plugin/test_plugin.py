@@ -443,7 +443,7 @@ def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(pytester: pytest.P
     asked = ["--modes=nftables", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
     config = pytester.parseconfig("-pfixtures.plugin", *asked, "-kslice or dnat")
     kind: Any = SimpleNamespace(version="v1.35.2", image="kindest/node:v1.35.2", sha256="ab12")
-    chosen = dataclasses.replace(options.read(config.option, pytester.path), kind=kind)
+    chosen = dataclasses.replace(options.read(config), kind=kind)
     found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
     assert found["provider"] == "kind"
     words = "--modes nftables --seed 3 --provider kind --kubernetes-version 1.35.2"

@@ -123,21 +123,23 @@ def test_evidence_is_linked_relative_to_the_page(page: Page, folder: Path) -> No
     assert all((folder / link).exists() for link in linked)
 
 
-def test_the_command_of_the_evidence_wins(tmp_path: Path) -> None:
+def test_the_command_that_repeats_a_failure_is_complete(tmp_path: Path) -> None:
+    run = "./conform --modes iptables,nftables --proxy-version 1.34.4 --node vm --seed 7 -k dnat"
+    other = "./conform --modes ipvs --seed 8"
     sample.write(
         tmp_path,
+        sample.header(reproduce=f"{run} && {other}", modes=["iptables", "nftables", "ipvs"]),
         sample.requirement(),
-        sample.result(outcome="failed", evidence="evidence/a"),
         sample.result(outcome="failed", mode="nftables"),
+        sample.result(outcome="failed", mode="ipvs"),
     )
-    (tmp_path / "evidence" / "a").mkdir(parents=True)
-    (tmp_path / "evidence" / "a" / "reproduce.txt").write_text("./conform -k this\n")
     words = Page(run_page.render(read(tmp_path), tmp_path)).words
-    assert "./conform -k this" in words
+    test = "conformance/clusterip/test_x.py::test_x"
     assert (
-        "pytest 'conformance/clusterip/test_x.py::test_x[nftables]' --modes nftables --seed 1234567"
-        in words
-    )
+        "./conform --modes nftables --proxy-version 1.34.4 --node vm --seed 7 -n 0"
+        f" '{test}[nftables]'"
+    ) in words
+    assert f"./conform --modes ipvs --seed 8 -n 0 '{test}[ipvs]'" in words
 
 
 NASTY = "</pre></style><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
