@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from fixtures.lab.lab import Lab
-from fixtures.lab.simulated import Rule, SimulatedNode
 from specification.addresses import FAMILIES, Family
+from tests.engine.simulated import Rule, SimulatedNode
 from tests.engine.tools import Rules
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
 from fixtures.lab.frames import MAGIC
-from fixtures.lab.simulated import Answer, Decision, Drop, Refuse
 from specification.attempts import SocketAddress
 from specification.outcomes import AnsweredUnseen, Delivered, Dropped, Rejected, Reply
+from tests.engine.simulated import Answer, Decision, Drop, Refuse
 from tests.engine.tools import ETHERNET, PORT, VIPS, Rules, client, delivery, host, is_fence
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from scapy.packet import Packet
 
     from fixtures.lab.lab import Lab
-    from fixtures.lab.simulated import SimulatedNode
     from specification.addresses import Family
     from specification.services import Protocol
+    from tests.engine.simulated import SimulatedNode
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
 

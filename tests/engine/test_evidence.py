@@ -12,18 +12,18 @@ from scapy.utils import PcapReader, RawPcapReader
 
 from fixtures.lab import icmp
 from fixtures.lab.icmp import Error
-from fixtures.lab.simulated import Drop, Pass
 from fixtures.record.evidence import write_pcap
 from specification.attempts import SocketAddress
+from tests.engine.simulated import Drop, Pass
 from tests.engine.tools import PORT, VIPS, Rules, client, delivery, host, recomputed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.lab.lab import Lab
-    from fixtures.lab.simulated import SimulatedNode
     from specification.addresses import Family
     from specification.services import Protocol
+    from tests.engine.simulated import SimulatedNode
 
 # --- captures -------------------------------------------------------------------------------------
 

@@ -13,11 +13,11 @@ from clusters.wires import Frames
 from fixtures.lab import history
 from fixtures.lab import lab as engine
 from fixtures.lab.frames import MAGIC, Kind, parse
-from fixtures.lab.simulated import Answer, Drop, Pass, Refuse
 from specification.addresses import FAMILIES, node_address
 from specification.attempts import SocketAddress
 from specification.errors import NodeError, WireError
 from specification.outcomes import AnsweredUnseen, Dropped, PassedThrough, Reply
+from tests.engine.simulated import Answer, Drop, Pass, Refuse
 from tests.engine.tools import (
     ETHERNET,
     PORT,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from fixtures.lab.lab import Lab
-    from fixtures.lab.simulated import SimulatedNode
     from specification.addresses import Family
     from specification.places import Place
     from specification.services import Protocol
+    from tests.engine.simulated import SimulatedNode
 
 
 def fences(lab: Lab, wire: str) -> list[int]:

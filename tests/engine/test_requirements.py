@@ -22,11 +22,11 @@ from conformance.nodeport import test_nodeport
 from conformance.traffic_policy import test_traffic_policy
 from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
-from fixtures.lab.simulated import SimulatedNode
 from fixtures.services.canary import Canary
 from fixtures.services.shelf import Shelf
 from fixtures.world import fixtures
 from fixtures.world.world import World
+from tests.engine.simulated import SimulatedNode
 from tests.services.memory import Bent, MemoryApi, MemoryProxy
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from scapy.packet import Raw
 
 from fixtures.lab.frames import NUMBERS
 from fixtures.lab.lab import Lab
-from fixtures.lab.simulated import Drop, Refuse, SimulatedNode
 from specification.addresses import FAMILIES, Family, node_address
 from specification.attempts import SocketAddress
 from specification.outcomes import Delivered, Dropped, PassedThrough, Rejected
 from specification.services import Protocol
+from tests.engine.simulated import Drop, Refuse, SimulatedNode
 from tests.engine.tools import (
     ETHERNET,
     PORT,

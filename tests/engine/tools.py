@@ -15,9 +15,9 @@ from clusters.wires import Frames
 from fixtures.clients.client import LabClient
 from fixtures.lab.frames import build
 from fixtures.lab.sample import to_bytes
-from fixtures.lab.simulated import Decision, Deliver, Pass
 from specification.attempts import SocketAddress
 from specification.places import Host
+from tests.engine.simulated import Decision, Deliver, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from clusters.api import Api
-from fixtures.lab.simulated import Decision, Deliver, Drop, Pass, Refuse
 from specification.addresses import (
     FAMILIES,
     SERVICE_RANGES,
@@ -23,6 +22,7 @@ from specification.addresses import (
 )
 from specification.attempts import SocketAddress
 from specification.errors import RefusedError
+from tests.engine.simulated import Decision, Deliver, Drop, Pass, Refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,11 +11,11 @@ import pytest
 
 from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
-from fixtures.lab.simulated import Decision, Drop, Pass, SimulatedNode
 from fixtures.services import canary as settling
 from fixtures.services.canary import Canary
 from specification.addresses import FAMILIES, Family
 from specification.errors import SettleError
+from tests.engine.simulated import Decision, Drop, Pass, SimulatedNode
 from tests.services.memory import MemoryApi, MemoryProxy
 
 if TYPE_CHECKING:
