@@ -140,12 +140,12 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
     source("pkg/proxy/iptables/proxier.go", "masquerading of off-cluster traffic to cluster IPs"),
     feature="external-clients",
 )
-@over(protocol="TCP", vantage=["outside", "remote-pod"])
+@over(protocol="TCP", vantage=["outside"])
 def test_cluster_ip_can_be_used_through_the_node(
     service: Services, client: Client, assert_pool: Pool
 ) -> None:
-    """A host that is not on the node but routes cluster IPs to it, a pod of another node or a host
-    outside the cluster, must reach the Service's endpoints and be answered from the cluster IP.
+    """A host outside the cluster that routes cluster IPs to the node must reach the Service's
+    endpoints and be answered from the cluster IP.
     """
     web = service.shared(endpoints=2)
     assert_pool(web.cluster_ip, web.port, web.endpoints)
