@@ -41,7 +41,7 @@ commands:
   (none)      run the suite and write a report
   selftest    run the tests of the suite itself
   doctor      say what this machine can run; where it can't, why, and what to do about it
-  list        list the requirements (--markdown: as CONFORMANCE.md); runs nothing
+  list        list the requirements (--markdown: as CONFORMANCE.md, --json); runs nothing
   bench       measure what each mode costs as Services grow (bench --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
@@ -233,8 +233,8 @@ def _run(command: str, arguments: list[str]) -> int:
     if command == "list":
         python = _prepare("conform") / "bin" / "python"
         os.chdir(ROOT)
-        form = "markdown" if "--markdown" in arguments else "text"
-        rest = [argument for argument in arguments if argument != "--markdown"]
+        form = next((f for f in ("markdown", "json") if f"--{f}" in arguments), "text")
+        rest = [argument for argument in arguments if argument != f"--{form}"]
         pytest = [str(python), "-m", "pytest", "-c", "pyproject.toml"]
         os.execv(python, [*pytest, f"--list-requirements={form}", *rest])
     options = pytest_options(arguments, command=command)

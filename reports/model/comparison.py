@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reports.model import node_words
-from reports.model.run import Cell, Run, read
+from reports.model.run import Cell, Run, in_reading_order, read
 from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, told
 from reports.records import figures, result_file
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED, ResultFileError
@@ -149,7 +149,7 @@ class Comparison:
     def requirements(self) -> tuple[Requirement, ...]:
         """Every requirement of any run, by area and id; where runs differ, as the last has it."""
         known = {each.id: each for column in self.columns for each in column.run.requirements}
-        return tuple(sorted(known.values(), key=lambda each: (each.area, each.id)))
+        return in_reading_order(known.values(), self.columns[-1].run.header.areas)
 
     @cached_property
     def areas(self) -> Mapping[str, tuple[Requirement, ...]]:

@@ -32,7 +32,7 @@ from reports.records.results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -89,6 +89,8 @@ class Header:
     contact: tuple[str, ...]
     modes: tuple[str, ...]
     provider: str
+    areas: tuple[str, ...]
+    """Names of the areas in the order of reading; empty in older files."""
     sampled: tuple[str, ...]
     false_alarm_budget: float | None
     workers: int | None
@@ -116,10 +118,23 @@ class Header:
             contact=implementation.strings("contact"),
             modes=record.strings("modes"),
             provider=record.text("provider"),
+            areas=record.strings("areas"),
             sampled=record.strings("sampled"),
             false_alarm_budget=record.maybe("false_alarm_budget", float),
             workers=record.maybe("workers", int),
         )
+
+
+def in_reading_order(
+    requirements: Iterable[Requirement], areas: Sequence[str]
+) -> tuple[Requirement, ...]:
+    """Requirements by area, in the order of ``areas`` (others come last, by name), and by id."""
+    known = {area: number for number, area in enumerate(areas)}
+    return tuple(
+        sorted(
+            requirements, key=lambda each: (known.get(each.area, len(known)), each.area, each.id)
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -301,7 +316,7 @@ def read(path: Path | str) -> Run:
     run = Run(
         header=header,
         # workers finish in any order: the same results must give the same page
-        requirements=tuple(sorted(requirements.values(), key=lambda each: (each.area, each.id))),
+        requirements=in_reading_order(requirements.values(), header.areas),
         fingerprints=tuple(fingerprints),
         results=tuple(result for _, result in results),
         errors=tuple(errors),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import AREAS
 from tests.conftest import ROOT
 
 DOCUMENTS = sorted(
@@ -49,10 +50,10 @@ def test_the_journey_of_a_probe_is_true() -> None:
 def requirements() -> Counter[str]:
     """How many requirements CONFORMANCE.md lists in each area."""
     found: Counter[str] = Counter()
-    area = ""
+    area, names = "", {title: name for name, title in AREAS.items()}
     for line in (ROOT / "CONFORMANCE.md").read_text().splitlines():
         if line.startswith("## "):
-            area = line.removeprefix("## ")
+            area = names[line.removeprefix("## ")]
         elif line.startswith("| `"):
             found[area] += 1
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from clusters import implementation
 from fixtures.plugin import expectations, requirement
+from fixtures.plugin.listing import areas, listed
 from specification import features
 from specification.references import Reference, api, docs, e2e, kep
 from tests.conftest import ROOT
@@ -131,3 +133,27 @@ def test_statements_are_whole_sentences_that_demand_something(statement: str, wr
     found = requirement.fault(statement)
     assert wrong in found
     assert bool(found) == bool(wrong)
+
+
+def test_every_folder_of_tests_is_an_area_with_a_title() -> None:
+    folders = {path.parent.name for path in (ROOT / "conformance").rglob("test_*.py")}
+    assert folders == set(areas())
+
+
+def test_areas_stand_in_the_order_of_reading(generated: str) -> None:
+    titles = list(areas().values())
+    assert len(set(titles)) == len(titles)
+    assert re.findall(r"^## (.+)$", generated, re.MULTILINE) == titles
+    contents = re.findall(r"^- \[(.+)\]\(#\S+\), (\d+)$", generated, re.MULTILINE)
+    assert [title for title, _ in contents] == titles
+    rows = sum(line.startswith("| `") for line in generated.splitlines())
+    assert sum(int(count) for _, count in contents) == rows
+
+
+def test_listed_as_json_they_are_the_records_of_results() -> None:
+    entry = requirement.Requirement(
+        "an-id", "clusterip", "core", None, (kep(1), kep(2)), "A proxy must.", "test_a.py::test_b"
+    )
+    (record,) = json.loads(listed([entry], "json"))
+    assert record == entry.as_record()
+    assert record["reference"] == "KEP-1; KEP-2"

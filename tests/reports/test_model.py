@@ -166,6 +166,20 @@ def test_values_survive_the_file(tmp_path: Path) -> None:
     assert run.requirements[0].statement == "folded over lines"
 
 
+def test_requirements_are_in_the_order_of_reading(tmp_path: Path) -> None:
+    named = [("b-2", "second"), ("a-2", "third"), ("b-1", "second"), ("c-1", "first")]
+    ids = []
+    for number, areas in enumerate((["third", "second"], [])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        lines = [sample.requirement(name, area=area) for name, area in named]
+        lines += [sample.result(name) for name, _ in named]
+        run = run_of(folder, sample.header(areas=areas), *lines)
+        ids.append([each.id for each in run.requirements])
+        assert list(run.areas) == list(dict.fromkeys(each.area for each in run.requirements))
+    assert ids == [["a-2", "b-1", "b-2", "c-1"], ["c-1", "b-1", "b-2", "a-2"]]
+
+
 def _drop_last(lines: list[bytes]) -> list[bytes]:
     return lines[:-1]
 
