@@ -9,6 +9,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.layers.l2 import Ether
+from scapy.layers.sctp import SCTP, SCTPChunkInit
 from scapy.packet import Raw
 
 from fixtures.lab.frames import NUMBERS
@@ -174,6 +175,9 @@ def test_rules_are_asked_once_a_connection(lab: Lab, rules: Rules, family: Famil
 SYN = TCP(sport=30000, dport=8080, flags="S")
 BROKEN = {
     "TCP checksum": IP(src="10.128.1.9", dst="198.18.0.9") / TCP(sport=1, dport=2, chksum=1),
+    "SCTP checksum": IP(src="10.128.1.9", dst="198.18.0.9")
+    / SCTP(sport=1, dport=2, chksum=1)
+    / SCTPChunkInit(init_tag=1),
     "IP checksum": IP(src="10.128.1.9", dst="198.18.0.9", chksum=1) / SYN,
     "IPv6 without UDP checksum": IPv6(src="fd00:10::9", dst="2001:db8:0:2::9") / UDP(chksum=0),
     "truncated": IP(src="10.128.1.9", dst="198.18.0.9", len=60) / SYN,

@@ -181,7 +181,7 @@ def test_it_leaves_nothing_and_disturbs_nobody(around: Around) -> None:
 def test_every_change_is_told_from_the_one_before(around: Around) -> None:
     """By ports that are valid, again and again."""
     last = (0, 0)
-    for turn in (0, 1, 2, 27_998, 27_999, 28_000, 56_001):
+    for turn in (0, 1, 2, 27_998, 27_999, 28_000, 39_000, 56_001):
         for family in FAMILIES:
             around.canary._services[family] = around.canary._slices[family] = turn
         around.canary.settle()
@@ -253,6 +253,8 @@ def test_a_stepwise_proxy_is_done_when_it_has_given_up_an_address() -> None:
         had, changes = external_ips(around), around.changes
         around.canary.settle(removed=False)
         assert around.changes == changes + 2  # one of each family
+        written = [at.split("/")[-2] for method, at, _ in around.api.requests if method == "PATCH"]
+        assert written[-4:] == ["endpointslices"] * 2 + ["services"] * 2
         assert around.is_in_force()
         for family in FAMILIES:
             assert external_ips(around)[family] != had[family]

@@ -324,6 +324,9 @@ def test_what_is_left_is_deleted_with_the_next_that_is_made(
     services(api, settled, "IPv4")(slices=[])
     assert [each["metadata"]["name"] for each in api.of("services")] == ["web-2", "web-3"]
     assert api.of("endpointslices") == []
+    api.requests.clear()
+    api.finish_deletions()
+    assert api.requests == []
 
 
 # --- shared Services ------------------------------------------------------------------------------
