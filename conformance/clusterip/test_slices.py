@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ from conformance.vocabulary import (
     Budget,
     Client,
     Family,
+    Judge,
     LabClient,
     Pool,
     Port,
@@ -29,7 +29,6 @@ from conformance.vocabulary import (
     tally,
     uniform,
 )
-from fixtures.judge.statistics import Statistic
 
 
 @requirement("cip-targetport-from-slice", docs("service", "Services without selectors"))
@@ -128,7 +127,7 @@ def test_ports_may_live_in_different_slices(
 @requirement("cip-slice-dedupe", docs("endpoint-slices", "duplicate endpoints"), kep(752))
 @over(protocol="TCP")
 def test_duplicates_count_once(
-    service: Services, client: Client, budget: Budget, judge: Callable[..., Statistic]
+    service: Services, client: Client, budget: Budget, judge: Judge
 ) -> None:
     """An address and port that several EndpointSlices of a Service list must be treated as one
     endpoint, with no larger share of the connections than the others.

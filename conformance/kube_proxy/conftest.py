@@ -7,8 +7,6 @@ import pytest
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
 from conformance.vocabulary import (
-    EXTERNAL_IPS,
-    LOAD_BALANCER_IPS,
     OUTSIDE,
     Family,
     Protocol,
@@ -54,15 +52,3 @@ def exposed(service: Services) -> Service:
         external_traffic_policy="Local",
         **exposure(),
     )
-
-
-@pytest.fixture
-def load_balancer_ip(family: Family) -> str:
-    """The load balancer's address of ``exposed``."""
-    return str(LOAD_BALANCER_IPS[family][77])
-
-
-@pytest.fixture
-def external_ip(family: Family) -> str:
-    """The external IP of ``exposed``."""
-    return str(EXTERNAL_IPS[family][77])

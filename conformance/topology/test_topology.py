@@ -37,7 +37,7 @@ def _assert_chosen(assert_pool: Pool, web: Service, *positions: int) -> None:
     assert_pool(*web.frontend, [web.socket(position) for position in positions])
 
 
-def _service(service: Services, endpoints: list[Endpoint]) -> Service:
+def _preferring_close(service: Services, endpoints: list[Endpoint]) -> Service:
     return service(endpoints, traffic_distribution="PreferClose")
 
 
@@ -47,7 +47,7 @@ def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool
     """Where every ready endpoint of a Service has a hint for zones, new connections must be sent to
     those endpoints whose hint names the zone of the node, to all of them and to no other.
     """
-    web = _service(service, _hinted(service, _HERE, _THERE, _HERE, _ELSEWHERE))
+    web = _preferring_close(service, _hinted(service, _HERE, _THERE, _HERE, _ELSEWHERE))
     _assert_chosen(assert_pool, web, 0, 2)
 
 
@@ -55,7 +55,7 @@ def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool
 def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> None:
     """An endpoint whose hint names several zones must be used in each of them."""
     several, *others = _hinted(service, _THERE, _HERE, _ELSEWHERE)
-    web = _service(service, [replace(several, for_zones=(_THERE, _HERE)), *others])
+    web = _preferring_close(service, [replace(several, for_zones=(_THERE, _HERE)), *others])
     _assert_chosen(assert_pool, web, 0, 1)
 
 
@@ -64,7 +64,7 @@ def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_
     """Where any ready endpoint of a Service has no hint, hints must be ignored: new connections are
     sent to all of its ready endpoints.
     """
-    web = _service(service, _hinted(service, _HERE, _THERE, None))
+    web = _preferring_close(service, _hinted(service, _HERE, _THERE, None))
     _assert_chosen(assert_pool, web, 0, 1, 2)
 
 
@@ -73,7 +73,7 @@ def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: P
     """Where no hint names the zone of the node, hints must be ignored: new connections are sent to
     all ready endpoints.
     """
-    web = _service(service, _hinted(service, _THERE, _ELSEWHERE))
+    web = _preferring_close(service, _hinted(service, _THERE, _ELSEWHERE))
     _assert_chosen(assert_pool, web, 0, 1)
 
 
@@ -83,14 +83,14 @@ def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_poo
     does, new connections must be sent to all ready endpoints, and to no unready one.
     """
     unready, *others = _hinted(service, _HERE, _THERE, _ELSEWHERE)
-    web = _service(service, [replace(unready, ready=False), *others])
+    web = _preferring_close(service, [replace(unready, ready=False), *others])
     _assert_chosen(assert_pool, web, 1, 2)
 
 
 @requirement("topo-hint-change", kep(2433))
 def test_new_hints_hold_for_new_connections(service: Services, assert_pool: Pool) -> None:
     """When hints change, or are removed, the next connections must be sent as the new ones say."""
-    web = _service(service, _hinted(service, _HERE, _THERE))
+    web = _preferring_close(service, _hinted(service, _HERE, _THERE))
     _assert_chosen(assert_pool, web, 0)
     first, second = web.spec.endpoints
     web.set_endpoints([replace(first, for_zones=(_THERE,)), replace(second, for_zones=(_HERE,))])

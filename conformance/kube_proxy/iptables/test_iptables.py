@@ -113,14 +113,12 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
     source("pkg/proxy/iptables/proxier.go"),
     feature="iptables-rules",
 )
-def test_chains_of_a_service_have_a_kind_and_a_hash(
-    exposed: Service, chains: Chains, external_ip: str, load_balancer_ip: str
-) -> None:
+def test_chains_of_a_service_have_a_kind_and_a_hash(exposed: Service, chains: Chains) -> None:
     """The chains of a Service port must be called KUBE-SVC-, KUBE-SVL-, KUBE-EXT- and KUBE-FW- with
     one hash of 16 characters, and those of its endpoints KUBE-SEP- with a hash each.
     """
     nat = chains("nat")
-    frontends = (str(exposed.cluster_ip), external_ip, load_balancer_ip)
+    frontends = {str(each.address) for each in exposed.frontends}
     owned = set[str]()
     ahead = [str(rule.jump) for rule in nat["KUBE-SERVICES"].rules if rule.destination in frontends]
     while ahead:
@@ -138,14 +136,13 @@ def test_chains_of_a_service_have_a_kind_and_a_hash(
     source("pkg/proxy/iptables/proxier.go", "localPolicyChain"),
     feature="iptables-rules",
 )
-def test_local_policy_has_a_chain_of_local_endpoints(
-    exposed: Service, chains: Chains, external_ip: str
-) -> None:
+def test_local_policy_has_a_chain_of_local_endpoints(exposed: Service, chains: Chains) -> None:
     """A Service with a Local traffic policy must have a KUBE-SVL- chain with this node's endpoints
     alone, where its KUBE-EXT- chain ends, beside the KUBE-SVC- chain with all of them.
     """
     nat = chains("nat")
-    outer = only(towards(nat["KUBE-SERVICES"], external_ip, exposed.port), "external IP")
+    *_, external = exposed.external_frontends
+    outer = only(towards(nat["KUBE-SERVICES"], *external), "external IP")
     assert str(outer.jump).startswith("KUBE-EXT-"), outer
     last = nat[str(outer.jump)].rules[-1]
     assert str(last.jump).startswith("KUBE-SVL-"), last
@@ -163,20 +160,21 @@ def test_local_policy_has_a_chain_of_local_endpoints(
     feature="iptables-rules",
 )
 def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
-    exposed: Service, chains: Chains, family: Family, load_balancer_ip: str
+    exposed: Service, chains: Chains, family: Family
 ) -> None:
     """For a Service with loadBalancerSourceRanges, the load balancer's IP must lead to a KUBE-FW-
     chain that lets through the ranges alone, and KUBE-PROXY-FIREWALL in table filter must drop what
     it has not let through.
     """
     nat = chains("nat")
-    rule = only(towards(nat["KUBE-SERVICES"], load_balancer_ip, exposed.port), "load balancer")
+    _, balancer, _ = exposed.external_frontends
+    rule = only(towards(nat["KUBE-SERVICES"], *balancer), "load balancer")
     assert str(rule.jump).startswith("KUBE-FW-"), rule
     through = [each for each in nat[str(rule.jump)].rules if each.jump]
     assert [each.source for each in through] == [str(OUTSIDE[family])], through
     assert str(through[0].jump).startswith("KUBE-EXT-"), through
     firewall = chains("filter")["KUBE-PROXY-FIREWALL"]
-    drops = towards(firewall, load_balancer_ip, exposed.port)
+    drops = towards(firewall, *balancer)
     assert [each.jump for each in drops] == ["DROP"], firewall.rules
 
 

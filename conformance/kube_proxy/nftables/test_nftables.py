@@ -64,7 +64,7 @@ def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     feature="nftables-rules",
 )
 def test_maps_lead_from_frontends_to_chains(
-    exposed: Service, ruleset: Ruleset, family: Family, external_ip: str, load_balancer_ip: str
+    exposed: Service, ruleset: Ruleset, family: Family
 ) -> None:
     """The map service-ips must lead from each address, protocol and port of a Service with
     endpoints to the Service's chain, service-nodeports from protocol and nodePort, and firewall-ips
@@ -76,19 +76,20 @@ def test_maps_lead_from_frontends_to_chains(
     internal = f"goto {chain_of(table, 'service', base).name}"
     external = f"goto {chain_of(table, 'external', base).name}"
     firewall = f"goto {chain_of(table, 'firewall', base).name}"
-    cluster_ip = str(exposed.cluster_ip)
+    node, *others = exposed.frontends[1:]
+    cluster_ip, balancer, outer = (str(each.address) for each in (exposed.frontend, *others))
     expected = {
         "service-ips": {
             (cluster_ip, "tcp", port): internal,
-            (external_ip, "tcp", port): external,
-            (load_balancer_ip, "tcp", port): external,
+            (outer, "tcp", port): external,
+            (balancer, "tcp", port): external,
         },
-        "service-nodeports": {("tcp", exposed.node_port()): external},
-        "firewall-ips": {(load_balancer_ip, "tcp", port): firewall},
+        "service-nodeports": {("tcp", node.port): external},
+        "firewall-ips": {(balancer, "tcp", port): firewall},
         "no-endpoint-services": {},
         "no-endpoint-nodeports": {},
     }
-    mine = {cluster_ip, external_ip, load_balancer_ip, exposed.node_port()}
+    mine = {cluster_ip, outer, balancer, node.port}
     for name, elements in expected.items():
         found = table.maps[name].elements
         assert {
