@@ -22,7 +22,8 @@ from clusters.build import artifacts
 from clusters.implementation import Implementation, load
 from clusters.vm.supply import Machines, needs_machine, supply
 from launch.invocation import Bench
-from reports.records.results import ResultFileError
+from reports.records.base import ResultFileError
+from reports.records.figures import BenchHeader
 from specification.errors import SuiteError, UsageError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
     from bench.runner import Runner
     from bench.sites import Sites
     from clusters.build.progress import Progress
-    from reports.records.figures import read
+    from reports.model.bench import read
     from reports.texts.bench_terminal import summary
 
     asked, emulated = chosen.asked, chosen.emulated
@@ -146,7 +147,7 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
         )
         try:
             journal = _open_journal(chosen, _header(chosen, arguments, plan, sites.floor.node))
-            seed = int(journal.header["seed"])
+            seed = journal.header.seed
             configurable = bool(chosen.implementation.config)
             todo = list(plans.tasks(plan, seed, configurable=configurable, emulated=emulated))
             with Progress("bench") as progress:
@@ -161,7 +162,7 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
                 )
                 runner.run()
             runner.derive()
-            journal.close(seconds=round(time.monotonic() - began, 1), exit=0)
+            journal.close(seconds=round(time.monotonic() - began, 1))
         except KeyboardInterrupt:
             print("interrupted: the same command goes on where this one was", file=sys.stderr)
             return _ERROR
@@ -172,33 +173,32 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _open_journal(chosen: Chosen, header: dict[str, Any]) -> Journal:
+def _open_journal(chosen: Chosen, header: BenchHeader) -> Journal:
     """The interrupted bench that is asked for, or the newest that is like this one, or a new."""
-    from bench.journal import Journal, newest_like, unfinished
+    from bench.journal import Journal, different, newest_like, unfinished
 
     if chosen.asked.resume:
         folder = Path(chosen.asked.resume)
         old, records = unfinished(folder)
-        different = [name for name in _SAME if old.get(name) != header[name]]
-        if different:
+        if differing := different(old, header, _SAME):
             raise ResultFileError(
-                f"{folder}: was a bench with another {', '.join(different)}; give the options that"
-                f" it was begun with: {old.get('reproduce')}"
+                f"{folder}: was a bench with another {', '.join(differing)}; give the options that"
+                f" it was begun with: {old.reproduce}"
             )
         return Journal(folder, old, records)
-    written, same = chosen.asked.written, {name: header[name] for name in _SAME}
-    found = None if chosen.asked.new else newest_like(written, same)
+    written = chosen.asked.written
+    found = None if chosen.asked.new else newest_like(written, header, _SAME)
     if found:
         print(f"going on with {os.path.relpath(found[0])} (--new begins anew)", file=sys.stderr)
         return Journal(*found)
-    return Journal(written / str(header["bench"]), header)
+    return Journal(written / header.bench, header)
 
 
 _SAME: Final = ("plan", "modes", "implementation", "machine", "emulated")
 """What an interrupted bench must have in common with one that goes on with it."""
 
 
-def _header(chosen: Chosen, arguments: Sequence[str], plan: Plan, node: Any) -> dict[str, Any]:
+def _header(chosen: Chosen, arguments: Sequence[str], plan: Plan, node: Any) -> BenchHeader:
     from bench import machine, population
     from bench import plan as plans
     from fixtures.record import fingerprint
@@ -206,20 +206,18 @@ def _header(chosen: Chosen, arguments: Sequence[str], plan: Plan, node: Any) -> 
     periods = plans.periods(emulated=chosen.emulated)
     judged = program.judged(chosen.implementation, chosen.binaries["proxy"])
     now = datetime.now(UTC)
-    return {
-        "type": "bench",
-        "schema": 1,
-        "bench": f"{now:%Y%m%dT%H%M%SZ}-bench-{os.urandom(2).hex()}",
-        "started": now.isoformat(timespec="milliseconds"),
-        "suite": fingerprint.suite(_ROOT),
-        "seed": chosen.seed,
-        "command": [*Bench.COMMAND, *arguments],
-        "reproduce": chosen.asked.lasting().command(),
-        "implementation": fingerprint.implementation(chosen.implementation, judged),
-        "modes": list(chosen.modes),
-        "machine": machine.description(node),
-        "emulated": chosen.emulated,
-        "plan": {
+    return BenchHeader(
+        bench=f"{now:%Y%m%dT%H%M%SZ}-bench-{os.urandom(2).hex()}",
+        started=now.isoformat(timespec="milliseconds"),
+        suite=fingerprint.suite(_ROOT),
+        seed=chosen.seed,
+        command=(*Bench.COMMAND, *arguments),
+        reproduce=chosen.asked.lasting().command(),
+        implementation=fingerprint.implementation(chosen.implementation, judged),
+        modes=tuple(chosen.modes),
+        machine=dict(machine.description(node)),
+        emulated=chosen.emulated,
+        plan={
             "name": plan.name,
             "sizes": list(plan.sizes),
             "probes": plan.probes,
@@ -228,4 +226,4 @@ def _header(chosen: Chosen, arguments: Sequence[str], plan: Plan, node: Any) -> 
             "endpoints": population.ENDPOINTS,
             **{f"minSyncPeriod {series}": period for series, period in periods.items()},
         },
-    }
+    )

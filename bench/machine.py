@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -54,7 +55,7 @@ class Watch:
         }
 
 
-def disturbed(state: dict[str, float]) -> bool:
+def disturbed(state: Mapping[str, float]) -> bool:
     """Whether figures of such a time are visibly other people's business too."""
     return state["foreign"] > FOREIGN or state["steal"] > STEAL
 

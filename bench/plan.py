@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.figures import changes, churn, lookups, starts
 from clusters.implementation import EMULATED_SYNC_PERIOD, SYNC_PERIOD
+from reports.records.figures import Name, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from bench.figures.measured import Measured
     from bench.sites import Sites
 
-SAME: Final = "same-period"
-DEFAULTS: Final = "defaults"
+SAME: Final[Series] = "same-period"
+DEFAULTS: Final[Series] = "defaults"
 
 _MOST_EMULATED: Final = 1000  # Services, in a limited time
 _SYNC_EMULATED: Final = 1.5  # seconds: see Plan.least_sync
@@ -158,8 +159,8 @@ class Task:
 
     title: str
     services: int
-    series: str
-    figures: tuple[tuple[str, str | None], ...]
+    series: Series
+    figures: tuple[tuple[Name, str | None], ...]
     """Name and target of each figure that it gives for each mode."""
     run: Callable[[Sites], list[Measured]]
     seconds: float
@@ -290,7 +291,7 @@ def _sync(size: int, plan: Plan) -> float:
     return plan.least_sync + size * 0.00006 + size**2 * 1.75e-8
 
 
-def _endpoint_changes(size: int, series: str, plan: Plan, seed: int) -> Task:
+def _endpoint_changes(size: int, series: Series, plan: Plan, seed: int) -> Task:
     """With the modes' defaults, changes come at random moments of their period."""
     choose = random.Random(seed)
     longest = 1.0 if series == DEFAULTS else 0.0

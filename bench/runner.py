@@ -12,6 +12,7 @@ from bench import machine
 from bench.figures import starts
 from bench.plan import CONFIGURATIONS, SAME
 from clusters.build.progress import duration
+from reports.records.figures import Gap
 from specification.errors import UnmeasurableError
 
 if TYPE_CHECKING:
@@ -96,17 +97,7 @@ class Runner:
                     tries = 0
                 continue
             for each in measured:
-                self._journal.add(
-                    {
-                        "type": "figure",
-                        "services": task.services,
-                        "series": task.series,
-                        **each.as_record(),
-                        "state": state,
-                        "disturbed": machine.disturbed(state),
-                        "seed": self._seed,
-                    }
-                )
+                self._journal.add(each.as_figure(task.services, task.series, state, self._seed))
             if task.starts:
                 self._running = dict.fromkeys(self._sites, task.series)
             return
@@ -146,15 +137,9 @@ class Runner:
         """Go on without a mode."""
         mode = str(problem.mode)
         self._sites.modes[mode].proxy.stop()
-        self._journal.add(
-            {
-                "type": "gap",
-                "mode": mode,
-                "services": task.services,
-                "series": task.series,
-                "reason": f"{task.title}: {problem}",
-            }
-        )
+        reason = f"{task.title}: {problem}"
+        gap = Gap(mode=mode, services=task.services, series=task.series, reason=reason)
+        self._journal.add(gap)
         self._tell(f"{mode} cannot be measured at {task.services:,} Services: {problem}")
 
     def _able(self, task: Task) -> list[str]:

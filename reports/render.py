@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from reports.model.run import ResultFileError, Run, read
+from reports.model.run import Run, read
 from reports.pages import run_page
+from reports.records.base import ResultFileError
 from reports.texts import junit
 
 HTML: Final = "report.html"

@@ -7,6 +7,10 @@ end of a log) that says what is wrong and how to mend it.
 
 from __future__ import annotations
 
+import contextlib
+import re
+from typing import Any
+
 
 class SuiteError(Exception):
     """No verdict about the proxy."""
@@ -98,3 +102,20 @@ class UnmeasurableError(CannotJudgeError):
     def __init__(self, mode: str | None, reason: str) -> None:
         super().__init__(reason)
         self.mode = mode
+
+
+# --- wording --------------------------------------------------------------------------------------
+
+
+def misfit(problem: Exception, value: Any) -> str:
+    """What msgspec finds unfit in a value: ``place: what is wrong``."""
+    what, _, place = str(problem).partition(" - at ")
+    place = place.strip("`").removeprefix("$").removeprefix(".")
+    with contextlib.suppress(LookupError, TypeError, ValueError):  # a place may be left open: [...]
+        for name, at in re.findall(r"([^.\[\]]+)|\[(.+?)\]", place):
+            value = value[int(at) if at else name]
+    what = re.sub(r"^Object missing required field `(.+)`", r"\1 is missing", what)
+    what = re.sub(r"^Object contains unknown field `(.+)`", r"\1 is unknown", what)
+    if found := re.match(r"Expected `(.+?)`(.*?)(, got .+)?$", what):
+        what = f"{found[1]}{found[2]} is needed, not {value!r:.60}"
+    return f"{place}: {what}" if place else what

@@ -29,7 +29,8 @@ from fixtures.lab.lab import Lab
 from fixtures.lab.sample import to_bytes
 from fixtures.services.canary import Canary
 from fixtures.services.services import Services
-from reports.model.run import ResultFileError, read
+from reports.model.run import read
+from reports.records.base import ResultFileError
 from specification.addresses import FAMILIES
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from scipy import stats
 
+from reports.records.figures import Law
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -38,7 +40,7 @@ class Line(NamedTuple):
     does not matter.
     """
 
-    law: str
+    law: Law
     intercept: float
     slope: Estimate
     flat: bool

@@ -20,6 +20,7 @@ from bench.costs import cpu_seconds
 from bench.figures.measured import Measured, own_word
 from bench.population import PORT, TARGET, pod
 from fixtures.world.latency import LIMIT, Change, OwnWord, time_changes
+from reports.records.figures import Name
 from specification.attempts import SocketAddress
 from specification.errors import LatencyError, WireError
 
@@ -76,7 +77,7 @@ class Spending:
 class Turn(NamedTuple):
     """One change that is timed: which figure it is of, and how to make it at a site."""
 
-    name: str
+    name: Name
     change: Callable[[Site], Change]
 
 
@@ -129,7 +130,7 @@ def measure_turns(
     ``pause`` says how many seconds to wait before each change. ``cost`` names what the processor
     time is spent on.
     """
-    taken: dict[tuple[str, str], list[float]] = {}
+    taken: dict[tuple[str, Name], list[float]] = {}
     spendings = {site: Spending(site) for site in sites}
     for number in sites.repeat(numbers):
         for name, change in turns(number):

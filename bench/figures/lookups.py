@@ -12,6 +12,7 @@ import numpy as np
 from bench.figures import packets
 from bench.figures.measured import Measured
 from bench.population import PORT, TARGET, pod
+from reports.records.figures import Name
 from specification.attempts import SocketAddress
 from specification.errors import WireError
 
@@ -36,7 +37,7 @@ _TRIES: Final = 3  # a busy machine may lose a frame
 def measure_packets(sites: Sites, probes: int, seed: int) -> list[Measured]:
     """``probes`` packets of each kind for each mode, in rounds of 100; microseconds."""
     choose = random.Random(seed)
-    series: dict[tuple[str, str | None, str | None], list[Sequence[float]]] = {}
+    series: dict[tuple[Name, str | None, str | None], list[Sequence[float]]] = {}
     positions = {site: site.positions() for site in sites}
     for _ in range(probes // BATCH):
         for site in sites.shuffled(floor=True):
@@ -75,12 +76,12 @@ def measure_rates(sites: Sites, rounds: int, seed: int) -> list[Measured]:
 
 def _kinds(
     site: Site, positions: dict[str, Target], choose: random.Random
-) -> dict[tuple[str, str | None], Callable[[], Bytes]]:
+) -> dict[tuple[Name, str | None], Callable[[], Bytes]]:
     """The packets that are timed at a site: by figure and target."""
     if site.mode is None:
         sockets = _random(site, choose, BATCH)
         return {("floor", None): lambda: _opening(site, sockets)}
-    kinds: dict[tuple[str, str | None], Callable[[], Bytes]] = {}
+    kinds: dict[tuple[Name, str | None], Callable[[], Bytes]] = {}
     for position in POSITIONS:
         target = positions.get(position)
         sockets = [target.socket] * BATCH if target else _random(site, choose, BATCH)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from bench.machine import disturbed
+from reports.records.figures import Figure, Name, Series, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,40 +29,46 @@ class Measured:
     where that is not the samples themselves.
     """
 
-    name: str
+    name: Name
     mode: str | None
-    unit: str
+    unit: Unit
     samples: Sequence[float]
     target: str | None = None
     rounds: Sequence[float] | None = None
     own: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
 
-    def as_record(self) -> dict[str, Any]:
-        """The members of a figure record that follow from the samples: see
-        reports/records/figures.schema.json. Quantiles are there for ten samples and more.
+    def as_figure(
+        self, services: int, series: Series, state: Mapping[str, float], seed: int
+    ) -> Figure:
+        """What is recorded of it, with quantiles for ten samples and more; ``state`` is that of the
+        machine meanwhile.
         """
         values = np.asarray(self.samples, float)
-        rounds = self.samples if self.rounds is None else self.rounds
-        several = len(values) > 1
-        return {
-            "name": self.name,
-            "mode": self.mode,
-            "target": self.target,
-            "unit": self.unit,
-            "n": len(values),
-            "p50": _round(np.median(values)),
-            "min": _round(values.min()) if several else None,
-            "max": _round(values.max()) if several else None,
-            "mean": _round(values.mean()) if several else None,
-            "rounds": [_round(value) for value in rounds],
-            "own": dict(self.own),
-            "note": self.note,
-        } | {
-            f"p{percent}": _round(np.percentile(values, percent)) if len(values) >= 10 else None
-            for percent in QUANTILES
-            if percent != 50
-        }
+        several, many = len(values) > 1, len(values) >= 10
+        p1, p50, p90, p99 = (_round(np.percentile(values, percent)) for percent in QUANTILES)
+        return Figure(
+            name=self.name,
+            mode=self.mode,
+            services=services,
+            series=series,
+            target=self.target,
+            unit=self.unit,
+            n=len(values),
+            p1=p1 if many else None,
+            p50=p50,
+            p90=p90 if many else None,
+            p99=p99 if many else None,
+            min=_round(values.min()) if several else None,
+            max=_round(values.max()) if several else None,
+            mean=_round(values.mean()) if several else None,
+            rounds=tuple(map(_round, self.samples if self.rounds is None else self.rounds)),
+            own=dict(self.own),
+            state=dict(state),
+            disturbed=disturbed(state),
+            seed=seed,
+            note=self.note,
+        )
 
 
 def own_word(word: OwnWord) -> dict[str, float]:

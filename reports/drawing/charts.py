@@ -12,7 +12,8 @@ from reports.model.wording import scale
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.model.run import Interval, Measurement
+    from reports.records.base import Interval
+    from reports.records.results import Measurement
 
 _WIDTH = 640.0
 _MARGIN = 14.0

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 from reports.drawing import curves
 from reports.drawing.curves import Curve
 from reports.model import wording
-from reports.records.figures import PUBLISHED
-from reports.records.results import Interval
+from reports.model.bench import PUBLISHED
+from reports.records.base import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markupsafe import Markup
 
+    from reports.model.bench import Bench
     from reports.model.comparison import Column, Comparison
-    from reports.records.figures import Bench, Figure
+    from reports.records.figures import Figure
 
 _SHORTEST: Final = 1e-3
 """Seconds below which a moment on the wire cannot be told from another: the logarithm's floor."""
@@ -212,7 +213,7 @@ def _row(label: str, figure: Figure) -> tuple[str, ...]:
 
 def _subject(bench: Bench) -> str:
     said = bench.header.implementation
-    return said["version"] or said["name"]
+    return said.version or said.name
 
 
 # --- distributions --------------------------------------------------------------------------------

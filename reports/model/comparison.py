@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reports.model import node_words
+from reports.model.bench import Bench
+from reports.model.bench import read as read_bench
 from reports.model.run import Cell, Run, in_reading_order, read
 from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, told
-from reports.records import figures, result_file
-from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED, ResultFileError
+from reports.records import result_file
+from reports.records.base import ResultFileError
+from reports.records.figures import FIGURES
+from reports.records.results import EXPECTED_FAILURE, PASSED, RESULTS, SKIPPED, UNCLAIMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reports.records.figures import Bench
-    from reports.records.results import Interval, Requirement, Result
+    from reports.records.base import Interval
+    from reports.records.results import Requirement, Result
 
 NEWLY_FAILING: Final = "newly failing"
 FAILING: Final = "failing"
@@ -250,7 +254,7 @@ def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:
         results, bench = _results(path), _bench(path)
         if results is None and bench is None:
             raise ResultFileError(
-                f"{path}: holds neither {result_file.RESULTS} nor {figures.FIGURES}; "
+                f"{path}: holds neither {RESULTS} nor {FIGURES}; "
                 "give the folder of a run or of a bench, or their files"
             )
         if results:
@@ -259,7 +263,7 @@ def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:
                 raise ResultFileError(f"{path}: run {run.header.run} was given twice")
             runs.append((results, run))
         if bench:
-            benches.append(figures.read(bench))
+            benches.append(read_bench(bench))
     return runs, benches
 
 
@@ -280,13 +284,13 @@ def compare(paths: Sequence[Path]) -> Comparison:
 
 def _results(path: Path) -> Path | None:
     if path.is_dir():
-        return _inside(path, result_file.RESULTS)
+        return _inside(path, RESULTS)
     return None if _is_bench(path) else path
 
 
 def _bench(path: Path) -> Path | None:
     if path.is_dir():
-        return _inside(path, figures.FIGURES)
+        return _inside(path, FIGURES)
     return path if _is_bench(path) else None
 
 
@@ -324,8 +328,8 @@ def _labels(columns: Sequence[Column]) -> list[str]:
     at worst the run.
     """
     parts = (
-        [c.run.header.implementation["name"] for c in columns],
-        [c.run.header.implementation["version"] for c in columns],
+        [c.run.header.implementation.name for c in columns],
+        [c.run.header.implementation.version for c in columns],
         [c.mode for c in columns],
     )
     telling = [part for part in parts if part is parts[2] or len(set(part)) > 1]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from reports.model import node_words
 from reports.model.wording import interval
-from reports.records.results import Interval
+from reports.records.base import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reports.model.run import Fingerprint, Run
+    from reports.model.run import Run
+    from reports.records.results import Fingerprint
 
 _NODES = {"netns": "network namespace", "vm": "virtual machine", "kind": "kind node"}
 
@@ -38,8 +39,8 @@ _MEMBERS: tuple[tuple[str, Callable[[Fingerprint], str | None]], ...] = (
 
 
 def _member(fingerprint: Fingerprint, kind: str, name: str) -> str | None:
-    known: Mapping[str, str] = getattr(fingerprint, kind)
-    return known.get(name)
+    known: Mapping[str, str | int] = getattr(fingerprint, kind)
+    return str(known[name]) if name in known else None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def rows(run: Run) -> list[Row]:
     table = [_row(run, name, "", get) for name, get in _MEMBERS]
     table.append(_ready(run))
     for kind in ("tools", "sysctls"):
-        tables: list[Mapping[str, str]] = [getattr(f, kind) for f in run.fingerprints]
+        tables: list[Mapping[str, str | int]] = [getattr(f, kind) for f in run.fingerprints]
         names = dict.fromkeys(name for known in tables for name in known)
         table += [_row(run, n, kind, partial(_member, kind=kind, name=n)) for n in names]
     return [row for row in table if any(row.values.values())]

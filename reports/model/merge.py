@@ -7,17 +7,30 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from reports.model.comparison import Column, columns
 from reports.model.run import Run, read
 from reports.model.wording import NOT_RUN
 from reports.records import result_file
-from reports.records.results import ResultFileError
+from reports.records.base import ResultFileError
+from reports.records.results import (
+    RESULTS,
+    SCHEMA_VERSION,
+    AnyRecord,
+    End,
+    Fingerprint,
+    Header,
+    Requirement,
+    Result,
+    RunError,
+)
 from reports.records.writer import ResultWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class _Shard:
     run: Run
     names: dict[str, str]
     """Mode -> its name in the merged file."""
-    records: list[dict[str, Any]]
+    records: list[AnyRecord]
 
 
 def merge(paths: Sequence[Path], folder: Path, modes: Sequence[str] = ()) -> Run:
@@ -48,16 +61,18 @@ def merge(paths: Sequence[Path], folder: Path, modes: Sequence[str] = ()) -> Run
     _no_overlap(shards)
     _no_gap(shards, modes)
     writer = ResultWriter(folder)
-    for record in _records(shards, folder):
+    for record in (_header(shards), *_records(shards, folder)):
         writer.write(record)
     ends = [shard.run.end for shard in shards]
     writer.close(
-        finished=max(end.finished for end in ends),
-        seconds=sum(end.seconds for end in ends),
-        exit=max(end.exit for end in ends),
-        interrupted=any(end.interrupted for end in ends),
-        statistical_tests=sum(end.statistical_tests for end in ends),
-        false_alarm_bound=_false_alarms(shards),
+        End(
+            finished=max(end.finished for end in ends),
+            seconds=sum(end.seconds for end in ends),
+            exit=max(end.exit for end in ends),
+            interrupted=any(end.interrupted for end in ends),
+            statistical_tests=sum(end.statistical_tests for end in ends),
+            false_alarm_bound=_false_alarms(shards),
+        )
     )
     return read(folder)
 
@@ -70,7 +85,7 @@ def _false_alarms(shards: Sequence[_Shard]) -> float | None:
 
 
 def _shards(paths: Sequence[Path]) -> list[_Shard]:
-    found = [result_file.locate(path, result_file.RESULTS) for path in paths]
+    found = [result_file.locate(path, RESULTS) for path in paths]
     runs = [(path, read(path)) for path in found]
     given = Counter(run.header.run for _, run in runs)
     for path, run in runs:
@@ -82,7 +97,7 @@ def _shards(paths: Sequence[Path]) -> list[_Shard]:
             path,
             run,
             {c.mode: _name(c, made) for c in made if c.number == number},
-            [dict(record.members()) for record in result_file.complete(path)],
+            result_file.complete(path, AnyRecord, header="run", version=SCHEMA_VERSION),
         )
         for number, (path, run) in enumerate(runs)
     ]
@@ -103,7 +118,7 @@ def _same_suite(shards: Sequence[_Shard]) -> None:
     first = shards[0]
     for shard in shards[1:]:
         for what in ("version", "commit"):
-            was, now = first.run.header.suite[what], shard.run.header.suite[what]
+            was, now = (getattr(each.run.header.suite, what) for each in (first, shard))
             if was != now:
                 raise ResultFileError(
                     f"{shard.path}: was judged by {what} {now or 'unknown'} of the suite,"
@@ -148,55 +163,48 @@ def _no_gap(shards: Sequence[_Shard], modes: Sequence[str]) -> None:
             )
 
 
-def _records(shards: Sequence[_Shard], folder: Path) -> list[dict[str, Any]]:
+def _header(shards: Sequence[_Shard]) -> Header:
     headers = [shard.run.header for shard in shards]
-    names = list(dict.fromkeys(name for shard in shards for name in shard.names.values()))
-    raw = shards[0].records[0]
-    versions = {header.implementation["version"] for header in headers}
-    proxies = {header.implementation["name"] for header in headers}
-    checksums = {header.implementation["sha256"] for header in headers}
+    names = dict.fromkeys(name for shard in shards for name in shard.names.values())
+    proxies = [header.implementation for header in headers]
+    checksums = {proxy.sha256 for proxy in proxies}
     budgets = [*(header.false_alarm_budget for header in headers), _false_alarms(shards)]
-    merged: dict[str, Any] = {
-        **raw,
-        "run": "+".join(header.run for header in headers),
-        "started": min(header.started for header in headers),
-        "command": [],
-        "reproduce": " && ".join(dict.fromkeys(header.reproduce for header in headers)),
-        "implementation": {
-            **raw["implementation"],
-            "name": ", ".join(sorted(proxies)),
-            "version": ", ".join(sorted(versions)),
-            "sha256": checksums.pop() if len(checksums) == 1 else None,
-        },
-        "modes": names,
-        "provider": ", ".join(sorted({header.provider for header in headers})),
-        "sampled": [s.names[mode] for s in shards for mode in s.run.header.sampled],
+    return replace(
+        headers[0],
+        run="+".join(header.run for header in headers),
+        started=min(header.started for header in headers),
+        command=(),
+        reproduce=" && ".join(dict.fromkeys(header.reproduce for header in headers)),
+        implementation=replace(
+            proxies[0],
+            name=", ".join(sorted({proxy.name for proxy in proxies})),
+            version=", ".join(sorted({proxy.version for proxy in proxies})),
+            sha256=checksums.pop() if len(checksums) == 1 else "",
+        ),
+        modes=tuple(names),
+        provider=", ".join(sorted({header.provider for header in headers})),
+        sampled=tuple(s.names[mode] for s in shards for mode in s.run.header.sampled),
         # the same alpha in each: shards of one run share its budget, more of them go beyond it
-        "false_alarm_budget": max(filter(None, budgets), default=None),
-        "workers": sum(header.workers or 0 for header in headers),
-    }
-    records = [merged]
+        false_alarm_budget=max(filter(None, budgets), default=None),
+        workers=sum(header.workers or 0 for header in headers),
+    )
+
+
+def _records(shards: Sequence[_Shard], folder: Path) -> Iterator[AnyRecord]:
+    """What stands between header and footer, as it stands in the merged file."""
     described: set[str] = set()
     for shard in shards:
         for record in shard.records[1:-1]:
-            records += _renamed(record, shard, folder, described)
-    return records
-
-
-def _renamed(
-    record: dict[str, Any], shard: _Shard, folder: Path, described: set[str]
-) -> list[dict[str, Any]]:
-    """A record as it stands in the merged file: none, one, or one for each mode of the shard."""
-    if record["type"] == "requirement":
-        first = record["id"] not in described
-        described.add(record["id"])
-        return [record] if first else []
-    if record["type"] == "error" and record["mode"] is None:
-        return [record | {"mode": name} for name in shard.names.values()]
-    record = record | {"mode": shard.names[record["mode"]]}
-    if record.get("evidence"):
-        way = os.path.relpath(
-            (shard.path.parent / record["evidence"]).absolute(), folder.absolute()
-        )
-        record["evidence"] = way
-    return [record]
+            match record:
+                case Requirement(id=name):
+                    if name not in described:
+                        yield record
+                    described.add(name)
+                case RunError(mode=None):
+                    yield from (replace(record, mode=name) for name in shard.names.values())
+                case Result(evidence=str(evidence)):
+                    place = (shard.path.parent / evidence).absolute()
+                    way = os.path.relpath(place, folder.absolute())
+                    yield replace(record, mode=shard.names[record.mode], evidence=way)
+                case Result(mode=mode) | Fingerprint(mode=mode) | RunError(mode=str(mode)):
+                    yield replace(record, mode=shard.names[mode])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.model.run import Fingerprint, Run
+    from reports.model.run import Run
+    from reports.records.results import Fingerprint
 
 NAMES: Final = {"netns": "namespace nodes", "vm": "virtual machines", "kind": "kind nodes"}
 """Kind of a node, as its fingerprint has it -> how several of them are called."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _LEFT_OUT: Final = (SKIPPED, UNCLAIMED)
 _OTHERWISE: Final[Mapping[str, Callable[[Column], str]]] = {
     "kernel": lambda c: c.kernel,
-    "version of the suite": lambda c: c.run.header.suite["version"],
-    "commit of the suite": lambda c: wording.commit(c.run.header.suite["commit"]),
+    "version of the suite": lambda c: c.run.header.suite.version,
+    "commit of the suite": lambda c: wording.commit(c.run.header.suite.commit),
     "build of the proxy": lambda c: " / ".join(
         sorted({f.sha256[:12] for f in c.run.fingerprints if f.mode == c.mode})
     ),

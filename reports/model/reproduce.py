@@ -9,7 +9,8 @@ from launch import invocation
 from specification.errors import UsageError
 
 if TYPE_CHECKING:
-    from reports.model.run import Result, Run
+    from reports.model.run import Run
+    from reports.records.results import Result
 
 
 def reproduce(run: Run, result: Result) -> str:

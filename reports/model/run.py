@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reports.model.wording import NOT_APPLICABLE, NOT_RUN, known_faults, several
 from reports.records import result_file
+from reports.records.base import wrong
 from reports.records.results import (
     ERROR,
     EXPECTED_FAILURE,
@@ -16,41 +17,23 @@ from reports.records.results import (
     LEVELS,
     OUTCOMES,
     PASSED,
+    RESULTS,
+    SCHEMA_VERSION,
     SKIPPED,
     UNCLAIMED,
     UNEXPECTED_PASS,
+    AnyRecord,
+    End,
     Fingerprint,
-    Interval,
-    Measurement,
-    Record,
+    Header,
     Requirement,
     Result,
-    ResultFileError,
     RunError,
-    Statistic,
-    named,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-__all__ = [
-    "Cell",
-    "End",
-    "Fingerprint",
-    "Header",
-    "Interval",
-    "Measurement",
-    "Requirement",
-    "Result",
-    "ResultFileError",
-    "Run",
-    "RunError",
-    "Statistic",
-    "read",
-    "validate",
-]
 
 # What is not listed here is 0: nothing is wrong that was not known.
 _EXIT_CODES: Final = {"error": 2, "fail": 1}
@@ -67,62 +50,12 @@ class Cell:
     @classmethod
     def of(cls, requirement: Requirement, results: Sequence[Result]) -> Cell:
         """What becomes of a requirement that has such results in a mode."""
-        counts = Counter(result.outcome for result in results)
+        counts: Counter[str] = Counter(result.outcome for result in results)
         if not results:
             word = NOT_APPLICABLE if requirement.level == "mode" else NOT_RUN
         else:
             word = next(outcome for outcome in OUTCOMES if counts[outcome])
         return cls(word, counts, tuple(results))
-
-
-@dataclass(frozen=True)
-class Header:
-    """What was asked for: the first line of a result file."""
-
-    run: str
-    started: str
-    suite: Mapping[str, str]
-    seed: int | None
-    command: tuple[str, ...]
-    reproduce: str
-    implementation: Mapping[str, str]
-    contact: tuple[str, ...]
-    modes: tuple[str, ...]
-    provider: str
-    areas: tuple[str, ...]
-    """Names of the areas in the order of reading; empty in older files."""
-    sampled: tuple[str, ...]
-    false_alarm_budget: float | None
-    workers: int | None
-
-    @property
-    def subject(self) -> str:
-        """Name and version of the proxy."""
-        return named(self.implementation)
-
-    @classmethod
-    def of(cls, record: Record) -> Header:
-        """The header that a record holds. Raises ResultFileError."""
-        suite, implementation = record.part("suite"), record.part("implementation")
-        return cls(
-            run=record.need("run", str),
-            started=record.text("started"),
-            suite={name: suite.text(name) for name in ("name", "version", "commit")},
-            seed=record.maybe("seed", int),
-            command=record.strings("command"),
-            reproduce=record.text("reproduce"),
-            implementation={
-                name: implementation.text(name)
-                for name in ("name", "version", "binary", "sha256", "organization", "url")
-            },
-            contact=implementation.strings("contact"),
-            modes=record.strings("modes"),
-            provider=record.text("provider"),
-            areas=record.strings("areas"),
-            sampled=record.strings("sampled"),
-            false_alarm_budget=record.maybe("false_alarm_budget", float),
-            workers=record.maybe("workers", int),
-        )
 
 
 def in_reading_order(
@@ -135,30 +68,6 @@ def in_reading_order(
             requirements, key=lambda each: (known.get(each.area, len(known)), each.area, each.id)
         )
     )
-
-
-@dataclass(frozen=True)
-class End:
-    """How the run ended: the last line of a result file."""
-
-    finished: str
-    seconds: float
-    exit: int
-    interrupted: bool
-    statistical_tests: int
-    false_alarm_bound: float | None
-
-    @classmethod
-    def of(cls, record: Record) -> End:
-        """The footer that a record holds. Raises ResultFileError."""
-        return cls(
-            finished=record.text("finished"),
-            seconds=record.get("seconds", 0.0),
-            exit=record.need("exit", int),
-            interrupted=record.get("interrupted", False),
-            statistical_tests=record.get("statistical_tests", 0),
-            false_alarm_bound=record.maybe("false_alarm_bound", float),
-        )
 
 
 @dataclass(frozen=True)
@@ -285,57 +194,34 @@ def read(path: Path | str) -> Run:
     Raises ResultFileError, with one clear line, when the file is missing, cut off, without its
     footer, of another schema version, or otherwise not what a run writes.
     """
-    path = result_file.locate(path, result_file.RESULTS)
-    first, *middle, last = result_file.complete(path)
-    header, end = Header.of(first), End.of(last)
-    if not header.modes:
-        raise first.wrong('"modes" is empty')
+    path = result_file.locate(path, RESULTS)
+    records = result_file.complete(path, AnyRecord, header="run", version=SCHEMA_VERSION)
+    header: Header = records[0]
+    end: End = records[-1]
     requirements: dict[str, Requirement] = {}
-    fingerprints: list[Fingerprint] = []
-    results: list[tuple[Record, Result]] = []
-    errors: list[RunError] = []
-    for record in middle:
-        match record.need("type", str):
-            case "requirement":
-                requirement = Requirement.of(record)
-                if requirements.setdefault(requirement.id, requirement) != requirement:
-                    raise record.wrong(f"requirement {requirement.id} was described otherwise")
-            case "fingerprint":
-                fingerprints.append(Fingerprint.of(record))
-            case "result":
-                results.append((record, Result.of(record)))
-            case "error":
-                errors.append(RunError.of(record))
-            case other:
-                raise record.wrong(f'unknown record type "{other:.40}"')
-    for record, result in results:
-        if result.requirement not in requirements:
-            raise record.wrong(f"requirement {result.requirement} is described nowhere")
-        if result.mode not in header.modes:
-            raise record.wrong(f"mode {result.mode} is none of the run's modes")
+    for number, record in enumerate(records, start=1):
+        known = isinstance(record, Requirement) and requirements.setdefault(record.id, record)
+        if known and known != record:
+            where = result_file.place(path, number)
+            raise wrong(where, f"requirement {record.id} was described otherwise")
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, Result):
+            where = result_file.place(path, number)
+            if record.requirement not in requirements:
+                raise wrong(where, f"requirement {record.requirement} is described nowhere")
+            if record.mode not in header.modes:
+                raise wrong(where, f"mode {record.mode} is none of the run's modes")
     run = Run(
         header=header,
         # workers finish in any order: the same results must give the same page
         requirements=in_reading_order(requirements.values(), header.areas),
-        fingerprints=tuple(fingerprints),
-        results=tuple(result for _, result in results),
-        errors=tuple(errors),
+        fingerprints=tuple(each for each in records if isinstance(each, Fingerprint)),
+        results=tuple(each for each in records if isinstance(each, Result)),
+        errors=tuple(each for each in records if isinstance(each, RunError)),
         end=end,
     )
     if end.exit > run.exit_code:
         # Never better than the run itself said: something went wrong that left no record.
         message = f"the run ended with exit code {end.exit}, which none of its results explains"
-        return replace(run, errors=(*run.errors, RunError(None, message, "")))
+        return replace(run, errors=(*run.errors, RunError(message=message)))
     return run
-
-
-def validate(path: Path | str) -> int:
-    """Check a result file against the published schema, and read it; the number of its records.
-
-    Raises ResultFileError for the first record that the schema does not allow.
-    """
-    from reports.records.schema import check  # noqa: PLC0415  only validation needs jsonschema
-
-    path = result_file.locate(path, result_file.RESULTS)
-    read(path)
-    return check(path)

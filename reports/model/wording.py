@@ -20,7 +20,7 @@ from reports.records.results import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.records.results import Interval
+    from reports.records.base import Interval
 
 # Outcomes of a case that need a look, from worst to best.
 BAD: Final = (ERROR, FAILED, UNEXPECTED_PASS)

@@ -50,7 +50,7 @@ def _about(comparison: Comparison, firsts: Sequence[Column]) -> str:
             for word, emulated in (("", False), (" (emulated)", True))
             if (benches := [b for b in comparison.benches if b.header.emulated is emulated])
         ),
-        *dict.fromkeys(f"suite {column.run.header.suite['version']}" for column in firsts),
+        *dict.fromkeys(f"suite {column.run.header.suite.version}" for column in firsts),
     ]
     return " · ".join(parts)
 

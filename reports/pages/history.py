@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 from reports.drawing.comparison_charts import Chart
 from reports.drawing.curves import Curve, over_time
+from reports.model.bench import Bench
+from reports.model.bench import read as read_bench
 from reports.model.comparison import Column, columns
 from reports.model.run import Run, read
 from reports.model.wording import BAD, interval, quantity, several
 from reports.pages.environment import environment
-from reports.records import figures, result_file
-from reports.records.results import EXPECTED_FAILURE, PASSED, Interval, ResultFileError
+from reports.records.base import Interval, ResultFileError
+from reports.records.figures import FIGURES
+from reports.records.results import EXPECTED_FAILURE, PASSED, RESULTS
 from reports.texts import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.records.figures import Bench
 
 _WHOLE: Final = 0.8
 """A run of at least this share of the most requirements that any run has is a whole one."""
@@ -83,8 +85,8 @@ def gather(folder: Path, *, every: bool = False) -> History:
     bad = []
     for path in _files(folder):
         try:
-            if path.name.startswith(figures.FIGURES):
-                bench = figures.read(path)
+            if path.name.startswith(FIGURES):
+                bench = read_bench(path)
                 benches.setdefault(bench.header.bench, bench)
             else:
                 run = read(path)
@@ -108,12 +110,12 @@ def gather(folder: Path, *, every: bool = False) -> History:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for name in (result_file.RESULTS, figures.FIGURES):
+    for name in (RESULTS, FIGURES):
         for path in sorted(folder.rglob(f"{name}*")):
             if path.suffix in (".jsonl", ".gz", ".xz") and not path.parent.is_symlink():
                 yield path
     for path in sorted(folder.glob("*.jsonl*")):  # examples: files named for what they are of
-        if not path.name.startswith((result_file.RESULTS, figures.FIGURES)):
+        if not path.name.startswith((RESULTS, FIGURES)):
             yield path
 
 
@@ -124,7 +126,7 @@ def _is_whole(run: Run, most: int) -> bool:
 def _lines(made: Sequence[Column]) -> dict[tuple[str, str], tuple[Step, ...]]:
     found: dict[tuple[str, str], list[Step]] = {}
     for column in made:
-        line = found.setdefault((column.run.header.implementation["name"], column.mode), [])
+        line = found.setdefault((column.run.header.implementation.name, column.mode), [])
         line.append(Step(column, line[-1].column if line else None))
     return {key: tuple(line) for key, line in sorted(found.items())}
 
@@ -216,7 +218,7 @@ def told(history: History, *, colour: bool = False) -> str:
                 for sign, names in (("broken:", step.broken), ("mended:", step.mended))
                 if names
             ]
-            about = f"{run.header.started[:16]}  {run.header.implementation['version']:<9}"
+            about = f"{run.header.started[:16]}  {run.header.implementation.version:<9}"
             lines.append(f"  {about}  {word}  {'; '.join(moved) or step.column.counts}".rstrip())
         lines.append("")
     lines.append(f"{several(sum(map(len, history.lines.values())), 'verdict')}")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from reports.model.run import Measurement, Requirement, Result, Run
+    from reports.model.run import Run
+    from reports.records.results import Measurement, Requirement, Result
 
 
 @dataclass(frozen=True)

@@ -1,427 +1,228 @@
-"""A bench, read from its result file: what each mode of a proxy costs as Services grow.
-
-`./conform bench` writes `figures.jsonl`, one JSON object a line; figures.schema.json beside this
-module describes it. A file without its footer is an error here; the bench itself resumes it.
+"""The records of a bench's result file, `figures.jsonl`: what each mode of a proxy costs as
+Services grow. A file without its footer is no result yet; the bench itself resumes it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Annotated, Any, Final, Literal
 
-from reports.records import result_file
-from reports.records.results import Record, ResultFileError, named
+import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-__all__ = [
-    "FIGURES",
-    "PUBLISHED",
-    "Bench",
-    "Crossover",
-    "Figure",
-    "Fit",
-    "Footer",
-    "Gap",
-    "Header",
-    "Published",
-    "Ratio",
-    "ResultFileError",
-    "read",
-    "validate",
-]
+from reports.records.base import (
+    Count,
+    Digest,
+    Implementation,
+    Mode,
+    Record,
+    Seconds,
+    Suite,
+)
 
 FIGURES: Final = "figures.jsonl"
+"""What the file of a bench is called in its folder."""
+
 FIGURES_VERSION: Final = 1
 
-SERIES: Final = ("same-period", "defaults")
+Series = Literal["same-period", "defaults"]
 """All modes with the same (small) minSyncPeriod, and each as it comes."""
 
-LAWS: Final = ("constant", "linear")
+Law = Literal["constant", "linear"]
+
+Name = Literal[
+    "first-packet",
+    "established-packet",
+    "floor",
+    "sync-endpoint-add",
+    "sync-endpoint-remove",
+    "sync-service-add",
+    "sync-service-remove",
+    "sync-100-services",
+    "sync-rolling-update",
+    "gone-endpoint-packets",
+    "full-sync",
+    "churn",
+    "connection-rate",
+    "cpu-seconds",
+    "peak-memory",
+    "rules",
+    "ruleset-bytes",
+]
+Unit = Literal["us", "ms", "s", "1/s", "s/change", "MiB", "bytes", "rules", "packets"]
+Pair = tuple[Mode, Mode]
+FigureKey = tuple[Name, int, Series, str | None]
 
 
-@dataclass(frozen=True)
-class Published:
-    """What somebody else has measured and published: drawn beside our figures, never judged."""
+class BenchHeader(Record, frozen=True, kw_only=True, tag="bench"):
+    """What was asked for, and of which machine. The first line."""
 
-    name: str
-    mode: str
-    services: int
-    p50: float
-    unit: str
-    source: str
-
-
-_KEP = "https://kubernetes.io/blog/2025/02/28/nftables-kube-proxy"
-PUBLISHED: Final = (
-    Published("first-packet", "iptables", 5_000, 47.0, "us", _KEP),
-    Published("first-packet", "iptables", 10_000, 59.0, "us", _KEP),
-    Published("first-packet", "iptables", 30_000, 272.0, "us", _KEP),
-    Published("first-packet", "nftables", 5_000, 12.0, "us", _KEP),
-    Published("first-packet", "nftables", 10_000, 12.0, "us", _KEP),
-    Published("first-packet", "nftables", 30_000, 12.0, "us", _KEP),
-)
-"""Read off the published chart, to the precision that it allows."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """What was asked for, and of which machine."""
-
-    bench: str
-    started: str
-    suite: Mapping[str, str]
+    schema: int = FIGURES_VERSION
+    """Version of this schema."""
+    bench: Annotated[str, msgspec.Meta(min_length=1)]
+    """Name of the bench, unique: its start and a random part."""
+    started: str = ""
+    suite: Suite
+    """The suite that measured."""
     seed: int
-    command: tuple[str, ...]
-    reproduce: str
-    implementation: Mapping[str, str]
-    modes: tuple[str, ...]
-    machine: Mapping[str, str]
-    emulated: bool
+    """Seed of everything random in the bench."""
+    command: tuple[str, ...] = ()
+    """The command line as it was given."""
+    reproduce: str = ""
+    """One shell command that repeats the bench."""
+    implementation: Implementation
+    """The Service proxy that was measured."""
+    modes: Annotated[tuple[Mode, ...], msgspec.Meta(min_length=1)]
+    """The modes measured, side by side."""
+    machine: dict[str, str | float] = msgspec.field(default_factory=dict)
+    """Where: kernel (of the nodes), cpu, cpus, memory (MiB), governor, and the versions of nft,
+    iptables and other tools.
+    """
+    emulated: bool = False
     """Whether the nodes' processors were: such times compare with none but their own."""
-    plan: Mapping[str, str]
-    """Name (quick, default, full), sizes, probes, repetitions, endpoints of a Service, the sync
-    period of each series."""
+    plan: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What was to be measured: name (quick, default, full), sizes (numbers of Services), probes,
+    repetitions, endpoints of each Service, and the minSyncPeriod of each mode in each series.
+    """
 
     @property
     def subject(self) -> str:
         """Name and version of the proxy."""
-        return named(self.implementation)
-
-    @classmethod
-    def of(cls, record: Record) -> Header:
-        """The header that a record holds. Raises ResultFileError."""
-        suite, implementation = record.part("suite"), record.part("implementation")
-        modes = record.strings("modes")
-        if not modes:
-            raise record.wrong('"modes" is empty')
-        return cls(
-            bench=record.need("bench", str),
-            started=record.text("started"),
-            suite={name: suite.text(name) for name in ("name", "version", "commit")},
-            seed=record.need("seed", int),
-            command=record.strings("command"),
-            reproduce=record.text("reproduce"),
-            implementation={
-                name: implementation.text(name) for name in ("name", "version", "binary", "sha256")
-            },
-            modes=modes,
-            machine=record.table("machine"),
-            emulated=record.get("emulated", default=False),
-            plan=record.table("plan"),
-        )
+        return self.implementation.subject
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One quantity of one mode (`None`: of a node without a proxy) at one number of Services.
-
-    Quantiles and the like are in `unit`; those that make no sense for it are None. `rounds` holds
-    what each interleaved round gave: those of two modes with the same name, target, series and
-    number of Services are pairs, in their order.
+class Figure(Record, frozen=True, kw_only=True, tag="figure"):
+    """One quantity of one mode at one number of Services. Quantiles and the like are in `unit`;
+    those that make no sense for it are null.
     """
 
-    name: str
-    mode: str | None
-    services: int
-    series: str
-    target: str | None
-    """Of a packet: which Service (first, middle, last, random). Of a cost: of doing what."""
-    unit: str
-    n: int
-    p1: float | None
-    p50: float | None
-    p90: float | None
-    p99: float | None
-    min: float | None
-    max: float | None
-    mean: float | None
-    rounds: tuple[float, ...]
-    own: Mapping[str, float]
-    """What the proxy says of itself and of the same moments, in seconds and counts."""
-    state: Mapping[str, float]
-    """The machine meanwhile: load (1 min), steal and foreign (shares of all processors)."""
-    disturbed: bool
-    seed: int | None
-    note: str
+    name: Name
+    """first-packet: time through the node of a packet that opens a connection; established-packet:
+    of one of a connection that is open; floor: of one that opens a connection through a node
+    without a proxy. sync-*: from the API server's acknowledgement to the first packet that shows
+    the change. gone-endpoint-packets: connections sent to an endpoint after its removal was
+    acknowledged, in a replacement under traffic. full-sync: from the proxy's start to the last
+    Service in force. churn: changes a second at which latency has not doubled yet. connection-rate:
+    new connections a second through the node with one sending processor. cpu-seconds, peak-memory:
+    of the proxy and the programs that it starts. rules, ruleset-bytes: as the mode's own tools list
+    them.
+    """
+    mode: Mode | None = None
+    """null: a node without a proxy."""
+    services: Count
+    series: Series
+    target: str | None = None
+    """Of a packet: first, middle, last or random Service. Of a cost: of doing what (a figure's
+    name), and in peak-memory: proxy or tools.
+    """
+    unit: Unit
+    n: Count
+    """Number of samples."""
+    p1: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    rounds: tuple[float, ...] = ()
+    """What each interleaved round gave (its median, or its only sample); the same place in two
+    modes' lists, of the same name, target, series and number of Services, is a pair.
+    """
+    own: dict[str, float] = msgspec.field(default_factory=dict)
+    """What the proxy says of the same moments: sync_proxy_rules and network_programming (mean
+    seconds), and how many of each.
+    """
+    state: dict[str, float] = msgspec.field(default_factory=dict)
+    """The machine meanwhile: load (average of a minute), steal and foreign (shares of all
+    processors).
+    """
+    disturbed: bool = False
+    """Other programs, or the machine's owner, took much of the processors, once more when it was
+    repeated.
+    """
+    seed: int | None = None
+    note: str = ""
 
     @property
-    def key(self) -> tuple[str, int, str, str | None]:
+    def key(self) -> FigureKey:
         """What it has in common with the same figure of another mode."""
         return self.name, self.services, self.series, self.target
 
-    @classmethod
-    def of(cls, record: Record) -> Figure:
-        """The figure that a record holds. Raises ResultFileError."""
-        return cls(
-            name=record.need("name", str),
-            mode=record.maybe("mode", str),
-            services=record.need("services", int),
-            series=record.choice("series", SERIES),
-            target=record.maybe("target", str),
-            unit=record.need("unit", str),
-            n=record.need("n", int),
-            p1=record.maybe("p1", float),
-            p50=record.maybe("p50", float),
-            p90=record.maybe("p90", float),
-            p99=record.maybe("p99", float),
-            min=record.maybe("min", float),
-            max=record.maybe("max", float),
-            mean=record.maybe("mean", float),
-            rounds=record.numbers("rounds"),
-            own=_numbers(record, "own"),
-            state=_numbers(record, "state"),
-            disturbed=record.get("disturbed", default=False),
-            seed=record.maybe("seed", int),
-            note=record.text("note"),
-        )
 
-
-@dataclass(frozen=True)
-class Ratio:
-    """The p50 of one mode divided by that of another, from interleaved pairs, with the bounds of
-    its 95 % bootstrap confidence interval.
+class Ratio(Record, frozen=True, kw_only=True, tag="ratio"):
+    """p50 of the first mode divided by that of the second, from interleaved pairs, with the bounds
+    of its 95 % bootstrap confidence interval.
     """
 
-    name: str
-    services: int
-    series: str
-    target: str | None
-    modes: tuple[str, str]
+    name: Name
+    services: Count
+    series: Series
+    target: str | None = None
+    modes: Pair
     estimate: float
     low: float
     high: float
-    pairs: int
-    disturbed: bool
-
-    @classmethod
-    def of(cls, record: Record) -> Ratio:
-        """The ratio that a record holds. Raises ResultFileError."""
-        return cls(
-            name=record.need("name", str),
-            services=record.need("services", int),
-            series=record.choice("series", SERIES),
-            target=record.maybe("target", str),
-            modes=_two(record),
-            estimate=record.need("estimate", float),
-            low=record.need("low", float),
-            high=record.need("high", float),
-            pairs=record.need("pairs", int),
-            disturbed=record.get("disturbed", default=False),
-        )
+    pairs: Count
+    disturbed: bool = False
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How a figure grows: `intercept + slope * services` in `unit`, where the law is linear; the
-    bounds are those of the slope's 95 % confidence interval.
+class Fit(Record, frozen=True, kw_only=True, tag="fit"):
+    """How a figure of a mode grows: `intercept + slope * services` in `unit`, where the law is
+    linear; low and high bound the slope with 95 % confidence.
     """
 
-    name: str
-    mode: str
-    series: str
-    target: str | None
-    law: str
+    name: Name
+    mode: Mode
+    series: Series
+    target: str | None = None
+    law: Law
     intercept: float
     slope: float
+    """unit per Service"""
     low: float
     high: float
-    unit: str
-    sizes: tuple[int, ...]
-    sentence: str
-
-    @classmethod
-    def of(cls, record: Record) -> Fit:
-        """The fit that a record holds. Raises ResultFileError."""
-        return cls(
-            name=record.need("name", str),
-            mode=record.need("mode", str),
-            series=record.choice("series", SERIES),
-            target=record.maybe("target", str),
-            law=record.choice("law", LAWS),
-            intercept=record.need("intercept", float),
-            slope=record.need("slope", float),
-            low=record.need("low", float),
-            high=record.need("high", float),
-            unit=record.need("unit", str),
-            sizes=tuple(int(size) for size in record.numbers("sizes")),
-            sentence=record.text("sentence"),
-        )
+    unit: Unit
+    sizes: tuple[Count, ...]
+    sentence: str = ""
 
 
-@dataclass(frozen=True)
-class Crossover:
-    """From how many Services on the first of two modes beats the second, with its 95 % interval.
-
-    `services` is None where there is no such number among those measured; `sentence` says why.
+class Crossover(Record, frozen=True, kw_only=True, tag="crossover"):
+    """The number of Services from which on the first mode beats the second, with its 95 % interval;
+    null where there is none among those measured, and the sentence says why.
     """
 
-    name: str
-    series: str
-    target: str | None
-    modes: tuple[str, str]
-    services: float | None
-    low: float | None
-    high: float | None
-    sentence: str
-
-    @classmethod
-    def of(cls, record: Record) -> Crossover:
-        """The crossover that a record holds. Raises ResultFileError."""
-        return cls(
-            name=record.need("name", str),
-            series=record.choice("series", SERIES),
-            target=record.maybe("target", str),
-            modes=_two(record),
-            services=record.maybe("services", float),
-            low=record.maybe("low", float),
-            high=record.maybe("high", float),
-            sentence=record.text("sentence"),
-        )
+    name: Name
+    series: Series
+    target: str | None = None
+    modes: Pair
+    services: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sentence: str = ""
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A mode that could not be measured at some number of Services, and why."""
+class Gap(Record, frozen=True, kw_only=True, tag="gap"):
+    """A mode that could not be measured at some number of Services."""
 
-    mode: str
-    services: int
-    series: str
+    mode: Mode
+    services: Count
+    series: Series
     reason: str
 
-    @classmethod
-    def of(cls, record: Record) -> Gap:
-        """The gap that a record holds. Raises ResultFileError."""
-        return cls(
-            mode=record.need("mode", str),
-            services=record.need("services", int),
-            series=record.choice("series", SERIES),
-            reason=record.text("reason"),
-        )
+
+class BenchEnd(Record, frozen=True, kw_only=True, tag="end"):
+    """How the bench ended. The last line."""
+
+    finished: str = ""
+    seconds: Seconds = 0.0
+    """Time of the bench, or of its last sitting where it was resumed."""
+    exit: Count
+    figures: Count
+    """Number of figure records."""
+    lines: Count = 0
+    """Number of lines before this one."""
+    digest: Digest | None = None
+    """SHA-256 over all bytes before this line."""
 
 
-@dataclass(frozen=True)
-class Footer:
-    """How the bench ended."""
-
-    finished: str
-    seconds: float
-    exit: int
-    figures: int
-
-    @classmethod
-    def of(cls, record: Record) -> Footer:
-        """The footer that a record holds. Raises ResultFileError."""
-        return cls(
-            finished=record.text("finished"),
-            seconds=record.get("seconds", 0.0),
-            exit=record.need("exit", int),
-            figures=record.need("figures", int),
-        )
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One bench, complete."""
-
-    header: Header
-    figures: tuple[Figure, ...]
-    ratios: tuple[Ratio, ...]
-    fits: tuple[Fit, ...]
-    crossovers: tuple[Crossover, ...]
-    gaps: tuple[Gap, ...]
-    footer: Footer
-
-    @property
-    def modes(self) -> tuple[str, ...]:
-        """The modes measured, in the order asked for."""
-        return self.header.modes
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The numbers of Services at which anything was measured."""
-        return tuple(sorted({figure.services for figure in self.figures}))
-
-    def figure(
-        self,
-        name: str,
-        mode: str | None,
-        services: int,
-        target: str | None = None,
-        series: str = "same-period",
-    ) -> Figure | None:
-        """The figure of that name, or None where it was not measured."""
-        wanted = name, services, series, target
-        found = (each for each in self.figures if each.mode == mode and each.key == wanted)
-        return next(found, None)
-
-
-def read(path: Path | str) -> Bench:
-    """Read a bench's result file, or the one in its folder.
-
-    Raises ResultFileError, with one clear line, when the file is missing, cut off, without its
-    footer, of another schema version, or otherwise not what a bench writes.
-    """
-    path = result_file.locate(path, FIGURES)
-    first, *middle, last = result_file.complete(path, header="bench", version=FIGURES_VERSION)
-    bench = Bench(
-        header=Header.of(first),
-        figures=tuple(Figure.of(record) for record in _of_type(middle, "figure")),
-        ratios=tuple(Ratio.of(record) for record in _of_type(middle, "ratio")),
-        fits=tuple(Fit.of(record) for record in _of_type(middle, "fit")),
-        crossovers=tuple(Crossover.of(record) for record in _of_type(middle, "crossover")),
-        gaps=tuple(Gap.of(record) for record in _of_type(middle, "gap")),
-        footer=Footer.of(last),
-    )
-    _check(bench, middle, last)
-    return bench
-
-
-def validate(path: Path | str) -> int:
-    """Check a bench's result file against the published schema, and read it; the number of its
-    records.
-
-    Raises ResultFileError for the first record that the schema does not allow.
-    """
-    from reports.records.schema import check  # noqa: PLC0415  only validation needs jsonschema
-
-    path = result_file.locate(path, FIGURES)
-    read(path)
-    return check(path, "figures.schema.json")
-
-
-def _of_type(records: list[Record], kind: str) -> list[Record]:
-    return [record for record in records if record.need("type", str) == kind]
-
-
-def _check(bench: Bench, records: list[Record], last: Record) -> None:
-    """Refuse what contradicts itself: a hand-edited file, or two joined ones."""
-    known = ("figure", "ratio", "fit", "crossover", "gap")
-    for record in records:
-        record.choice("type", known)
-        mode = record.maybe("mode", str)
-        if mode is not None and mode not in bench.modes:
-            raise record.wrong(f"mode {mode} is none of the bench's modes")
-    if bench.footer.figures != len(bench.figures):
-        raise last.wrong(
-            f"there are {len(bench.figures)} figures before the footer,"
-            f" which counted {bench.footer.figures}"
-        )
-    twice = {(each.mode, each.key) for each in bench.figures}
-    if len(twice) != len(bench.figures):
-        raise last.wrong("a figure is there twice")
-
-
-def _two(record: Record) -> tuple[str, str]:
-    modes = record.strings("modes")
-    if len(modes) != 2:
-        raise record.wrong(f'"modes" is {list(modes)!r:.60}, no two modes')
-    return modes[0], modes[1]
-
-
-def _numbers(record: Record, name: str) -> dict[str, float]:
-    """An object of names and numbers; what is null is left out."""
-    part = record.part(name)
-    return {key: part.need(key, float) for key, item in part.members() if item is not None}
+AnyRecord = BenchHeader | Figure | Ratio | Fit | Crossover | Gap | BenchEnd
+"""One line of a bench's result file."""

@@ -9,12 +9,10 @@ import lzma
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from types import UnionType
+from typing import Any, Final
 
-from reports.records.results import SCHEMA_VERSION, Record, ResultFileError
-
-RESULTS: Final = "results.jsonl"
-"""What the file of a conformance run is called in its folder."""
+from reports.records.base import ResultFileError, made
 
 AGAIN: Final = "the run did not end properly (killed, or its disk was full); run it again"
 
@@ -79,28 +77,15 @@ def check_digest(path: Path, read: bytes, said: str | None) -> None:
         )
 
 
-def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> list[Record]:
-    """The records of a result file that is whole: its first has the type `header`.
+def complete(path: Path, kinds: UnionType, *, header: str, version: int) -> list[Any]:
+    """The records of a result file that is whole, each of one of the `kinds`: its first has the
+    type `header`, its last is the footer.
 
     Raises ResultFileError.
     """
     read = content(path)
-    records: list[Record] = []
-    types: list[str] = []
-    ends = -1
-    for number, line in enumerate(read.splitlines(), start=1):
-        where = f"{path}, line {number}"
-        try:
-            values = json.loads(line)
-        except ValueError as error:
-            raise ResultFileError(f"{where}: is no JSON ({error}); {AGAIN}") from error
-        if not isinstance(values, dict):
-            raise ResultFileError(f"{where}: is no JSON object; {AGAIN}")
-        record = Record(values, where)
-        records.append(record)
-        types.append(record.need("type", str))
-        if types[-1] == "end":
-            ends = record.need("lines", int)
+    lines = [parsed(line, place(path, at)) for at, line in enumerate(read.splitlines(), start=1)]
+    types = [line.get("type") for line in lines]
     if types[0] != header:
         raise ResultFileError(f"{path}: has no header in its first line; is it a result file?")
     if types.count(header) > 1:
@@ -108,17 +93,34 @@ def complete(path: Path, header: str = "run", version: int = SCHEMA_VERSION) -> 
             f"{path}: holds the headers of {types.count(header)} runs; join result files with: "
             "./conform results merge"
         )
-    found = records[0].maybe("schema", int)
-    if found != version:
+    if lines[0].get("schema") != version:
         raise ResultFileError(
-            f"{path}: has schema version {found}, this program reads version {version}; "
-            "use the version of the suite that wrote it"
+            f"{path}: has schema version {lines[0].get('schema')}, this program reads version"
+            f" {version}; use the version of the suite that wrote it"
         )
-    if types[-1] != "end":
+    if "end" in types[:-1] or types[-1] != "end":
         raise ResultFileError(f"{path}: has no footer in its last line; {AGAIN}")
-    if ends != len(records) - 1:
+    records = [made(line, kinds, place(path, at)) for at, line in enumerate(lines, start=1)]
+    *before, end = records
+    if end.lines != len(before):
         raise ResultFileError(
-            f"{path}: has {len(records) - 1} lines before its footer, which counted {ends}; {AGAIN}"
+            f"{path}: has {len(before)} lines before its footer, which counted {end.lines}; {AGAIN}"
         )
-    check_digest(path, read, records[-1].maybe("digest", str))
+    check_digest(path, read, end.digest)
     return records
+
+
+def place(path: Path, number: int) -> str:
+    """Where a record stands, counted from 1."""
+    return f"{path}, line {number}"
+
+
+def parsed(line: bytes, where: str, remedy: str = AGAIN) -> dict[str, Any]:
+    """The members of the record in a line. Raises ResultFileError."""
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise ResultFileError(f"{where}: is no JSON ({error}); {remedy}") from error
+    if not isinstance(values, dict):
+        raise ResultFileError(f"{where}: is no JSON object; {remedy}")
+    return values

@@ -1,47 +1,61 @@
-"""The published JSON Schema of result files, applied line by line."""
+"""The published JSON Schemas of result files, made from the classes of their records."""
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+import ast
+import inspect
+import itertools
+from typing import TYPE_CHECKING, Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+import msgspec
 
-from reports.records import result_file
-from reports.records.results import ResultFileError
+from reports.records import base, figures, results
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+    from types import ModuleType
+
+FILES: Final = {
+    results.RESULTS: (results, results.SCHEMA_VERSION),
+    figures.FIGURES: (figures, figures.FIGURES_VERSION),
+}
+_ABOUT: Final = (
+    "One JSON object a line, in UTF-8, each line ended by a newline. A file without its end record,"
+    " or with other lines than that record counted and digested, is incomplete and means nothing. A"
+    " member that is null is as good as absent; a number that is not finite is written as null."
+)
 
 
-def schema(name: str = "results.schema.json") -> dict[str, Any]:
-    """The schema of one line of a result file; each record type is one of its `$defs`."""
-    loaded: dict[str, Any] = json.loads(files("reports.records").joinpath(name).read_text("utf-8"))
-    return loaded
-
-
-def check(path: Path, name: str = "results.schema.json") -> int:
-    """Check every line of a file that its reader accepts by the schema in the file `name`; the
-    number of its lines.
-
-    Raises ResultFileError naming the first line and member that the schema does not allow.
-    """
-    whole = schema(name)
-    # One validator per record type: the message then speaks of that type, not of "none of six".
-    validators = {
-        part["$ref"].rpartition("/")[2]: Draft202012Validator({**part, "$defs": whole["$defs"]})
-        for part in whole["oneOf"]
+def schema(name: str = results.RESULTS) -> dict[str, Any]:
+    """The schema of one line of a file of that name; each kind of record is one of its `$defs`."""
+    module, version = FILES[name]
+    made = msgspec.json.schema(module.AnyRecord)
+    described = dict([*_described(base), *_described(module)])
+    for kind, part in made["$defs"].items():
+        members = part.get("properties", {})
+        for member in members.keys() - part.get("required", []):
+            members[member] = {"anyOf": [members[member], {"type": "null"}]}
+        for member in members:
+            if text := described.get((kind, member)):
+                members[member] = {**members[member], "description": text}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:kube-proxy-conformance:{name.partition('.')[0]}:{version}",
+        "title": f"One line of {name}, schema version {version}",
+        "description": _ABOUT,
+        **made,
     }
-    lines = result_file.content(path).decode("utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
-        record = json.loads(line)
-        wrong = best_match(validators[record["type"]].iter_errors(record))
-        if wrong is not None:
-            member = wrong.json_path.removeprefix("$").removeprefix(".") or "the record"
-            raise ResultFileError(
-                f"{path}, line {number}: {member}: {wrong.message:.200}; "
-                f"reports/records/{name} says what a {record['type']} record holds"
-            )
-    return len(lines)
+
+
+def _described(module: ModuleType) -> Iterator[tuple[tuple[str, str], str]]:
+    """Class and field -> the text that stands after the field."""
+    for kind in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(kind, ast.ClassDef):
+            continue
+        for field, text in itertools.pairwise(kind.body):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(said))),
+                ):
+                    yield (kind.name, name), " ".join(said.split())

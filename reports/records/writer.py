@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from reports.records.result_file import RESULTS
-from reports.records.results import ResultFileError
+import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from reports.records.base import Record, ResultFileError, values
+from reports.records.figures import BenchEnd
+from reports.records.results import RESULTS, End
 
 
 class ResultWriter:
@@ -44,21 +42,20 @@ class ResultWriter:
         except OSError as error:
             raise self._cannot(error) from error
 
-    def write(self, record: Mapping[str, object]) -> None:
+    def write(self, record: Record) -> None:
         """Append one record as one line, and hand it to the kernel at once.
 
-        Numbers that are not finite, which JSON does not know, are written as null. Numpy scalars,
-        paths and sets are written as what they hold.
+        Numbers that are not finite, which JSON does not know, are written as null.
         """
-        line = json.dumps(_plain(record), separators=(",", ":"), allow_nan=False)
+        line = _line(record)
         with self._lock:
             if self._closed:
                 raise ValueError(f"{self.path} is closed")
-            self._put(line.encode() + b"\n")
-            self._digest.update(line.encode() + b"\n")
+            self._put(line)
+            self._digest.update(line)
             self.lines += 1
 
-    def close(self, **footer: object) -> None:
+    def close(self, end: End | BenchEnd) -> None:
         """Append the footer, which counts and digests the lines before it, and sync to disk.
 
         `finished` defaults to now. Closing again does nothing.
@@ -67,11 +64,14 @@ class ResultWriter:
             if self._closed:
                 return
             self._closed = True
-            finished = datetime.now(UTC).isoformat(timespec="milliseconds")
-            counted = {"lines": self.lines, "digest": f"sha256:{self._digest.hexdigest()}"}
-            end = {"type": "end", "finished": finished, **footer, **counted}
+            end = msgspec.structs.replace(
+                end,
+                finished=end.finished or datetime.now(UTC).isoformat(timespec="milliseconds"),
+                lines=self.lines,
+                digest=f"sha256:{self._digest.hexdigest()}",
+            )
             try:
-                self._put(json.dumps(_plain(end), separators=(",", ":")).encode() + b"\n")
+                self._put(_line(end))
                 os.fsync(self._file)
             except OSError as error:
                 raise self._cannot(error) from error
@@ -96,20 +96,5 @@ class ResultWriter:
         )
 
 
-def _plain(value: Any) -> Any:
-    """A value made of what JSON knows."""
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if value is None or isinstance(value, (str, int)):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(_plain(item) for item in value)
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays
-        return _plain(value.tolist())
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise TypeError(f"a result record cannot hold {value!r:.60}")
+def _line(record: Record) -> bytes:
+    return json.dumps(values(record), separators=(",", ":"), allow_nan=False).encode() + b"\n"

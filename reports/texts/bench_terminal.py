@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from reports.model.bench import PUBLISHED
 from reports.model.wording import number
-from reports.records.figures import PUBLISHED
 
 if TYPE_CHECKING:
-    from reports.records.figures import Bench, Figure
+    from reports.model.bench import Bench
+    from reports.records.figures import Figure
 
 _BOLD, _YELLOW = "1", "33"
 
@@ -66,7 +67,7 @@ def summary(bench: Bench, *, colour: bool = False) -> str:
     lines = [
         _bold(header.subject, colour=colour),
         f"kernel {machine.get('kernel')}, {machine.get('cpus')} x {machine.get('cpu')}",
-        ", ".join(word for name in ("nft", "iptables") if (word := machine.get(name, ""))),
+        ", ".join(word for name in ("nft", "iptables") if (word := str(machine.get(name, "")))),
     ]
     if header.emulated:
         lines.append("EMULATED processors: compare these figures with none but each other")

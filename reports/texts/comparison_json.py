@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports.drawing.comparison_charts import charts
 from reports.model.parity import parities
+from reports.records.base import values
 from reports.verdicts.claims import claims
 from reports.verdicts.pace import paces
 from reports.verdicts.recommend import recommendations
@@ -35,8 +36,12 @@ def document(comparison: Comparison) -> dict[str, Any]:
                 "mode": c.mode,
                 "run": c.run.header.run,
                 "started": c.run.header.started,
-                "suite": dict(c.run.header.suite),
-                "implementation": dict(c.run.header.implementation),
+                "suite": values(c.run.header.suite),
+                "implementation": {
+                    name: value
+                    for name, value in values(c.run.header.implementation).items()
+                    if name != "contact"
+                },
                 "nodes": c.nodes,
                 "kernel": c.kernel,
                 "emulated": c.emulated,

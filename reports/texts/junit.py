@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.model.comparison import Comparison
-    from reports.model.run import Result, Run
+    from reports.model.run import Run
+    from reports.records.results import Result
 
 # Outcome -> element of the test case, beginning of its message.
 _ELEMENTS = {
@@ -84,12 +85,12 @@ def render(run: Run) -> str:
     Whatever keeps a mode from being judged appears as a test case with an error, so that the file
     never looks better than the verdict.
     """
-    return _document(run.header.suite["name"], [(mode, run, mode) for mode in run.modes])
+    return _document(run.header.suite.name, [(mode, run, mode) for mode in run.modes])
 
 
 def compared(comparison: Comparison) -> str:
     """JUnit XML of a comparison: a test suite per column, each as `render` makes it."""
-    name = comparison.columns[0].run.header.suite["name"]
+    name = comparison.columns[0].run.header.suite.name
     columns = [(c.label, c.run, c.mode) for c in comparison.columns]
     return _document(name, columns)
 

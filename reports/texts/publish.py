@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from reports.model.wording import BAD, NOT_APPLICABLE
-from reports.records.results import EXPECTED_FAILURE, LEVELS, PASSED, UNCLAIMED, ResultFileError
+from reports.records.base import ResultFileError, values
+from reports.records.results import EXPECTED_FAILURE, LEVELS, PASSED, UNCLAIMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,19 +49,19 @@ def render(run: Run, *, organization: str = "", url: str = "", contact: Sequence
             )
     said = run.header.implementation
     implementation: dict[str, Any] = {
-        "project": said["name"],
-        "organization": organization or said["organization"],
-        "url": url or said["url"],
-        "version": said["version"],
-        "contact": list(contact) or list(run.header.contact),
+        "project": said.name,
+        "organization": organization or said.organization,
+        "url": url or said.url,
+        "version": said.version,
+        "contact": list(contact) or list(said.contact),
     }
-    if said["sha256"]:
-        implementation["sha256"] = said["sha256"]
+    if said.sha256:
+        implementation["sha256"] = said.sha256
     report = {
         "kind": "ServiceProxyConformanceReport",
         "schema": VERSION,
         "date": run.header.started,
-        "suite": {name: value for name, value in run.header.suite.items() if value},
+        "suite": {name: value for name, value in values(run.header.suite).items() if value},
         "implementation": implementation,
         "profiles": [_profile(run, mode) for mode in run.modes],
         "reproduce": run.header.reproduce,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from reports.model.run import Result, Run
+    from reports.model.run import Run
+    from reports.records.results import Result
 
 _WIDTH: Final = 100  # beyond this a line of a list is cut off
 _MOST: Final = 20  # entries of a list; the report has the rest

@@ -13,8 +13,9 @@ from reports.verdicts.recommend import NO_FIGURES, knowledge, recommendations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from reports.model.bench import Bench
     from reports.model.comparison import Column, Comparison
-    from reports.records.figures import Bench, Figure
+    from reports.records.figures import Figure
 
 HOLDS: Final = "holds"
 LOOSE: Final = "loose"

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports.model.comparison import columns, load
 from reports.model.wording import BAD, LABELS, VERDICTS, number, several
-from reports.records.results import (
-    EXPECTED_FAILURE,
-    PASSED,
-    SKIPPED,
-    UNCLAIMED,
-    ResultFileError,
-)
+from reports.records.base import ResultFileError
+from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED
 from reports.verdicts import slowdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from reports.model.bench import Bench
     from reports.model.comparison import Column
     from reports.model.run import Run
-    from reports.records.figures import Bench
     from reports.verdicts.gate_rules import Rules
 
 _UNJUDGED: Final = (SKIPPED, UNCLAIMED)
@@ -75,7 +70,7 @@ class _Side:
     def suites(self) -> set[str]:
         suites = [bench.header.suite for bench in self.benches]
         suites += [self.run.header.suite] if self.run else []
-        return {suite["version"] for suite in suites}
+        return {suite.version for suite in suites}
 
 
 def judge(

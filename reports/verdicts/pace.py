@@ -12,8 +12,8 @@ from reports.verdicts.gate_rules import load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reports.model.bench import Bench
     from reports.model.comparison import Comparison
-    from reports.records.figures import Bench
     from reports.verdicts.gate_rules import Latency
 
 

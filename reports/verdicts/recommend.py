@@ -14,8 +14,9 @@ from reports.records.results import PASSED
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reports.model.bench import Bench
     from reports.model.comparison import Column, Comparison
-    from reports.records.figures import Bench, Figure
+    from reports.records.figures import Figure
 
 NO_FIGURES: Final = "no figures given"
 EITHER: Final = "either"

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from reports.model.bench import Bench
     from reports.model.comparison import Column
-    from reports.records.figures import Bench, Figure
-    from reports.records.results import Interval
+    from reports.records.base import Interval
+    from reports.records.figures import Figure
     from reports.verdicts.gate_rules import Latency
 
 _RESAMPLES: Final = 9_999

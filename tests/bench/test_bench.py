@@ -16,11 +16,13 @@ from bench import costs, journal, machine, plan
 from bench.figures.measured import Measured
 from bench.journal import Journal
 from reports.drawing import comparison_charts as charts
-from reports.records import figures
-from reports.records.figures import FIGURES, Bench, Figure, ResultFileError
+from reports.model.bench import Bench, read
+from reports.records.base import ResultFileError, made, values
+from reports.records.figures import FIGURES, BenchHeader, Figure, Gap
 from reports.texts import bench_terminal
 from tests.conftest import ROOT, outside
 from tests.samples import bench as sample
+from tests.samples.schemas import valid
 
 TASK = plan.Task(
     "first packets", 100, "same-period", (("first-packet", "random"),), lambda _: [], 1.0
@@ -43,18 +45,18 @@ def interrupted(folder: Path, cut: int = 0) -> Path:
 def test_an_interrupted_bench_goes_on_with_its_figures(tmp_path: Path, cut: int) -> None:
     interrupted(tmp_path, cut)
     with pytest.raises(ResultFileError):
-        figures.read(tmp_path)
+        read(tmp_path)
     header, records = journal.unfinished(tmp_path)
-    assert records == sample.figures()
+    assert [values(each) for each in records] == sample.figures()
     resumed = Journal(tmp_path, header, records)
     assert resumed.has(TASK, sample.MODES)
     assert not resumed.has(TASK, [*sample.MODES, "ipvs"])
-    resumed.add(sample.figure("full-sync", "nftables", 100, unit="s"))
-    resumed.close(seconds=1.0, exit=0)
-    bench = figures.read(tmp_path)
+    resumed.add(made(sample.figure("full-sync", "nftables", 100, unit="s"), Figure, "here"))
+    resumed.close(seconds=1.0)
+    bench = read(tmp_path)
     assert bench.footer.figures == len(sample.figures()) + 1
     assert not bench.fits
-    assert figures.validate(tmp_path) == len(sample.figures()) + 3
+    assert valid(tmp_path / FIGURES) == len(sample.figures()) + 3
     assert [entry.name for entry in tmp_path.iterdir()] == [FIGURES]
 
 
@@ -85,24 +87,17 @@ def test_the_newest_interrupted_bench_of_its_kind_is_found(tmp_path: Path) -> No
     sample.write(tmp_path / "3-bench-c", sample.records())  # complete
     other = sample.write(tmp_path / "4-bench-d", sample.records(modes=["ipvs"]))
     other.write_bytes(other.read_bytes()[:-10])
-    found = journal.newest_like(tmp_path, {"modes": sample.MODES, "emulated": False})
+    wanted = made(sample.header(seed=2), BenchHeader, "here")
+    found = journal.newest_like(tmp_path, wanted, ["modes", "emulated"])
     assert found is not None
     assert found[0].name == "2-bench-b"
-    assert journal.newest_like(tmp_path, {"modes": ["nftables"]}) is None
+    assert journal.newest_like(tmp_path, wanted, ["modes", "seed"]) is None
 
 
 def test_gaps_name_the_smallest_size_that_failed(tmp_path: Path) -> None:
-    kept = Journal(tmp_path / "new", sample.header())
+    kept = Journal(tmp_path / "new", made(sample.header(), BenchHeader, "here"))
     for size in (5000, 1000):
-        kept.add(
-            {
-                "type": "gap",
-                "mode": "nftables",
-                "services": size,
-                "series": "same-period",
-                "reason": f"at {size}",
-            }
-        )
+        kept.add(Gap(mode="nftables", services=size, series="same-period", reason=f"at {size}"))
     assert kept.gaps() == {"nftables": (1000, "at 1000")}
 
 
@@ -110,12 +105,15 @@ def test_gaps_name_the_smallest_size_that_failed(tmp_path: Path) -> None:
 
 
 def test_quantiles_need_ten_samples() -> None:
-    few = Measured("full-sync", "iptables", "s", [1.0, 3.0, 2.0]).as_record()
-    assert (few["p50"], few["p99"], few["min"], few["max"], few["n"]) == (2.0, None, 1.0, 3.0, 3)
-    many = Measured("floor", None, "us", list(range(101)), rounds=[50.0]).as_record()
-    assert (many["p1"], many["p90"], many["p99"], many["rounds"]) == (1.0, 90.0, 99.0, [50.0])
-    one = Measured("rules", "iptables", "rules", [7]).as_record()
-    assert (one["p50"], one["mean"], one["n"]) == (7.0, None, 1)
+    def figure(measured: Measured) -> Figure:
+        return measured.as_figure(1, "same-period", {"steal": 0.0, "foreign": 0.0}, 1)
+
+    few = figure(Measured("full-sync", "iptables", "s", [1.0, 3.0, 2.0]))
+    assert (few.p50, few.p99, few.min, few.max, few.n) == (2.0, None, 1.0, 3.0, 3)
+    many = figure(Measured("floor", None, "us", list(range(101)), rounds=[50.0]))
+    assert (many.p1, many.p90, many.p99, many.rounds) == (1.0, 90.0, 99.0, (50.0,))
+    one = figure(Measured("rules", "iptables", "rules", [7]))
+    assert (one.p50, one.mean, one.n) == (7.0, None, 1)
 
 
 def test_rules_and_map_elements_are_counted() -> None:
@@ -266,8 +264,8 @@ def test_a_small_bench_is_interrupted_and_goes_on_to_its_end(tmp_path: Path) -> 
     kept = _figures(tmp_path)
     assert all(figure in kept for figure in measured)
     assert len(kept) > len(measured)
-    figures.validate(folder)
-    check(figures.read(folder))
+    valid(folder / FIGURES)
+    check(read(folder))
     assert "first packet, random Services" in done.stdout
 
 
@@ -320,7 +318,7 @@ def test_a_slow_proxy_shows(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     (folder,) = results.iterdir()
-    found = figures.read(folder)
+    found = read(folder)
     for mode in found.modes:
         for name in ("sync-endpoint-add", "sync-endpoint-remove", "sync-service-add"):
             figure = found.figure(name, mode, 1)

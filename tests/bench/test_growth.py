@@ -2,11 +2,13 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
 from bench.derive import conclusions as derive
 from bench.derive import growth
+from reports.records.figures import Figure
 from tests.samples.bench import figure
 
 SIZES = [1, 100, 1000, 5000, 10_000]
@@ -45,11 +47,11 @@ def test_sure_but_tiny_growth_is_constant() -> None:
     assert found.slope.low > 0
     assert found.law == "constant"
     assert found.flat
-    figures = [
-        figure("first-packet", "nftables", size, rounds=[12 + size * 1e-4] * 5) for size in SIZES
-    ]
+    rounds = {size: [12 + size * 1e-4] * 5 for size in SIZES}
+    made = [figure("first-packet", "nftables", size, rounds=rounds[size]) for size in SIZES]
+    figures = [msgspec.convert(each, Figure) for each in made]
     (fit,) = derive.fits(figures, ["nftables"], SEED)
-    assert "nftables does not grow noticeably (+0.1 us per 1,000 Services" in fit["sentence"]
+    assert "nftables does not grow noticeably (+0.1 us per 1,000 Services" in fit.sentence
 
 
 def test_wild_values_are_neither_linear_nor_flat() -> None:

@@ -89,5 +89,5 @@ def test_a_given_binary_is_what_runs_on_kind_and_what_the_report_names(
     run = read(tmp_path / "latest")
     assert {each.outcome for each in run.results} == {"failed"}
     judged = run.header.implementation
-    assert (judged["version"], judged["binary"]) == ("v9.9.9", "broken-proxy")
-    assert judged["sha256"] == hashlib.sha256(BROKEN.encode()).hexdigest()
+    assert (judged.version, judged.binary) == ("v9.9.9", "broken-proxy")
+    assert judged.sha256 == hashlib.sha256(BROKEN.encode()).hexdigest()

@@ -119,9 +119,9 @@ def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(pytester: pytest.P
     kind: Any = SimpleNamespace(version="v1.35.2", image="kindest/node:v1.35.2", sha256="ab12")
     chosen = dataclasses.replace(options.read(config), kind=kind)
     found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
-    assert found["provider"] == "kind"
+    assert found.provider == "kind"
     words = "--modes nftables --seed 3 --provider kind --kubernetes-version 1.35.2"
-    assert found["reproduce"] == f"./conform {words} -k 'slice or dnat'"
+    assert found.reproduce == f"./conform {words} -k 'slice or dnat'"
 
 
 def test_a_run_that_is_cut_off_is_partial_and_an_error(judged: Any, pytester: Any) -> None:

@@ -47,9 +47,9 @@ def test_another_proxy_conforms_but_for_what_it_says(
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     run = read(folder / "latest")
-    assert run.header.implementation["name"] == "tiny-nft"
-    assert run.header.implementation["version"] == "v0.1"
-    assert run.header.implementation["binary"] == BINARIES[provider]
+    assert run.header.implementation.name == "tiny-nft"
+    assert run.header.implementation.version == "v0.1"
+    assert run.header.implementation.binary == BINARIES[provider]
     assert run.verdicts == {"tiny": "known-faults"}
     assert {each.observed_mode for each in run.fingerprints} == {"tiny"}
     passed = {name for name, cells in run.cells.items() if cells["tiny"].word == "passed"}

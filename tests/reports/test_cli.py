@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
-from reports.model.run import ResultFileError, validate
-from reports.records.schema import schema
+from reports.model.run import read
+from reports.records.base import ResultFileError
+from reports.records.schema import FILES, schema
 from reports.render import render
 from tests.samples import run as sample
+from tests.samples.schemas import valid
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,16 +26,27 @@ def reports(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_the_schema_is_a_schema() -> None:
-    Draft202012Validator.check_schema(schema())
-    listed = {ref["$ref"].removeprefix("#/$defs/") for ref in schema()["oneOf"]}
-    assert listed == {"run", "requirement", "fingerprint", "result", "error", "end"}
+@pytest.mark.parametrize("name", FILES)
+def test_the_schema_is_a_schema_and_printed(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+    done = reports("schema", name)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(json.dumps(schema(name)))
+
+
+def test_the_schema_tells_what_every_member_is() -> None:
+    found = schema()["$defs"]["Result"]
+    assert found["properties"]["reason"]["description"].startswith("Why, for a reader in a hurry.")
+    assert found["required"] == ["type", "requirement", "mode", "outcome"]
+    assert schema()["$defs"]["Suite"]["properties"]["commit"]["description"].startswith(
+        "Git commit"
+    )
 
 
 def test_the_sample_is_valid_as_a_whole_and_line_by_line(tmp_path: Path) -> None:
     path = sample.generate(tmp_path)
     lines = path.read_text().splitlines()
-    assert validate(tmp_path) == len(lines)
+    assert valid(tmp_path / "results.jsonl") == len(lines)
     whole = Draft202012Validator(schema())
     for line in [*lines[:100], lines[-1]]:
         whole.validate(json.loads(line))
@@ -42,18 +55,20 @@ def test_the_sample_is_valid_as_a_whole_and_line_by_line(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (sample.result(colour="red"), "line 3: the record: Additional properties"),
-        (sample.result(seconds=-1), "line 3: seconds: -1 is less than the minimum of 0"),
-        (sample.result(evidence="/etc"), "line 3: evidence: '/etc' does not match"),
-        (sample.result(statistics=[{"name": "x", "test": "G", "p": 2}]), r"statistics\[0\]\.p: 2"),
+        (sample.result(colour="red"), "line 3: colour is unknown"),
+        (sample.result(seconds=-1), "line 3: seconds: float >= 0.0 is needed, not -1"),
+        (sample.result(evidence="/etc"), r"evidence: str matching regex .* is needed, not '/etc'"),
+        (sample.result(statistics=[{"name": "x", "p": "2"}]), r"statistics\[0\]\.p: "),
     ],
 )
 def test_what_the_schema_forbids_is_named(
     tmp_path: Path, record: dict[str, Any], message: str
 ) -> None:
-    sample.write(tmp_path, sample.requirement(), record)
+    path = sample.write(tmp_path, sample.requirement(), record)
     with pytest.raises(ResultFileError, match=message):
-        validate(tmp_path)
+        read(tmp_path)
+    with pytest.raises(ValidationError):
+        valid(path)
 
 
 def test_rendering_writes_the_reports_beside_the_results(tmp_path: Path) -> None:

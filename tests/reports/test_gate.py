@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reports.__main__ import main
-from reports.model.run import validate
-from reports.records import figures, result_file
-from reports.records.results import ResultFileError
+from reports.model.bench import read as read_bench
+from reports.model.run import read
+from reports.records import result_file
+from reports.records.base import ResultFileError
 from reports.texts.gate_terminal import told
 from reports.verdicts import gate, gate_rules, slowdown
 from tests.samples import grown_bench
 from tests.samples import run as sample
+from tests.samples.schemas import valid
 
 CASES = [f"c{number}" for number in range(4)]
 
@@ -169,11 +172,11 @@ def test_benches_are_judged_by_their_rounds(tmp_path: Path) -> None:
 def test_disturbed_figures_prove_nothing(tmp_path: Path) -> None:
     limit = gate_rules.load().latency
     before, slow = (
-        figures.read(grown_bench.generate(tmp_path / name, slower=times))
+        read_bench(grown_bench.generate(tmp_path / name, slower=times))
         for name, times in (("a", 1), ("b", 9))
     )
     assert slowdown.of_benches(before, slow, limit)
-    shaky = tuple(replace(figure, disturbed=True) for figure in slow.figures)
+    shaky = tuple(structs.replace(figure, disturbed=True) for figure in slow.figures)
     assert not slowdown.of_benches(before, replace(slow, figures=shaky), limit)
 
 
@@ -361,11 +364,12 @@ def test_the_gate_stops_the_benched_release_whose_changes_take_longer() -> None:
     assert all("nftables" in reason for reason in reasons), reasons
 
 
-@pytest.mark.parametrize(("kind", "check"), [("kube-proxy", validate), ("bench", figures.validate)])
-def test_the_examples_are_valid_small_and_name_no_place_of_their_making(
-    kind: str, check: Callable[[Path], int]
+@pytest.mark.parametrize(("kind", "read_"), [("kube-proxy", read), ("bench", read_bench)])
+def test_the_examples_are_read_valid_small_and_name_no_place_of_their_making(
+    kind: str, read_: Callable[[Path], object]
 ) -> None:
     for path in examples(kind):
-        assert check(path) > 100
+        assert read_(path)
+        assert valid(path) > 100
         assert path.stat().st_size < 1 << 20
         assert not re.search(rb"/(work|tmp|root|home)/", result_file.content(path))

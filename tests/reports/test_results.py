@@ -11,13 +11,14 @@ from jsonschema import Draft202012Validator
 
 from reports.__main__ import main
 from reports.model import merge
-from reports.model.run import read, validate
+from reports.model.run import read
 from reports.pages import history
-from reports.records.results import ResultFileError
+from reports.records.base import ResultFileError
 from reports.texts import badge, publish
 from tests.reports.test_html import NASTY
 from tests.samples import grown_bench
 from tests.samples import run as sample
+from tests.samples.schemas import valid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def test_shards_of_modes_become_one_run(tmp_path: Path) -> None:
     run = merge.merge(parts, tmp_path / "whole", modes=sample.MODES)
     assert run.modes == sample.MODES
     assert run.verdicts == {"iptables": "pass", "nftables": "pass"}
-    assert validate(tmp_path / "whole") == 10
+    assert valid(tmp_path / "whole" / "results.jsonl") == 10
     assert run.header.run == "iptables+nftables"
 
 
@@ -91,7 +92,7 @@ def test_a_failure_stays_one_and_its_evidence_is_found(tmp_path: Path) -> None:
     (failed,) = [result for result in run.results if result.outcome == "failed"]
     assert failed.evidence is not None
     assert (tmp_path / "whole" / failed.evidence).is_dir()
-    validate(tmp_path / "whole")
+    valid(tmp_path / "whole" / "results.jsonl")
 
 
 @pytest.mark.parametrize(

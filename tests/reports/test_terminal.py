@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.model import wording
 from reports.model.run import read
-from reports.records.results import Interval
+from reports.records.base import Interval
 from reports.texts.terminal import summary
 from tests.samples import run as sample
 

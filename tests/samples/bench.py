@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.derive import conclusions as derive
-from reports.records.figures import FIGURES
+from reports.records.base import made, values
+from reports.records.figures import FIGURES, Figure
 from reports.records.result_file import digest
 
 MODES = ["iptables", "nftables"]
@@ -79,9 +80,14 @@ def figures() -> list[dict[str, Any]]:
 
 @functools.cache
 def _all_but_the_header() -> str:
-    known = figures()
-    derived = (derive.ratios, derive.fits, derive.crossovers)
-    return json.dumps([*known, *(each for what in derived for each in what(known, MODES, 1))])
+    return json.dumps(derived(figures()))
+
+
+def derived(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The figures, and what follows from them."""
+    known = [made(each, Figure, "here") for each in found]
+    kinds = (derive.ratios, derive.fits, derive.crossovers)
+    return found + [values(each) for what in kinds for each in what(known, MODES, 1)]
 
 
 def records(**changes: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from bench.derive import conclusions as derive
 from tests.samples import bench
 
 if TYPE_CHECKING:
@@ -43,6 +42,4 @@ def generate(folder: Path, *, slower: float = 1.0, pace: float = 1.0, **changes:
                 _figure("sync-endpoint-add", mode, size, sync * 0.9, unit="ms"),
                 _figure("gone-endpoint-packets", mode, size, gone, unit="packets"),
             ]
-    derived = (derive.ratios, derive.fits, derive.crossovers)
-    rest = [each for what in derived for each in what(figures, bench.MODES, 1)]
-    return bench.write(folder, [bench.header(**changes), *figures, *rest])
+    return bench.write(folder, [bench.header(**changes), *bench.derived(figures)])

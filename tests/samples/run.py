@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
 
-from reports.records.writer import ResultWriter
+from reports.records.result_file import digest
 
 MODES = ("iptables", "nftables")
 SEED = 1234567
@@ -146,13 +147,17 @@ def footer(**changes: Any) -> dict[str, Any]:
 
 def write(folder: Path, *records: dict[str, Any], **end: Any) -> Path:
     """Write a result file of a default header, the given records and a footer; its path."""
-    writer = ResultWriter(folder)
-    if not records or records[0]["type"] != "run":
-        writer.write(header())
-    for record in records:
-        writer.write(record)
-    writer.close(**footer(**end))
-    return writer.path
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [] if records and records[0]["type"] == "run" else [header()]
+    text = "".join(map(_line, [*lines, *records]))
+    ended = {"type": "end", "lines": text.count("\n"), "digest": digest(text.encode())}
+    path = folder / "results.jsonl"
+    path.write_text(text + _line(ended | footer(**end)))
+    return path
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, separators=(",", ":")).replace("Infinity", "null") + "\n"
 
 
 def statistic(draw: random.Random, *, skewed: bool = False) -> dict[str, Any]:

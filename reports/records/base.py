@@ -1,0 +1,128 @@
+"""What every record is made of. A record is written once: its class is reader, writer and schema.
+
+Text after a field describes it in the schema too: see schema.py.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, TypeVar, overload
+
+import msgspec
+
+from specification.errors import BadInputError, misfit
+
+T = TypeVar("T")
+
+Mode = Annotated[str, msgspec.Meta(min_length=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Digest = Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")]
+
+# pytest and the proxies colour their output; a report brings its own colours.
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+class ResultFileError(BadInputError):
+    """A result file cannot be read or written; one line says what is wrong and the way out."""
+
+
+class Interval(NamedTuple):
+    """Bounds around a value that was observed, not computed; `high` is infinite when never seen."""
+
+    low: float
+    high: Annotated[float, msgspec.Meta(extra_json_schema={"type": ["number", "null"]})]
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Part of a record."""
+
+
+class Record(Part, frozen=True, tag_field="type"):
+    """One line of a file: an object whose `type` says which record it is."""
+
+
+class Suite(Part, frozen=True):
+    """The suite that judged, or measured."""
+
+    name: str
+    version: str
+    commit: str = ""
+    """Git commit of the suite, when known; followed by -modified- and a digest where files of the
+    checkout were changed or untracked.
+    """
+
+
+class Implementation(Part, frozen=True):
+    """A Service proxy."""
+
+    name: str
+    version: str = ""
+    binary: str = ""
+    """Name of its executable."""
+    sha256: str = ""
+    """Checksum of its executable."""
+    organization: str = ""
+    """Whose it is."""
+    url: str = ""
+    """Where it is described."""
+    contact: tuple[str, ...] = ()
+    """Whom to ask about it."""
+
+    @property
+    def subject(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}".strip() or "unknown implementation"
+
+
+def plain(text: str) -> str:
+    """Text without terminal colours."""
+    return _ANSI.sub("", text)
+
+
+@overload
+def made(values: object, kind: type[T], where: str) -> T: ...
+@overload
+def made(values: object, kind: UnionType, where: str) -> Any: ...
+def made(values: object, kind: Any, where: str) -> Any:
+    """What JSON values hold, as a record or part of one: null is as good as nothing there, and in a
+    list of numbers, where JSON knows no infinity, it is that.
+
+    Raises ResultFileError, which says `where` and what does not fit.
+    """
+    try:
+        return msgspec.convert(_known(values), kind)
+    except msgspec.ValidationError as error:
+        raise wrong(where, misfit(error, values)) from error
+
+
+def wrong(where: str, problem: str) -> ResultFileError:
+    """The error for a problem in a record, with the place where it stands."""
+    return ResultFileError(f"{where}: {problem}; no report can be made of this file")
+
+
+def values(record: msgspec.Struct) -> Any:
+    """A record as JSON values: what `made` reads."""
+    return _finite(msgspec.to_builtins(record, enc_hook=lambda value: value.tolist()))
+
+
+def _known(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _known(item) for key, item in value.items() if item is not None}
+        case list():
+            return [math.inf if item is None else _known(item) for item in value]
+    return value
+
+
+def _finite(value: object) -> object:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+    return value
