@@ -42,21 +42,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache_folder() / "kind"
 
 
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """Put shell scripts first on PATH."""
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-
-    def write(name: str, script: str) -> Path:
-        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-        (folder / name).chmod(0o755)
-        return folder / name
-
-    return write
-
-
 def contents(place: Path) -> tuple[dict[str, Any], tarfile.TarFile]:
     """The one entry of an archive's manifest, and its layer."""
     with tarfile.open(place) as whole:
