@@ -22,9 +22,8 @@ from clusters.build import artifacts
 from clusters.implementation import Implementation, load
 from clusters.vm.supply import Machines, needs_machine, supply
 from launch.invocation import Bench
-from reports.records.base import ResultFileError
 from reports.records.figures import BenchHeader
-from specification.errors import SuiteError, UsageError
+from specification.errors import ResultFileError, SuiteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.records import result_file
-from reports.records.base import ResultFileError, made
+from reports.records.base import made
 from reports.records.figures import (
     FIGURES,
     FIGURES_VERSION,
@@ -18,6 +18,7 @@ from reports.records.figures import (
     Gap,
 )
 from reports.records.writer import ResultWriter
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

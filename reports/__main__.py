@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from reports import render
 from reports.model.run import read
-from reports.records.base import ResultFileError
 from reports.texts import terminal
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import Final
 
 from reports.model.run import Run, read
 from reports.pages import run_page
-from reports.records.base import ResultFileError
 from reports.texts import junit
+from specification.errors import ResultFileError
 
 HTML: Final = "report.html"
 JUNIT: Final = "junit.xml"

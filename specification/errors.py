@@ -35,6 +35,10 @@ class ImplementationError(BadInputError):
     """A file does not describe an implementation, or not what was asked of it."""
 
 
+class ResultFileError(BadInputError):
+    """A result file cannot be read or written; the message says the way out, too."""
+
+
 # --- nothing could be judged: before a run begins -------------------------------------------------
 
 

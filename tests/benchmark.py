@@ -30,8 +30,8 @@ from fixtures.lab.sample import to_bytes
 from fixtures.services.canary import Canary
 from fixtures.services.services import Services
 from reports.model.run import read
-from reports.records.base import ResultFileError
 from specification.addresses import FAMILIES
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

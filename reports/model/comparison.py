@@ -16,9 +16,9 @@ from reports.model.bench import read as read_bench
 from reports.model.run import Cell, Run, in_reading_order, read
 from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, told
 from reports.records import result_file
-from reports.records.base import ResultFileError
 from reports.records.figures import FIGURES
 from reports.records.results import EXPECTED_FAILURE, PASSED, RESULTS, SKIPPED, UNCLAIMED
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

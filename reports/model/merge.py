@@ -15,7 +15,6 @@ from reports.model.comparison import Column, columns
 from reports.model.run import Run, read
 from reports.model.wording import NOT_RUN
 from reports.records import result_file
-from reports.records.base import ResultFileError
 from reports.records.results import (
     RESULTS,
     SCHEMA_VERSION,
@@ -28,6 +27,7 @@ from reports.records.results import (
     RunError,
 )
 from reports.records.writer import ResultWriter
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

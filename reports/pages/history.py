@@ -16,10 +16,11 @@ from reports.model.comparison import Column, columns
 from reports.model.run import Run, read
 from reports.model.wording import BAD, interval, quantity, several
 from reports.pages.environment import environment
-from reports.records.base import Interval, ResultFileError
+from reports.records.base import Interval
 from reports.records.figures import FIGURES
 from reports.records.results import EXPECTED_FAILURE, PASSED, RESULTS
 from reports.texts import terminal
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, overload
 
 import msgspec
 
-from specification.errors import BadInputError, misfit
+from specification.errors import ResultFileError, misfit
 
 T = TypeVar("T")
 
@@ -23,10 +23,6 @@ Digest = Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")]
 
 # pytest and the proxies colour their output; a report brings its own colours.
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-
-
-class ResultFileError(BadInputError):
-    """A result file cannot be read or written; one line says what is wrong and the way out."""
 
 
 class Interval(NamedTuple):

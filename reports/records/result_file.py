@@ -12,7 +12,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final
 
-from reports.records.base import ResultFileError, made
+from reports.records.base import made
+from specification.errors import ResultFileError
 
 AGAIN: Final = "the run did not end properly (killed, or its disk was full); run it again"
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from reports.records.base import Record, ResultFileError, values
+from reports.records.base import Record, values
 from reports.records.figures import BenchEnd
 from reports.records.results import RESULTS, End
+from specification.errors import ResultFileError
 
 
 class ResultWriter:

@@ -17,8 +17,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from reports.model.wording import BAD, NOT_APPLICABLE
-from reports.records.base import ResultFileError, values
+from reports.records.base import values
 from reports.records.results import EXPECTED_FAILURE, LEVELS, PASSED, UNCLAIMED
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

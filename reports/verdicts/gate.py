@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports.model.comparison import columns, load
 from reports.model.wording import BAD, LABELS, VERDICTS, number, several
-from reports.records.base import ResultFileError
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED
 from reports.verdicts import slowdown
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

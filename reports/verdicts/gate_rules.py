@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from reports.records.base import ResultFileError
 from reports.records.results import LEVELS
+from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,10 @@ from bench.figures.measured import Measured
 from bench.journal import Journal
 from reports.drawing import comparison_charts as charts
 from reports.model.bench import Bench, read
-from reports.records.base import ResultFileError, made, values
+from reports.records.base import made, values
 from reports.records.figures import FIGURES, BenchHeader, Figure, Gap
 from reports.texts import bench_terminal
+from specification.errors import ResultFileError
 from tests.conftest import ROOT, outside
 from tests.samples import bench as sample
 from tests.samples.schemas import valid

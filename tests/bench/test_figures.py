@@ -7,9 +7,9 @@ import pytest
 from jsonschema import ValidationError
 
 from reports.model.bench import read
-from reports.records.base import ResultFileError
 from reports.records.figures import FIGURES
 from reports.texts.bench_terminal import summary
+from specification.errors import ResultFileError
 from tests.samples import bench as sample
 from tests.samples.schemas import valid
 

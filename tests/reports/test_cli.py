@@ -12,9 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from reports.model.run import read
-from reports.records.base import ResultFileError
 from reports.records.schema import FILES, schema
 from reports.render import render
+from specification.errors import ResultFileError
 from tests.samples import run as sample
 from tests.samples.schemas import valid
 

@@ -18,9 +18,9 @@ from reports.__main__ import main
 from reports.model.bench import read as read_bench
 from reports.model.run import read
 from reports.records import result_file
-from reports.records.base import ResultFileError
 from reports.texts.gate_terminal import told
 from reports.verdicts import gate, gate_rules, slowdown
+from specification.errors import ResultFileError
 from tests.samples import grown_bench
 from tests.samples import run as sample
 from tests.samples.schemas import valid

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reports.model.run import Run, read
-from reports.records.base import ResultFileError
+from specification.errors import ResultFileError
 from tests.samples import run as sample
 from tests.samples.schemas import valid
 

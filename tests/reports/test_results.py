@@ -13,8 +13,8 @@ from reports.__main__ import main
 from reports.model import merge
 from reports.model.run import read
 from reports.pages import history
-from reports.records.base import ResultFileError
 from reports.texts import badge, publish
+from specification.errors import ResultFileError
 from tests.reports.test_html import NASTY
 from tests.samples import grown_bench
 from tests.samples import run as sample

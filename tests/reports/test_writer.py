@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reports.model.run import read
-from reports.records.base import Interval, ResultFileError, made
+from reports.records.base import Interval, made
 from reports.records.results import (
     End,
     Header,
@@ -23,6 +23,7 @@ from reports.records.results import (
     Statistic,
 )
 from reports.records.writer import ResultWriter
+from specification.errors import ResultFileError
 from tests.samples import run as sample_run
 
 if TYPE_CHECKING:

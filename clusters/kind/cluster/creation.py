@@ -22,7 +22,7 @@ from clusters.kind.cluster.delivery import KUBEADMS, Delivered
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import build as image
 from clusters.sandbox import INSIDE, die_with_parent
-from specification.errors import ArtifactError
+from specification.errors import ArtifactError, CannotJudgeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -173,7 +173,7 @@ class _Proxy:
     """An archive of what nodes are not to pull."""
 
 
-class _GivenUpError(Exception):
+class _GivenUpError(CannotJudgeError):
     """The cluster is not wanted any more."""
 
 
