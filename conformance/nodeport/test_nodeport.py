@@ -189,8 +189,7 @@ def test_node_port_can_be_changed(service: Services, client: Client, world: Worl
     expect(at_node(world, client, CHOSEN)).delivered(to=web)
     web.update(ports=[replace(port, node_port=OTHER)])
     expect(at_node(world, client, OTHER)).delivered(to=web)
-    probe = at_node(world, client, CHOSEN)
-    expect(probe).unserved()
+    expect(at_node(world, client, CHOSEN)).unserved()
 
 
 @requirement(
@@ -207,9 +206,9 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
     number = web.node_port()
     expect(at_node(world, client, number)).delivered(to=web)
     web.update(type="ClusterIP")
-    probe = at_node(world, client, number)
-    expect(probe).unserved()
-    expect(client.connect(web.cluster_ip, web.port)).delivered(to=web)
+    expect(at_node(world, client, number)).unserved()
+    pod = LabClient(world.lab, world.hosts("pod")[0], client.family, client.protocol)
+    expect(pod.connect(*web.frontend)).delivered(to=web)
 
 
 @requirement("np-add", e2e("service", "update service type to NodePort"))
@@ -219,8 +218,7 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
     served.
     """
     web = service(ports=[Port(protocol=service.protocol, node_port=CHOSEN)], type="ClusterIP")
-    probe = at_node(world, client, CHOSEN)
-    expect(probe).unserved()
+    expect(at_node(world, client, CHOSEN)).unserved()
     web.update(type="NodePort")
     expect(at_node(world, client, CHOSEN)).delivered(to=web)
 
