@@ -30,9 +30,6 @@ _EVIDENCE: Final = {
     "proxy.log": "log of the proxy",
     "reproduce.txt": "how to repeat it",
 }
-_CONTRAST = re.compile(
-    r"^(?:E\s+)?(expected|expectation|observed|observation|got)\s*:\s*(\S.*)$", re.IGNORECASE
-)
 
 
 def environment() -> Environment:
@@ -63,8 +60,6 @@ def environment() -> Environment:
     }
     made.globals |= {
         "bars": charts.bars,
-        "claim": claim,
-        "contrast": contrast,
         "several": wording.several,
         "verdicts": wording.VERDICTS,
         "anchor": anchor,
@@ -85,21 +80,6 @@ def prose(value: str) -> Markup:
         out += [escape(value[last : match.start()]), Markup('<a href="{0}">{0}</a>').format(url)]
         last = match.end()
     return Markup("").join([*out, escape(value[last:])])
-
-
-def contrast(result: Result) -> list[tuple[str, str]]:
-    """The lines `expected: ...` and `observed: ...` of a failure, where it has such lines."""
-    for source in (result.reason, result.details):
-        found = [m.groups() for line in source.splitlines() if (m := _CONTRAST.match(line.strip()))]
-        if found:
-            return [(name.lower(), value) for name, value in found]
-    return []
-
-
-def claim(result: Result) -> str:
-    """The reason of a result without the lines that `contrast` shows apart."""
-    lines = result.reason.splitlines()
-    return "\n".join(line for line in lines if not _CONTRAST.match(line.strip()))
 
 
 def evidence(result: Result, folder: Path | None, way: str = ".") -> list[tuple[str, str, str]]:

@@ -177,6 +177,11 @@ class Comparison(Part, frozen=True):
     expected: str
     seen: str
 
+    @property
+    def told(self) -> str:
+        """In a line, what was seen first: `saw dropped; expected delivered`."""
+        return f"saw {self.seen}; expected {self.expected}"
+
 
 class Result(Record, frozen=True, kw_only=True, tag="result"):
     """What became of one case of a requirement in one mode."""

@@ -74,6 +74,7 @@ def test_unexpected(mode):
     results = {each["requirement"]: each for each in records if each["type"] == "result"}
     assert results["plain"]["comparisons"] == []
     assert results["unexpected"]["outcome"] == "failed"
+    assert results["unexpected"]["reason"] == "saw dropped; expected a probe: delivered"
     assert results["unexpected"]["comparisons"] == [
         {"expected": "a probe: delivered", "seen": "dropped"}
     ]

@@ -196,8 +196,12 @@ def test_a_click_on_a_difference_leads_to_expectation_and_evidence(show: Show) -
     view.click("#differences a[href='#r-lb-uniform']")
     told = view.locator("#r-lb-uniform[open]")
     # The page scrolls there smoothly, and lays out what is far away only when it comes near.
-    for words in ("expected", "800 of 4000", "observed", "pod.pcap", "--seed 1234567"):
+    for words in ("Expected", "800 of 4000", "Seen", "pod.pcap", "--seed 1234567"):
         expect(told).to_contain_text(words, use_inner_text=True)
+    sides = "sides => [...sides.children].map(side => side.getBoundingClientRect())"
+    want, seen = told.locator(".sides").first.evaluate(sides)
+    assert want["y"] == seen["y"]
+    assert want["x"] + want["width"] < seen["x"]
 
 
 def test_a_link_to_what_is_folded_opens_it(show: Show) -> None:

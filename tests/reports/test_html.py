@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reports.model.comparison import compare
 from reports.model.run import Run, read
-from reports.pages import run_page
+from reports.pages import comparison_page, run_page
 from tests.samples import run as sample
 
 if TYPE_CHECKING:
@@ -153,11 +154,23 @@ def test_a_modified_suite_is_shown_as_such(tmp_path: Path) -> None:
     assert "4f0c2a9be1d3-modified-12ab34cd" in page.words
 
 
+def test_what_was_expected_stands_beside_what_was_seen(tmp_path: Path) -> None:
+    unlike: dict[str, Any] = {"comparisons": [{"expected": "delivered", "seen": "dropped"}]}
+    for outcome in ("failed", "expected-failure"):
+        records = sample.requirement(), sample.result(outcome=outcome, reason="why", **unlike)
+        sample.write(tmp_path / outcome, *records)
+    sides = "Expected delivered Seen dropped"
+    assert sides in Page(run_page.render(read(tmp_path / "failed"))).words
+    known = Page(comparison_page.render(compare([tmp_path / "expected-failure"]), tmp_path)).words
+    assert f"why {sides}" in known
+
+
 def test_text_from_outside_stays_text(tmp_path: Path) -> None:
     bad: dict[str, Any] = {
         "outcome": "failed",
         "case": NASTY,
-        "reason": f"{NASTY}\nexpected: {NASTY}\nsee https://example.org/?a=<b>",
+        "reason": f"{NASTY}\nsee https://example.org/?a=<b>",
+        "comparisons": [{"expected": NASTY, "seen": NASTY}],
         "details": f"E  {NASTY}",
         "evidence": f"javascript:{NASTY}",
         "nodeid": NASTY,
