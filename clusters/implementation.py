@@ -4,18 +4,16 @@ it claims.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import msgspec
+
+from clusters import tables
 from specification import features
 from specification.errors import ImplementationError
-
-T = TypeVar("T")
 
 FOLDER = Path(__file__).parent / "implementations"
 
@@ -26,8 +24,7 @@ EMULATED_SYNC_PERIOD = "500ms"
 """The same where processors are emulated: there a sync takes longer than the short one."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mode:
+class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One mode of an implementation."""
 
     present: list[str]
@@ -38,7 +35,7 @@ class Mode:
     """Whether a sync changes one thing after another and may be seen half done. The last addresses
     that it gives up must be those which no Service has any more.
     """
-    trial: list[str] = dataclasses.field(default_factory=list)
+    trial: list[str] = []
     """A command that succeeds, in a new network namespace, only where this machine's kernel can run
     the mode; where it fails, the node is a virtual machine. Without one every kernel can.
     """
@@ -46,8 +43,7 @@ class Mode:
     """What this mode claims beyond ``Implementation.features``."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deployment:
+class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How an implementation gets onto the nodes of a kind cluster: as its users have it, by a
     manifest whose pods run it. (``--provider kind``; each mode has a cluster, made without any
     Service proxy.)
@@ -70,7 +66,7 @@ class Deployment:
     """The program in its image: ``{binary}`` of ``version`` and ``cleanup``, which are run there,
     the first before anything else.
     """
-    images: list[str] = dataclasses.field(default_factory=list)
+    images: list[str] = []
     """A command that prints images as ``docker save`` does, for nodes that are not to pull them:
     ``["docker", "save", "my-proxy:dev"]``, ``["cat", "my-proxy.tar"]``. It runs in the TOML file's
     folder, without a network.
@@ -81,8 +77,7 @@ class Deployment:
     """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Implementation:
+class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A Service proxy that can be run on a node.
 
     In ``argv``, ``cleanup``, ``version``, ``environment``, ``ready``, ``metrics`` and ``files``
@@ -110,12 +105,12 @@ class Implementation:
     """What the suite builds where ``--proxy-binary`` names none."""
     binary: str = ""
     """A program's path, relative to the TOML file; alternative to ``artifact``."""
-    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    environment: dict[str, str] = {}
     metrics: str = ""
     """A URL in Prometheus' text format; ``""`` where there is none."""
-    cleanup: list[str] = dataclasses.field(default_factory=list)
+    cleanup: list[str] = []
     """A command that removes everything the proxy has programmed; empty where there is none."""
-    files: dict[str, dict[str, Any] | str] = dataclasses.field(default_factory=dict)
+    files: dict[str, dict[str, Any] | str] = {}
     """Files for ``directory``: a table is written as JSON, a string as it is."""
     config: str = ""
     """The one of ``files`` that a test's ``config=`` is merged into."""
@@ -127,7 +122,7 @@ class Implementation:
     """Whose it is; this and the next two stand in the conformance report that can be published."""
     url: str = ""
     """Where it is described."""
-    contact: list[str] = dataclasses.field(default_factory=list)
+    contact: list[str] = []
     """Whom to ask about it: addresses of mail, chat or issue trackers."""
     kind: Deployment | None = None
     """How it gets onto kind nodes; ``None`` where it cannot, or where kubeadm brings it."""
@@ -193,82 +188,33 @@ def load(name_or_path: str) -> Implementation:
             type, or a feature that is unknown.
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
-    try:
-        table = tomllib.loads(path.read_text())
-    except FileNotFoundError:
+    if not path.exists():
         known = ", ".join(
             sorted(entry.stem for entry in FOLDER.glob("*.toml") if "." not in entry.stem)
         )
         raise ImplementationError(
             f"there is no implementation {name_or_path}: give one of {known}, or the path of"
             " a TOML file"
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise ImplementationError(f"{path} cannot be read: {problem}") from None
-    modes, kind = table.pop("modes", None), table.pop("kind", None)
+        )
+    table = tables.read(path, ImplementationError)
+    modes, kind = table.get("modes"), table.get("kind")
     if not isinstance(modes, dict) or not modes:
         raise ImplementationError(f"{path}: at least one table [modes.NAME] is needed")
-    made = _build(
-        Implementation,
-        {
-            **table,
-            "path": path.resolve(),
-            "modes": {
-                name: _build(Mode, entry, f"{path}: [modes.{name}]")
-                for name, entry in modes.items()
-            },
-            "kind": None if kind is None else _deployment(kind, f"{path}: [kind]"),
-        },
-        str(path),
-    )
+    table["path"] = path.resolve()
+    # Each by itself: msgspec would not say in which mode something is wrong.
+    table["modes"] = {
+        name: tables.made(mode, Mode, f"{path}: [modes.{name}]", ImplementationError)
+        for name, mode in modes.items()
+    }
+    if kind is not None:
+        where = f"{path}: [kind]"
+        table["kind"] = made_kind = tables.made(kind, Deployment, where, ImplementationError)
+        if not all(made_kind.daemonset.partition("/")):
+            raise ImplementationError(
+                f"{where}: daemonset: namespace/name is needed, not {made_kind.daemonset!r}"
+            )
+    made = tables.made(table, Implementation, str(path), ImplementationError)
     claimed = made.features.union(*(mode.features for mode in made.modes.values()))
     if unknown := features.unknown(claimed):
         raise ImplementationError(f"{path}: features: {unknown}")
     return made
-
-
-def _deployment(table: Mapping[str, Any], where: str) -> Deployment:
-    made = _build(Deployment, table, where)
-    if not all(made.daemonset.partition("/")):
-        raise ImplementationError(
-            f"{where}: daemonset: namespace/name is needed, not {made.daemonset!r}"
-        )
-    return made
-
-
-def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    if not isinstance(table, Mapping):
-        raise ImplementationError(f"{where}: a table is needed, not {table!r}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in table:
-        if key not in fields:
-            raise ImplementationError(
-                f"{where}: unknown key {key!r}; known are {', '.join(sorted(fields))}"
-            )
-    values = {}
-    for name, field in fields.items():
-        if name in table:
-            values[name] = _checked(table[name], str(field.type), f"{where}: {name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise ImplementationError(f"{where}: the key {name!r} is missing")
-    return kind(**values)
-
-
-def _checked(value: Any, wanted: str, where: str) -> Any:
-    def strings(items: Any) -> bool:
-        return isinstance(items, list) and all(isinstance(item, str) for item in items)
-
-    right = {
-        "str": isinstance(value, str),
-        "int": type(value) is int,
-        "list[str]": strings(value),
-        "frozenset[str]": strings(value),
-        "list[list[str]]": isinstance(value, list) and all(strings(item) for item in value),
-        "dict[str, str]": isinstance(value, dict)
-        and all(isinstance(item, str) for item in value.values()),
-        "dict[str, dict[str, Any] | str]": isinstance(value, dict)
-        and all(isinstance(item, (dict, str)) for item in value.values()),
-    }.get(wanted, True)
-    if not right:
-        raise ImplementationError(f"{where}: {wanted} is needed, not {value!r}")
-    return frozenset(value) if wanted == "frozenset[str]" else value

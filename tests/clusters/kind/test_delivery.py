@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 import yaml
 
@@ -312,7 +312,7 @@ def test_a_tests_configuration_is_merged_into_a_copy_of_the_configmap(
     theirs = {"main.yaml": "period: 10s\nlimits: {count: 3, size: 4}\n", "beside": "as it is"}
     api = Stored({"volumes": volumes}, **theirs)
     known = described('configmap = "settings"')
-    known = dataclasses.replace(known, config="main.yaml")
+    known = msgspec.structs.replace(known, config="main.yaml")
     proxy = proxy_of(known, api, tmp_path)
     for config, merged in (
         ({"limits": {"count": 5}}, {"period": "10s", "limits": {"count": 5, "size": 4}}),
