@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from clusters import tables
+from clusters.implementations import tables
 from specification import features
 from specification.errors import ImplementationError
 
