@@ -20,18 +20,20 @@ from tests.conftest import ROOT
 @pytest.fixture(scope="module")
 def generated() -> str:
     """CONFORMANCE.md as it should be."""
-    words = [
-        "-m",
-        "pytest",
-        "conformance",
-        "--list-requirements=markdown",
-        "-p",
-        "no:cacheprovider",
-    ]
+    return _listed("conformance")
+
+
+def _listed(place: str) -> str:
+    words = ["-m", "pytest", place, "--list-requirements=markdown", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+def test_one_area_is_listed_whose_conftest_imports_the_vocabulary() -> None:
+    """A conftest that is asked for by its folder is imported before any plugin is configured."""
+    assert "nft-" in _listed("conformance/kube_proxy")
 
 
 def test_conformance_page_is_fresh(generated: str) -> None:
