@@ -64,18 +64,7 @@ from specification.attempts import SocketAddress
 from specification.errors import StartError, TimingError
 from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rejected, Reply
 from specification.places import Place, Vantage
-from specification.references import (
-    api,
-    docs,
-    e2e,
-    issue,
-    kep,
-    linux,
-    man,
-    rfc,
-    setting,
-    source,
-)
+from specification.references import api, docs, e2e, issue, kep, linux, man, rfc, setting, source
 from specification.services import HEADLESS, Endpoint, Ingress, Object, Port, Protocol, Slice
 
 Measure = Callable[..., None]

@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from conformance.vocabulary import (
-    Crowd,
-    Judge,
-    SocketAddress,
-    consistent,
-    expect,
-    spread,
-    tally,
-)
+from conformance.vocabulary import Crowd, Judge, SocketAddress, consistent, expect, spread, tally
 
 HOUR = 3600
 CLIENTS = 64

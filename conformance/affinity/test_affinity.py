@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.affinity.pool import (
-    CLIENTS,
-    HOUR,
-    choices,
-    sticky_choices,
-)
+from conformance.affinity.pool import CLIENTS, HOUR, choices, sticky_choices
 from conformance.vocabulary import (
     FAMILIES,
     LOAD_BALANCER_IPS,
@@ -54,7 +49,7 @@ def test_client_keeps_its_endpoint(service: Services, client: Client, judge: Jud
     timeout must go to the same endpoint.
     """
     web = service(session_affinity=HOUR)
-    sample = client.connect_many(web.cluster_ip, web.port, CLIENTS)
+    sample = client.connect_many(*web.frontend, CLIENTS)
     expect(sample).delivered()
     judge(consistent, [(client.address, endpoint) for endpoint in sample.chosen], 3)
 
@@ -91,7 +86,7 @@ def test_without_affinity_connections_spread(
     """
     web = service.shared(session_affinity="None")
     count = sample_to_hit_all(3, budget.alpha)
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     expect(sample).delivered()
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
@@ -117,11 +112,11 @@ def test_affinity_is_switched_off(
     client that had kept its endpoint be spread over all endpoints.
     """
     web = service(session_affinity=HOUR)
-    bound = client.connect_many(web.cluster_ip, web.port, 16)
+    bound = client.connect_many(*web.frontend, 16)
     assert len(bound.counts) == 1, f"no need to switch: {bound.counts}"
     web.update(session_affinity="None")
     count = sample_to_hit_all(3, budget.alpha)
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     expect(sample).delivered()
     judge(all_hit, tally(sample.chosen, sorted(web.endpoints)))
 
@@ -157,7 +152,7 @@ def test_processes_on_the_node_share_an_endpoint(
     """
     web = service(session_affinity=HOUR)
     with NodeClient(world.lab, world.node, family, "TCP") as other:
-        samples = [each.connect_many(web.cluster_ip, web.port, 8) for each in (client, other) * 2]
+        samples = [each.connect_many(*web.frontend, 8) for each in (client, other) * 2]
     for sample in samples:
         expect(sample).delivered()
     met = [(client.address, endpoint) for sample in samples for endpoint in sample.chosen]
@@ -223,9 +218,7 @@ def test_affinity_is_per_family(service: Services, world: World, judge: Judge) -
 
 @requirement("aff-nodeport", e2e("service", "session affinity work for NodePort service"))
 @over(vantage="outside", protocol="TCP")
-def test_affinity_through_node_port(
-    service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
-) -> None:
+def test_affinity_through_node_port(service: Services, crowd: Crowds, judge: Judge) -> None:
     """Session affinity must hold for clients outside the cluster that use a nodePort."""
     web = service(session_affinity=HOUR, type="NodePort")
     sticky_choices(judge, crowd(CLIENTS), web.at_node, web.endpoints)

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from conformance.affinity.pool import (
-    CLIENTS,
-    HOUR,
-    choices,
-    sticky_choices,
-)
+from conformance.affinity.pool import CLIENTS, HOUR, choices, sticky_choices
 from conformance.vocabulary import (
     Crowds,
     Endpoint,
-    Family,
     Judge,
     Lab,
     Service,
@@ -145,7 +139,7 @@ def test_no_connection_follows_affinity_to_a_dead_endpoint(
 @requirement("aff-etp-local", issue(55429))
 @over(vantage="outside", protocol="TCP")
 def test_affinity_stays_within_external_policy_local(
-    service: Services, crowd: Crowds, world: World, family: Family, judge: Judge
+    service: Services, crowd: Crowds, judge: Judge
 ) -> None:
     """With external traffic policy Local, affinity must be confined to endpoints on the node: a
     client that had a remote endpoint before is given a local one.

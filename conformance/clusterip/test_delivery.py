@@ -130,8 +130,7 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
     """
     here, elsewhere = service.endpoint("pod"), service.endpoint("remote-pod", node=1)
     for web in service.create([service.spec([here]), service.spec([elsewhere])]):
-        probe = client.connect(web.cluster_ip, web.port)
-        expect(probe).delivered(to=web.socket(0))
+        expect(client.connect(*web.frontend)).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -141,14 +140,12 @@ def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Nod
     feature="external-clients",
 )
 @over(protocol="TCP", vantage=["outside"])
-def test_cluster_ip_can_be_used_through_the_node(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_cluster_ip_can_be_used_through_the_node(service: Services, assert_pool: Pool) -> None:
     """A host outside the cluster that routes cluster IPs to the node must reach the Service's
     endpoints and be answered from the cluster IP.
     """
     web = service.shared(endpoints=2)
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-from-endpoint", docs("virtual-ips"), e2e("networking", "endpoint-Service"))
@@ -160,7 +157,7 @@ def test_endpoint_can_use_its_own_service(
     """
     itself = Endpoint(client.host)
     web = service([itself, service.endpoint("pod"), service.endpoint("remote-pod")])
-    for probe in assert_pool(web.cluster_ip, web.port, web.endpoints):
+    for probe in assert_pool(*web.frontend, web.endpoints):
         if probe.endpoint == web.socket(0):
             assert probe.source is not None
             assert probe.source.address != client.address, probe
@@ -168,14 +165,12 @@ def test_endpoint_can_use_its_own_service(
 
 @requirement("cip-ep-offnode", e2e("networking", "pod-Service"))
 @over(protocol="TCP")
-def test_endpoints_on_other_nodes_are_reached(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_endpoints_on_other_nodes_are_reached(service: Services, assert_pool: Pool) -> None:
     """An endpoint on another node must be sent packets addressed to the endpoint's own address,
     which leave the node on its way to other nodes.
     """
     web = service([service.endpoint("remote-pod", node=node) for node in (1, 2)])
-    for probe in assert_pool(web.cluster_ip, web.port, web.endpoints):
+    for probe in assert_pool(*web.frontend, web.endpoints):
         expect(probe).delivered(to=web, wire="external")
 
 
@@ -214,8 +209,7 @@ def test_many_services_share_endpoints(service: Services, client: LabClient) -> 
     ]
     for web in service.create(specs):
         protocol = web.spec.ports[0].protocol
-        probe = client.connect(web.cluster_ip, web.port, protocol=protocol)
-        expect(probe).delivered(to=web)
+        expect(client.connect(*web.frontend, protocol=protocol)).delivered(to=web)
 
 
 @requirement(
@@ -223,7 +217,7 @@ def test_many_services_share_endpoints(service: Services, client: LabClient) -> 
 )
 @over(protocol="TCP")
 def test_namesakes_in_two_namespaces_are_apart(
-    service: Services, client: Client, assert_pool: Pool, names: Callable[[], str]
+    service: Services, assert_pool: Pool, names: Callable[[], str]
 ) -> None:
     """Services of the same name in two namespaces must each have their own endpoints only, and the
     deletion of one must leave the other served.
@@ -237,6 +231,6 @@ def test_namesakes_in_two_namespaces_are_apart(
         ]
     )
     for web in (here, there):
-        assert_pool(web.cluster_ip, web.port, web.endpoints)
+        assert_pool(*web.frontend, web.endpoints)
     there.delete()
-    assert_pool(here.cluster_ip, here.port, here.endpoints)
+    assert_pool(*here.frontend, here.endpoints)

@@ -29,11 +29,11 @@ def test_connections_stay_when_endpoints_are_added(
 ) -> None:
     """Adding endpoints to a Service must neither move nor break its established connections."""
     web = service(endpoints=2)
-    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    flows = client.open(*web.frontend, FLOWS)
     expect(flows.opened).delivered()
     web.set_endpoints([web.endpoint(0), web.endpoint(1), *service.endpoints(3)], syncs=2)
     expect(flows.exchange()).kept(flows)
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-keep-on-ep-unready", docs("service", "endpoints"), e2e("pod_lifecycle"))
@@ -45,12 +45,11 @@ def test_connections_stay_when_their_endpoint_turns_unready(
     go elsewhere.
     """
     web = service(endpoints=1)
-    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    flows = client.open(*web.frontend, FLOWS)
     expect(flows.opened).delivered()
     web.set_endpoints([replace(web.endpoint(0), ready=False), service.endpoint()], syncs=2)
     expect(flows.exchange()).kept(flows)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web.socket(1), reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web.socket(1), reply="any")
 
 
 @requirement(
@@ -66,13 +65,12 @@ def test_connections_stay_when_their_endpoint_is_removed(
     as long as both sides keep it up, while new connections go elsewhere.
     """
     web = service(endpoints=1)
-    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    flows = client.open(*web.frontend, FLOWS)
     expect(flows.opened).delivered()
     web.set_endpoints([service.endpoint()], syncs=2)
     for _ in range(3):
         expect(flows.exchange()).kept(flows)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web.socket(0), reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
 
 
 @requirement(
@@ -80,9 +78,7 @@ def test_connections_stay_when_their_endpoint_is_removed(
     docs("endpoint-slices", "conditions"),
     e2e("networking", "update endpoints"),
 )
-def test_new_connections_avoid_what_is_gone(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_new_connections_avoid_what_is_gone(service: Services, assert_pool: Pool) -> None:
     """New connections must not be sent to an endpoint that has been removed or has turned unready,
     and must be sent to one that has been added or has turned ready.
     """
@@ -90,10 +86,10 @@ def test_new_connections_avoid_what_is_gone(
     late = service.endpoint()
     web = service([first, second, third, replace(late, ready=False)])
     ready = {web.socket(position) for position in (0, 1, 2)}
-    assert_pool(web.cluster_ip, web.port, ready)
+    assert_pool(*web.frontend, ready)
     web.set_endpoints([replace(first, ready=False), third, late, service.endpoint()])
     ready = {web.socket(position) for position in (1, 2, 3)}
-    assert_pool(web.cluster_ip, web.port, ready)
+    assert_pool(*web.frontend, ready)
 
 
 @requirement("cip-ep-ip-change", docs("endpoint-slices"))
@@ -101,9 +97,9 @@ def test_new_connections_avoid_what_is_gone(
 def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
     """Replacing the address of an endpoint must send new connections to the new address."""
     web = service(endpoints=1)
-    expect(client.connect(web.cluster_ip, web.port)).delivered(to=web.socket(0), reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([service.endpoint()])
-    for probe in client.connect_many(web.cluster_ip, web.port, FLOWS):
+    for probe in client.connect_many(*web.frontend, FLOWS):
         expect(probe).delivered(to=web.socket(0))
 
 
@@ -114,26 +110,24 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
 def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
     """Changing the port number in the EndpointSlices must send new connections to the new one."""
     web = service(endpoints=1)
-    expect(client.connect(web.cluster_ip, web.port)).delivered(to=web.socket(0), reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)])
     assert web.socket(0).port == 9090
-    for probe in client.connect_many(web.cluster_ip, web.port, FLOWS):
+    for probe in client.connect_many(*web.frontend, FLOWS):
         expect(probe).delivered(to=web.socket(0))
 
 
 @requirement("cip-slice-delete", docs("endpoint-slices"))
 @over(protocol="TCP")
-def test_deleted_slice_takes_its_endpoints_along(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_deleted_slice_takes_its_endpoints_along(service: Services, assert_pool: Pool) -> None:
     """When one of several EndpointSlices of a Service is deleted, exactly its endpoints must no
     longer be served, but an endpoint that another slice lists too must.
     """
     stays, both, goes = service.endpoints(3)
     web = service(slices=[Slice((stays, both)), Slice((both, goes))])
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
     web.drop_slice(1)
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-slice-dup-move", kep(752), docs("endpoint-slices", "duplicate endpoints"))
@@ -144,11 +138,10 @@ def test_endpoint_may_move_between_slices(service: Services, client: LabClient) 
     """
     moving = (service.endpoint(),)
     web = service(slices=[Slice(moving), Slice()])
-    flows = client.open(web.cluster_ip, web.port, FLOWS)
+    flows = client.open(*web.frontend, FLOWS)
     for position, endpoints in ((1, moving), (0, ())):
         web.change_slice(position, endpoints=endpoints, syncs=2)
-        probe = client.connect(web.cluster_ip, web.port)
-        expect(probe).delivered(to=web, reply="any")
+        expect(client.connect(*web.frontend)).delivered(to=web, reply="any")
         expect(flows.exchange()).kept(flows)
 
 
@@ -162,33 +155,29 @@ def _two_services(service: Services) -> list[Service]:
     "cip-slice-relabel", docs("endpoint-slices", "ownership"), feature="slice-label-changes"
 )
 @over(protocol="TCP")
-def test_relabelled_slice_changes_sides(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_relabelled_slice_changes_sides(service: Services, assert_pool: Pool) -> None:
     """When the label kubernetes.io/service-name of an EndpointSlice is changed to another Service,
     its endpoints must leave the first Service and join the second.
     """
     left, right = _two_services(service)
-    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    assert_pool(*left.frontend, left.endpoints)
     left.change_slice(1, service_name=right.name)
-    assert_pool(right.cluster_ip, right.port, right.endpoints)
-    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    assert_pool(*right.frontend, right.endpoints)
+    assert_pool(*left.frontend, left.endpoints)
 
 
 @requirement(
     "cip-slice-label-removed", docs("endpoint-slices", "ownership"), feature="slice-label-changes"
 )
 @over(protocol="TCP")
-def test_unlabelled_slice_is_withdrawn(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_unlabelled_slice_is_withdrawn(service: Services, assert_pool: Pool) -> None:
     """When the label kubernetes.io/service-name is removed from an EndpointSlice, its endpoints
     must leave the Service.
     """
     left, _ = _two_services(service)
-    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    assert_pool(*left.frontend, left.endpoints)
     left.change_slice(1, service_name=None)
-    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    assert_pool(*left.frontend, left.endpoints)
 
 
 @requirement(
@@ -198,13 +187,11 @@ def test_unlabelled_slice_is_withdrawn(
     feature="slice-label-changes",
 )
 @over(protocol="TCP")
-def test_slice_labelled_headless_is_withdrawn(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_slice_labelled_headless_is_withdrawn(service: Services, assert_pool: Pool) -> None:
     """When an EndpointSlice is given the label service.kubernetes.io/headless, its endpoints must
     leave the Service.
     """
     left, _ = _two_services(service)
-    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    assert_pool(*left.frontend, left.endpoints)
     left.change_slice(1, labels={HEADLESS: ""})
-    assert_pool(left.cluster_ip, left.port, left.endpoints)
+    assert_pool(*left.frontend, left.endpoints)

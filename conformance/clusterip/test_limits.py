@@ -92,8 +92,7 @@ def test_cluster_ip_of_no_service_is_dropped(service: Services, client: Client) 
     """
     web = service(endpoints=1)
     web.delete()
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).dropped()
+    expect(client.connect(*web.frontend)).dropped()
 
 
 @requirement(
@@ -108,8 +107,7 @@ def test_other_protocols_do_not_match(service: Services, client: LabClient) -> N
     expect(client.connect(*web.frontend)).answered()
     protocols: set[Protocol] = {"TCP", "UDP", "SCTP"}
     for other in protocols - {client.protocol}:
-        probe = client.connect(web.cluster_ip, web.port, protocol=other)
-        expect(probe).unserved()
+        expect(client.connect(*web.frontend, protocol=other)).unserved()
 
 
 @requirement(
@@ -127,9 +125,8 @@ def test_ports_of_another_service_do_not_match(service: Services, client: Client
         ]
     )
     for web, wrong in ((one, 82), (two, 81), (one, 8081), (two, 8082)):
-        expect(client.connect(web.cluster_ip, web.port)).answered()
-        probe = client.connect(web.cluster_ip, wrong)
-        expect(probe).unserved()
+        expect(client.connect(*web.frontend)).answered()
+        expect(client.connect(web.cluster_ip, wrong)).unserved()
 
 
 @requirement("cip-host-svc-via-vip", issue(72236))
@@ -164,8 +161,7 @@ def test_headless_service_has_no_effect(service: Services, client: Client) -> No
     headless = service.shared(endpoints=2, headless=True)
     for endpoint in headless.endpoints:
         for port in (endpoint.port, headless.port):
-            probe = client.connect(endpoint.address, port)
-            expect(probe).passed_through(untouched=True)
+            expect(client.connect(endpoint.address, port)).passed_through(untouched=True)
 
 
 @requirement("cip-nonsvc-untouched", docs("networking"), e2e("no_snat", "pods without SNAT"))
@@ -187,8 +183,7 @@ def test_other_traffic_is_untouched(
         places += ["remote-pod", "remote-node", "outside"]
     for place in places:
         other = world.hosts(place)[0].address(client.family)
-        probe = client.connect(other, web.port)
-        expect(probe).passed_through(untouched=True)
+        expect(client.connect(other, web.port)).passed_through(untouched=True)
     node = world.node.address(client.family)
     expect(client.connect(node, web.port)).rejected(by=node)
 

@@ -10,7 +10,6 @@ from conformance.vocabulary import (
     Family,
     LabClient,
     Services,
-    SocketAddress,
     World,
     docs,
     e2e,
@@ -29,7 +28,7 @@ def test_replies_come_from_the_cluster_ip(service: Services, client: LabClient) 
     as its source, never the endpoint's address or port.
     """
     web = service.shared(endpoints=2)
-    flows = client.open(web.cluster_ip, web.port, ATTEMPTS)
+    flows = client.open(*web.frontend, ATTEMPTS)
     for sample in (flows.opened, flows.exchange(), flows.exchange()):
         expect(sample).answered()
 
@@ -40,7 +39,7 @@ def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -
     an endpoint that is another pod, on this node or elsewhere.
     """
     web = service.shared(endpoints=2)
-    sample = client.connect_many(web.cluster_ip, web.port, ATTEMPTS)
+    sample = client.connect_many(*web.frontend, ATTEMPTS)
     expect(sample).delivered(seen_from=client.address, reply="any")
 
 
@@ -55,7 +54,7 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
     port.
     """
     web = service.shared(endpoints=2)
-    sample = client.connect_many(web.cluster_ip, web.port, ATTEMPTS)
+    sample = client.connect_many(*web.frontend, ATTEMPTS)
     for probe in sample:
         expect(probe).delivered(seen_from=probe.client, reply="any")
 
@@ -64,7 +63,7 @@ def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Clien
 def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClient) -> None:
     """All packets of one established connection must go to the endpoint that it was opened to."""
     web = service.shared(endpoints=4)
-    flows = client.open(web.cluster_ip, web.port, ATTEMPTS)
+    flows = client.open(*web.frontend, ATTEMPTS)
     expect(flows.opened).delivered()
     for _ in range(20):
         expect(flows.exchange()).kept(flows)
@@ -77,7 +76,7 @@ def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> 
     endpoint serves a Service, on the target port and on the number of the Service port.
     """
     web = service.shared(endpoints=2)
-    expect(client.connect(web.cluster_ip, web.port)).answered()
+    expect(client.connect(*web.frontend)).answered()
     for endpoint in web.endpoints:
         for port in (endpoint.port, web.port):
             probe = client.connect(endpoint.address, port)
@@ -94,7 +93,7 @@ def test_refusal_by_an_endpoint_reaches_the_client(
     """
     web = service(endpoints=2)
     world.lab.closed.update(endpoint.address for endpoint in web.endpoints)
-    sample = client.connect_many(web.cluster_ip, web.port, ATTEMPTS)
+    sample = client.connect_many(*web.frontend, ATTEMPTS)
     expect(sample).delivered(reply="reset")
     assert sample.arrivals.tolist() == [1] * len(sample), sample
 
@@ -116,10 +115,10 @@ def test_icmp_errors_are_translated(
     """
     web = service([service.endpoint("remote-pod")])
     world.lab.silent.add(web.socket(0).address)
-    probe = client.connect(web.cluster_ip, web.port)
+    probe = client.connect(*web.frontend)
     expect(probe).delivered(to=web.socket(0), reply="any")
     reporter = web.socket(0).address if kind == "port-unreachable" else icmp.router(family)
     errors = icmp.report(world.lab, probe, kind, reporter)
     assert [error.kind for error in errors] == [kind], errors
     assert errors[0].quoted_source == probe.client, errors
-    assert errors[0].quoted_target == SocketAddress(web.cluster_ip, web.port), errors
+    assert errors[0].quoted_target == web.frontend, errors

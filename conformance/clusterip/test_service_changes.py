@@ -50,8 +50,7 @@ def test_removed_port_is_not_served(
     flows = client.open(web.cluster_ip, stays.number, FLOWS)
     expect(client.connect(web.cluster_ip, goes.number)).answered()
     web.update(ports=[stays])
-    probe = client.connect(web.cluster_ip, goes.number)
-    expect(probe).unserved()
+    expect(client.connect(web.cluster_ip, goes.number)).unserved()
     assert_pool(web.cluster_ip, stays.number, web.endpoints_of(stays.name))
     expect(flows.exchange()).kept(flows)
 
@@ -68,7 +67,7 @@ def test_renamed_port_is_served(service: Services, client: Client, assert_pool: 
     web = service(endpoints=2, ports=[port])
     expect(client.connect(web.cluster_ip, port.number)).answered()
     web.update(ports=[replace(port, name="after")])
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement(
@@ -85,10 +84,8 @@ def test_renumbered_port_moves(service: Services, client: Client) -> None:
     web = service(endpoints=1, ports=[port])
     expect(client.connect(web.cluster_ip, 80)).answered()
     web.update(ports=[replace(port, number=81)])
-    probe = client.connect(web.cluster_ip, 81)
-    expect(probe).delivered(to=web.socket(0))
-    probe = client.connect(web.cluster_ip, 80)
-    expect(probe).unserved()
+    expect(client.connect(web.cluster_ip, 81)).delivered(to=web.socket(0))
+    expect(client.connect(web.cluster_ip, 80)).unserved()
 
 
 @requirement("cip-delete", e2e("service", "be able to up and down services"))
@@ -97,10 +94,9 @@ def test_deleted_service_is_not_served(service: Services, client: Client) -> Non
     if its EndpointSlices remain.
     """
     web = service(endpoints=2)
-    expect(client.connect(web.cluster_ip, web.port)).answered()
+    expect(client.connect(*web.frontend)).answered()
     web.update(slices_only=True)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).unserved()
+    expect(client.connect(*web.frontend)).unserved()
 
 
 @requirement("cip-recreate", e2e("service", "work after the service has been recreated"))
@@ -112,14 +108,13 @@ def test_recreated_service_moves_to_its_new_address(
     IP, must be served at the new address, and the old one must no longer lead to its endpoints.
     """
     web, spare = service.create([service.spec(2), service.spec(2)])
-    expect(client.connect(web.cluster_ip, web.port)).answered()
+    expect(client.connect(*web.frontend)).answered()
     spare.delete()
     web.delete(settle=False)
     (new,) = service.create([replace(web.spec, cluster_ips=spare.cluster_ips)])
     assert new.cluster_ip != web.cluster_ip
-    assert_pool(new.cluster_ip, new.port, new.endpoints)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).unserved()
+    assert_pool(*new.frontend, new.endpoints)
+    expect(client.connect(*web.frontend)).unserved()
 
 
 @requirement("cip-vip-reassign", docs("cluster-ip-allocation"))
@@ -130,11 +125,11 @@ def test_reassigned_cluster_ip_belongs_to_its_new_service(
     endpoints of the new Service only.
     """
     old = service(endpoints=2)
-    expect(client.connect(old.cluster_ip, old.port)).answered()
+    expect(client.connect(*old.frontend)).answered()
     old.delete(settle=False)
     new = service(endpoints=2, cluster_ips=old.cluster_ips)
     assert new.cluster_ip == old.cluster_ip
-    assert_pool(new.cluster_ip, new.port, new.endpoints)
+    assert_pool(*new.frontend, new.endpoints)
 
 
 @requirement(
@@ -151,8 +146,7 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
     address = web.cluster_ip
     expect(client.connect(address, web.port)).answered()
     web.update(type="ExternalName", external_name="service.example.com")
-    probe = client.connect(address, web.port)
-    expect(probe).unserved()
+    expect(client.connect(address, web.port)).unserved()
 
 
 @requirement(
@@ -161,9 +155,7 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
     e2e("service", "ExternalName to ClusterIP"),
 )
 @over(protocol="TCP")
-def test_service_turned_cluster_ip_is_served(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_service_turned_cluster_ip_is_served(service: Services, assert_pool: Pool) -> None:
     """When a Service of type ExternalName turns into one of type ClusterIP, its new cluster IP must
     be served.
     """
@@ -174,4 +166,4 @@ def test_service_turned_cluster_ip_is_served(
         external_name="service.example.com",
     )
     web.update(type="ClusterIP")
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)

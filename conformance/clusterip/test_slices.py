@@ -42,8 +42,7 @@ def test_target_port_is_that_of_the_slice(
     """
     web = service(endpoints=1)
     web.update(ports=[Port(protocol=client.protocol, target_port=target)])
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web.socket(0))
+    expect(client.connect(*web.frontend)).delivered(to=web.socket(0))
 
 
 @requirement("cip-port-key-name", docs("endpoint-slices"))
@@ -57,8 +56,7 @@ def test_ports_are_matched_by_name(service: Services, client: Client, assert_poo
     web = service(ports=ports, slices=slices)
     for port in ports[:2]:
         assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
-    probe = client.connect(web.cluster_ip, ports[2].number)
-    expect(probe).unserved()
+    expect(client.connect(web.cluster_ip, ports[2].number)).unserved()
 
 
 @requirement("cip-unnamed-port", api("EndpointSlice", "ports.name"))
@@ -68,8 +66,7 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     string.
     """
     web = service.shared(endpoints=1, ports=[Port(protocol=client.protocol, name="")])
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web.socket(0))
+    expect(client.connect(*web.frontend)).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -89,7 +86,7 @@ def test_endpoints_have_port_numbers_of_their_own(
     ]
     web = service(ports=[port], slices=slices)
     assert {endpoint.port for endpoint in web.endpoints} == {8080, 8081, 8082}
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement(
@@ -98,12 +95,12 @@ def test_endpoints_have_port_numbers_of_their_own(
     e2e("endpointslice", "multiple endpoint IPs specified in multiple EndpointSlices"),
 )
 @over(protocol="TCP")
-def test_slices_are_merged(service: Services, client: Client, assert_pool: Pool) -> None:
+def test_slices_are_merged(service: Services, assert_pool: Pool) -> None:
     """The endpoints of all EndpointSlices of a Service must be served as one pool."""
     sizes = (1, 3, 2)
     web = service(slices=[Slice(tuple(service.endpoints(size))) for size in sizes])
     assert len(web.endpoints) == sum(sizes)
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement(
@@ -135,7 +132,7 @@ def test_duplicates_count_once(
     twice, *others = service.endpoints(3)
     web = service(slices=[Slice((twice, others[0])), Slice((others[1], twice))])
     # counted twice, it would get two connections out of four instead of one out of three
-    sample = client.connect_many(web.cluster_ip, web.port, sample_size(3, 0.5, budget.alpha))
+    sample = client.connect_many(*web.frontend, sample_size(3, 0.5, budget.alpha))
     expect(sample).delivered()
     judge(uniform, tally(sample.chosen, sorted(web.endpoints)))
 
@@ -145,28 +142,24 @@ def test_duplicates_count_once(
     api("EndpointSlice", "endpoints.addresses", "consumers should use the first"),
 )
 @over(protocol="TCP")
-def test_only_the_first_address_counts(
-    service: Services, client: Client, world: World, assert_pool: Pool
-) -> None:
+def test_only_the_first_address_counts(service: Services, world: World, assert_pool: Pool) -> None:
     """Of several addresses of one endpoint in an EndpointSlice only the first must be used."""
     plain = service.endpoint()
     many = service.endpoint(more_hosts=tuple(world.hosts("pod", 2)))
     web = service([many, plain])
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-slice-no-svc-label", docs("endpoint-slices", "ownership"))
 @over(protocol="TCP")
-def test_slice_without_service_label_is_ignored(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_slice_without_service_label_is_ignored(service: Services, assert_pool: Pool) -> None:
     """An EndpointSlice without the label kubernetes.io/service-name must be ignored, whatever its
     name and owner are.
     """
     web = service(endpoints=2)
     owner = web.object["metadata"]["uid"]
     web.add_slices(Slice(tuple(service.endpoints(2)), service_name=None, owner=owner))
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-slice-other-family", kep(752), kep(2438))
@@ -183,40 +176,35 @@ def test_slices_of_the_other_family_do_not_count(
     neighbour = LabClient(world.lab, client.host, other, client.protocol)
     served = neighbour.connect(web.cluster_ip_of(other), web.port)
     expect(served).answered()
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).unserved()
+    expect(client.connect(*web.frontend)).unserved()
 
 
 @requirement("cip-slice-fqdn-ignored", api("EndpointSlice", "addressType", "FQDN"), kep(752))
 @over(protocol="TCP")
-def test_slices_of_names_are_ignored(service: Services, client: Client, assert_pool: Pool) -> None:
+def test_slices_of_names_are_ignored(service: Services, assert_pool: Pool) -> None:
     """An EndpointSlice of the address type FQDN must be ignored."""
     web = service(endpoints=2)
     web.add_slices(Slice((service.endpoint(),), address_types=("FQDN",)))
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-order-independent", docs("endpoint-slices"))
 @pytest.mark.parametrize("first", ["service", "slices"])
 @over(protocol="TCP")
-def test_order_of_arrival_does_not_matter(
-    service: Services, client: Client, first: str, assert_pool: Pool
-) -> None:
+def test_order_of_arrival_does_not_matter(service: Services, first: str, assert_pool: Pool) -> None:
     """A Service must be served alike whether it or its EndpointSlices became known first."""
     spec = service.spec(endpoints=2)
     alone = {"service": replace(spec, slices=()), "slices": replace(spec, slices_only=True)}
     (web,) = service.create([alone[first]])
     web.become(spec)
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-selectorless-slice", docs("service", "Services without selectors"))
 @over(protocol="TCP")
-def test_endpoints_may_be_outside_the_cluster(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+def test_endpoints_may_be_outside_the_cluster(service: Services, assert_pool: Pool) -> None:
     """A Service without selector must reach the endpoints of manually written EndpointSlices, those
     with addresses outside of every pod CIDR and on no node included.
     """
     web = service([service.endpoint("outside"), service.endpoint("pod")])
-    assert_pool(web.cluster_ip, web.port, web.endpoints)
+    assert_pool(*web.frontend, web.endpoints)

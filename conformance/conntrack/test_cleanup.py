@@ -64,7 +64,7 @@ def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
 )
 @over(vantage="outside", protocol="UDP")
 def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
-    service: Services, client: LabClient, world: World
+    service: Services, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the nodePort from the same port must be served by one that remains.
@@ -128,10 +128,10 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
     keeps sending from the same port must be served by one that remains.
     """
     web = service(endpoints=1)
-    first = client.connect(web.cluster_ip, web.port)
+    first = client.connect(*web.frontend)
     expect(first).answered()
     web.set_endpoints([service.endpoint("remote-pod", 2)], syncs=2)
-    after = client.connect(web.cluster_ip, web.port, source_port=first.client.port)
+    after = client.connect(*web.frontend, source_port=first.client.port)
     assert after.client == first.client, after
     expect(after).delivered(to=web)
 
@@ -143,7 +143,7 @@ def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) 
     the same port must be served at the new one.
     """
     web = service(endpoints=2)
-    flows = client.open(web.cluster_ip, web.port, 16)
+    flows = client.open(*web.frontend, 16)
     expect(flows.opened).delivered(to=web, reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)], syncs=2)
     expect(flows.exchange()).delivered(to=web)
@@ -158,7 +158,7 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
     must be served once an endpoint gets ready.
     """
     web = service([service.endpoint("pod", ready=False)])
-    flows = client.open(web.cluster_ip, web.port, 16)
+    flows = client.open(*web.frontend, 16)
     expect(flows.opened).unserved()
     with between_looks(world.canary, flows.exchange):
         web.change_endpoint(0, ready=True, syncs=2)
@@ -172,7 +172,7 @@ def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClie
     must no longer reach it, and must be refused.
     """
     web = service(endpoints=1)
-    flows = client.open(web.cluster_ip, web.port, 4)
+    flows = client.open(*web.frontend, 4)
     expect(flows.opened).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([], syncs=2)
     expect(client.connect(*web.frontend), "a new flow").refused(icmp=True)
@@ -212,8 +212,6 @@ def test_connection_after_too_early_a_one_is_served(
     connection once it does.
     """
     vip = SERVICE_RANGES[family][201]
-    early = client.connect(vip, 80)
-    expect(early).unserved()
+    expect(client.connect(vip, 80)).unserved()
     web = service(endpoints=2, cluster_ips=[vip])
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web)
+    expect(client.connect(*web.frontend)).delivered(to=web)

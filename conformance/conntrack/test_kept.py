@@ -43,7 +43,7 @@ def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClien
     serve, the flows to all other endpoints, and to those that terminate, must stay with them.
     """
     web = service(endpoints=3)
-    flows = client.open(web.cluster_ip, web.port, 48)
+    flows = client.open(*web.frontend, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     _, ending, staying = web.spec.endpoints
     removed = web.socket(0)
@@ -68,7 +68,7 @@ def test_flows_of_others_stay(service: Services, client: LabClient, world: World
     changing, other = service.create([service.spec(2), service.spec(2)])
     stranger = world.hosts("outside")[0].address(client.family)
     flows = [
-        client.open(other.cluster_ip, other.port, 16),
+        client.open(*other.frontend, 16),
         client.open(stranger, changing.port, 4),
         client.open(stranger, 8080, 4),
     ]
@@ -113,7 +113,7 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(
     it and flows to it must stay with it.
     """
     web = service(endpoints=2)
-    flows = client.open(web.cluster_ip, web.port, 48)
+    flows = client.open(*web.frontend, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     web.change_endpoint(0, ready=False, serving=True, syncs=2)
     expect(flows.exchange()).kept(flows)
@@ -132,7 +132,7 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClie
     """
     local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
     web = service([local, remote])
-    flows = client.open(web.cluster_ip, web.port, 48)
+    flows = client.open(*web.frontend, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     web.update(internal_traffic_policy="Local")
     web.set_endpoints([local, remote, service.endpoint("remote-pod", 2)], syncs=2)
@@ -152,7 +152,7 @@ def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -
     endpoints, and when the whole Service, go.
     """
     web = service(endpoints=2, ports=BOTH)
-    flows = client.open(web.cluster_ip, web.port, 16)
+    flows = client.open(*web.frontend, 16)
     expect(flows.opened).delivered()
     web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
     expect(flows.exchange(), "when the endpoints were removed").kept(flows)
@@ -194,7 +194,7 @@ def test_segment_out_of_window_resets_no_connection(
     must not lead to a reset of the connection.
     """
     web = service([service.endpoint("remote-pod", 1)])
-    flows = client.open(web.cluster_ip, web.port)
+    flows = client.open(*web.frontend)
     expect(flows.exchange()).kept(flows)
     offset = {"behind": -100_000, "ahead": 1 << 30}[segment]
     reset = flows.reset_by_stray(offset)

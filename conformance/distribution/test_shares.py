@@ -37,7 +37,7 @@ def test_every_endpoint_gets_connections(
     of the new connections, whichever node it is on.
     """
     web = service.shared(endpoints=10)
-    sample = client.connect_many(web.cluster_ip, web.port, sample_to_hit_all(10, budget.alpha))
+    sample = client.connect_many(*web.frontend, sample_to_hit_all(10, budget.alpha))
     judge(all_hit, shares_of(sample, web.endpoints))
 
 
@@ -52,7 +52,7 @@ def test_endpoints_are_chosen_uniformly(
     pools = service.create([service.spec(n) for n in skews])
     for pool, (n, skew) in zip(pools, skews.items(), strict=True):
         count = sample_size(n, skew, budget.alpha)
-        sample = client.connect_many(pool.cluster_ip, pool.port, count)
+        sample = client.connect_many(*pool.frontend, count)
         judge(uniform, shares_of(sample, pool.endpoints))
 
 
@@ -70,7 +70,7 @@ def test_successive_choices_are_independent(
     """
     web = service.shared(endpoints=3)
     pairs = sample_size(9, 0.5, budget.alpha / 2)  # two tables are judged at once
-    sample = client.connect_many(web.cluster_ip, web.port, 2 * pairs)
+    sample = client.connect_many(*web.frontend, 2 * pairs)
     shares_of(sample, web.endpoints)
     for lag in (1, 2, 3):
         judge(successive, sample.chosen, sorted(web.endpoints), lag=lag)
@@ -83,7 +83,7 @@ def test_single_endpoint_gets_every_connection(service: Services, client: Client
     """
     web = service.shared(endpoints=1)
     # shows a loss of 1 % with probability 0.9999
-    sample = client.connect_many(web.cluster_ip, web.port, 1000)
+    sample = client.connect_many(*web.frontend, 1000)
     assert shares_of(sample, web.endpoints) == {web.socket(0): 1000}, sample
 
 
@@ -103,7 +103,7 @@ def test_many_endpoints_are_chosen_uniformly(
     """
     web = service(endpoints=endpoints)
     count = max(sample_to_hit_all(endpoints, budget.alpha), sample_size(100, 0.9, budget.alpha))
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     shares = shares_of(sample, web.endpoints)
     judge(all_hit, shares)
     judge(uniform, shares)
@@ -118,9 +118,9 @@ def test_added_endpoint_gets_its_share(
     """
     count = sample_size(4, 0.5, budget.alpha)
     web = service(endpoints=3)
-    shares_of(client.connect_many(web.cluster_ip, web.port, 100), web.endpoints)
+    shares_of(client.connect_many(*web.frontend, 100), web.endpoints)
     web.set_endpoints([*web.spec.endpoints, service.endpoint("remote-pod", 1)])
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     judge(uniform, shares_of(sample, web.endpoints))
 
 
@@ -133,9 +133,9 @@ def test_rest_shares_what_a_removed_endpoint_got(
     """
     count = sample_size(3, 0.5, budget.alpha)
     web = service(endpoints=4)
-    shares_of(client.connect_many(web.cluster_ip, web.port, 100), web.endpoints)
+    shares_of(client.connect_many(*web.frontend, 100), web.endpoints)
     web.set_endpoints(web.spec.endpoints[1:])
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     judge(uniform, shares_of(sample, web.endpoints))
 
 
@@ -156,5 +156,5 @@ def test_endpoints_have_equal_weight(
     slices = [Slice(few, tuple(ports)), Slice(many, tuple(ports))]
     web, _ = service.create([service.spec(ports=ports, slices=slices), service.spec(few)])
     count = sample_size(5, 0.2, budget.alpha)
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     judge(uniform, shares_of(sample, web.endpoints))

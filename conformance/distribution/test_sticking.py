@@ -36,7 +36,7 @@ def test_packets_of_a_connection_stay_together(
     endpoint that was chosen for the first of them.
     """
     web = service.shared(endpoints=4)
-    flows = client.open(web.cluster_ip, web.port, 64)
+    flows = client.open(*web.frontend, 64)
     judge(spread, shares_of(flows.opened, web.endpoints))
     for message in range(16):
         expect(flows.exchange(), f"message {message}").kept(flows)
@@ -55,14 +55,12 @@ def test_datagrams_from_one_port_stay_together(
     if answers == "unanswered":
         lab.silent |= {endpoint.address for endpoint in web.endpoints}
     count = sample_to_hit_all(3, budget.alpha)
-    first = client.connect_many(web.cluster_ip, web.port, count)
+    first = client.connect_many(*web.frontend, count)
     expect(first).delivered(reply="any")
     assert first.is_served.all() == (answers == "answered"), first
     judge(all_hit, {endpoint: first.counts[endpoint] for endpoint in web.endpoints})
     for _ in range(8):
-        again = client.connect_many(
-            web.cluster_ip, web.port, count, source_ports=first.client_ports
-        )
+        again = client.connect_many(*web.frontend, count, source_ports=first.client_ports)
         assert again.chosen == first.chosen, again
 
 
@@ -75,7 +73,7 @@ def test_sctp_balances_by_association(
     associations must be spread over all endpoints.
     """
     web = service.shared(endpoints=3)
-    associations = client.open(web.cluster_ip, web.port, sample_to_hit_all(3, budget.alpha))
+    associations = client.open(*web.frontend, sample_to_hit_all(3, budget.alpha))
     judge(all_hit, shares_of(associations.opened, web.endpoints))
     for _ in range(4):
         expect(associations.exchange()).kept(associations)
@@ -94,14 +92,14 @@ def test_silent_endpoint_is_not_replaced(
     silent = web.socket(0)
     lab.silent.add(silent.address)
     count = sample_size(2, 0.5, budget.alpha)
-    sample = client.connect_many(web.cluster_ip, web.port, count)
+    sample = client.connect_many(*web.frontend, count)
     assert (sample.arrivals == 1).all(), f"not each SYN reached one endpoint, once: {sample}"
     unanswered = np.array([endpoint == silent for endpoint in sample.chosen])
     assert (sample.is_answered != unanswered).all(), sample
     judge(share, int(unanswered.sum()), count, 0.5)
     ports = sample.client_ports[unanswered]
     for _ in range(3):
-        again = client.connect_many(web.cluster_ip, web.port, len(ports), source_ports=ports)
+        again = client.connect_many(*web.frontend, len(ports), source_ports=ports)
         expect(again).delivered(to=silent, reply="any")
 
 

@@ -6,15 +6,7 @@ import pytest
 
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from conformance.vocabulary import (
-    OUTSIDE,
-    Family,
-    Protocol,
-    Service,
-    Services,
-    World,
-    exposure,
-)
+from conformance.vocabulary import OUTSIDE, Family, Protocol, Service, Services, World, exposure
 
 
 @pytest.fixture

@@ -55,8 +55,7 @@ def test_chains_of_others_survive_in_the_same_tables(
         "-I {hook} -s {client} -j SOMEBODY-ELSE",
     )
     try:
-        sample = client.connect_many(web.cluster_ip, web.port, 5)
-        expect(sample).delivered()
+        expect(client.connect_many(*web.frontend, 5)).delivered()
         before = foreign()
         assert {packets for _, packets in before} == {5}, before
         web.set_endpoints([service.endpoint(), service.endpoint()])
@@ -101,7 +100,7 @@ def test_everything_is_in_one_table_for_each_family(
 
     world.node.run(["nft", "-f", "-"], input=table)
     try:
-        expect(client.connect(web.cluster_ip, web.port)).answered()
+        expect(client.connect(*web.frontend)).answered()
         before = foreign()
         assert "counter packets 1 " in before, before
         web.set_endpoints([service.endpoint(), service.endpoint()])
@@ -129,7 +128,7 @@ def test_other_firewalls_have_the_last_word(
         if rule.find("accept") or rule.verdict == "accept"
     ]
     assert not accepting
-    expect(client.connect(exposed.cluster_ip, exposed.port)).answered()
+    expect(client.connect(*exposed.frontend)).answered()
     firewall = f"""
         table {IP[family]} a-firewall {{
             chain forward {{
@@ -139,7 +138,6 @@ def test_other_firewalls_have_the_last_word(
         }}"""
     world.node.run(["nft", "-f", "-"], input=firewall)
     try:
-        probe = client.connect(exposed.cluster_ip, exposed.port)
-        expect(probe).unserved()
+        expect(client.connect(*exposed.frontend)).unserved()
     finally:
         world.node.run(["nft", "delete", "table", IP[family], "a-firewall"])

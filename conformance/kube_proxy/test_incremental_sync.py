@@ -32,8 +32,7 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
         return {rule: rule.packets for name in names for rule in nat[name].rules}
 
     for web in (changed, other):
-        sample = client.connect_many(web.cluster_ip, web.port, 50)
-        expect(sample).delivered()
+        expect(client.connect_many(*web.frontend, 50)).delivered()
     before = counted(other)
     assert sum(before.values()) == 100, before  # at the Service's and at the endpoint's chain
     changed.set_endpoints([changed.endpoint(0), service.endpoint()])

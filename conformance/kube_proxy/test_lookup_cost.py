@@ -10,7 +10,6 @@ from conformance.kube_proxy.iptables.chains import Chains, only, service_chain, 
 from conformance.kube_proxy.nftables.chains import Ruleset
 from conformance.vocabulary import (
     Client,
-    Family,
     LabClient,
     Service,
     Services,
@@ -36,8 +35,7 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
     packets to it must reach an endpoint all the same.
     """
     web = service(endpoints=1)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web, reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web, reply="any")
     interfaces = json.loads(world.node.run(["ip", "-json", "address"]).stdout)
     carried = {info["local"] for each in interfaces for info in each["addr_info"]}
     if str(world.node.address(client.family)) not in carried:
@@ -56,7 +54,7 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
     feature="iptables-rules",
 )
 def test_a_first_packet_is_compared_with_one_rule_per_service(
-    service: Services, chains: Chains, client: Client, world: World, family: Family, version: int
+    service: Services, chains: Chains, client: Client, world: World, version: int
 ) -> None:
     """KUBE-SERVICES must have one rule more for every Service more, and the first packet of a
     connection must pass those of all Services before its own, but none after.
@@ -88,8 +86,7 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
 
     def passed(web: Service) -> dict[str, int]:
         before = counted()
-        probe = client.connect(web.cluster_ip, web.port)
-        expect(probe).delivered(to=web, reply="any")
+        expect(client.connect(*web.frontend)).delivered(to=web, reply="any")
         return {name: packets - before[name] for name, packets in counted().items()}
 
     assert passed(middle) == {"first": 1, "before": 1, "after": 0}
@@ -111,7 +108,7 @@ def test_later_packets_do_not_walk_the_rules(
     web = service(endpoints=2)
     exchange(client, web, connections=10)
     nat = chains("nat")
-    rule = only(towards(nat["KUBE-SERVICES"], web.cluster_ip, web.port), f"for {web}")
+    rule = only(towards(nat["KUBE-SERVICES"], *web.frontend), f"for {web}")
     assert rule.packets == 10, rule
     endpoint_rules = [each for name in targets(service_chain(nat, web)) for each in nat[name].rules]
     assert sum(each.packets for each in endpoint_rules) == 10, endpoint_rules
@@ -141,7 +138,7 @@ def test_later_packets_do_not_look_anything_up(
 
 def exchange(client: LabClient, web: Service, connections: int) -> None:
     """Open connections and send five messages there and back over each."""
-    flows = client.open(web.cluster_ip, web.port, connections)
+    flows = client.open(*web.frontend, connections)
     for _ in range(5):
         expect(flows.exchange()).kept(flows)
 
@@ -152,9 +149,7 @@ def exchange(client: LabClient, web: Service, connections: int) -> None:
     docs("virtual-ips", "proxy mode nftables"),
     feature="nftables-rules",
 )
-def test_more_services_are_no_more_rules_to_pass(
-    service: Services, ruleset: Ruleset, family: Family
-) -> None:
+def test_more_services_are_no_more_rules_to_pass(service: Services, ruleset: Ruleset) -> None:
     """However many Services there are, the chains that every packet passes must have the same
     rules: a Service adds elements to maps and a chain that only its own packets are sent to.
     """

@@ -30,7 +30,7 @@ def test_runs_where_no_mode_is_given(bare_node: Node, mode: str) -> None:
     source("pkg/proxy/apis/config/validation/validation.go", "validateProxyMode"),
     feature="kube-proxy-modes",
 )
-def test_refuses_an_unknown_mode(bare_node: Node, mode: str) -> None:
+def test_refuses_an_unknown_mode(bare_node: Node) -> None:
     """For a mode that it does not have, kube-proxy must refuse to start, and must name that mode
     and those that it has.
     """

@@ -122,8 +122,7 @@ def test_external_clients_are_masqueraded(service: Services, client: Client, wor
     """
     web, node = service([service.endpoint("remote-pod", 1)], **exposure()), world.node
     for frontend in web.external_frontends:
-        probe = client.connect(*frontend)
-        expect(probe).delivered(to=web, seen_from=node.address(client.family))
+        expect(client.connect(*frontend)).delivered(to=web, seen_from=node.address(client.family))
 
 
 @requirement(
@@ -132,9 +131,7 @@ def test_external_clients_are_masqueraded(service: Services, client: Client, wor
     source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyLocal"),
 )
 @over(vantage="outside")
-def test_local_policy_keeps_the_external_client(
-    service: Services, client: Client, world: World
-) -> None:
+def test_local_policy_keeps_the_external_client(service: Services, client: Client) -> None:
     """Under externalTrafficPolicy Local, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the client's own address.
     """
@@ -155,8 +152,7 @@ def test_pod_reaches_itself_through_its_service(
     """
     web, node = service([Endpoint(client.host)], **exposure()), world.node
     for frontend in web.frontends:
-        probe = client.connect(*frontend)
-        expect(probe).delivered(to=web, seen_from=node.address(client.family))
+        expect(client.connect(*frontend)).delivered(to=web, seen_from=node.address(client.family))
 
 
 @requirement(
@@ -164,9 +160,7 @@ def test_pod_reaches_itself_through_its_service(
     source("pkg/proxy/iptables/proxier.go", "masquerade of hairpin connections after DNAT only"),
 )
 @over(protocol="TCP")
-def test_endpoints_talk_to_each_other_directly(
-    service: Services, client: LabClient, world: World
-) -> None:
+def test_endpoints_talk_to_each_other_directly(service: Services, client: LabClient) -> None:
     """A connection from a pod to its own address or to that of another pod on the node, past any
     Service, must not be masqueraded, although both are endpoints of one.
     """
@@ -256,11 +250,7 @@ _RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo
 )
 @over(vantage="outside", protocol="TCP")
 def test_masqueraded_ports_are_random(
-    service: Services,
-    client: Client,
-    world: World,
-    budget: Budget,
-    judge: Judge,
+    service: Services, client: Client, budget: Budget, judge: Judge
 ) -> None:
     """The source ports of masqueraded connections must be drawn at random from all unprivileged
     ports, so that connections set up at the same time do not race for one port.

@@ -31,7 +31,7 @@ def test_tcp_without_endpoints_is_refused(service: Services, client: Client) -> 
     refused at once, by an ICMP error or a reset, and not left to a timeout.
     """
     web = service.shared(0)
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
 
 
 @requirement(
@@ -45,7 +45,7 @@ def test_udp_without_endpoints_is_refused(service: Services, client: Client) -> 
     at once with ICMP port unreachable.
     """
     web = service.shared(0)
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
 
 
 @requirement("noep-icmpv6", rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with"))
@@ -55,8 +55,7 @@ def test_ipv6_refusal_is_port_unreachable(service: Services, client: Client) -> 
     ICMPv6 destination unreachable with the code port unreachable.
     """
     web = service.shared(0)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).refused(icmp=True)
+    expect(client.connect(*web.frontend)).refused(icmp=True)
 
 
 @requirement(
@@ -84,7 +83,7 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
     usable endpoint must be refused at once.
     """
     web = service.shared(0)
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
 
 
 @requirement(
@@ -95,9 +94,7 @@ def test_processes_on_the_node_are_refused(service: Services, client: Client) ->
     ),
 )
 @over(vantage="outside")
-def test_node_port_without_endpoints_is_refused(
-    service: Services, client: Client, world: World
-) -> None:
+def test_node_port_without_endpoints_is_refused(service: Services, client: Client) -> None:
     """New connections to the nodePort of a Service without a usable endpoint must be refused at
     once.
     """
@@ -113,8 +110,7 @@ def test_each_port_is_refused_by_itself(service: Services, client: Client) -> No
     """
     served, bare = Port(80, 8080, "TCP", "served"), Port(81, 8081, "TCP", "bare")
     web = service(ports=[served, bare], slices=[Slice(tuple(service.endpoints(2)), (served,))])
-    probe = client.connect(web.cluster_ip, served.number)
-    expect(probe).delivered(to=web.endpoints_of("served"))
+    expect(client.connect(web.cluster_ip, served.number)).delivered(to=web.endpoints_of("served"))
     expect(client.connect(web.cluster_ip, bare.number)).refused()
 
 
@@ -148,10 +144,9 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
     """
     (endpoint,) = service.endpoints(1)
     web = service([service.endpoint(ready=False)])
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
     web.set_endpoints([endpoint])
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web)
+    expect(client.connect(*web.frontend)).delivered(to=web)
 
 
 @requirement(
@@ -164,10 +159,9 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
 def test_last_endpoint_leaves_a_refusal(service: Services, client: Client) -> None:
     """Once the last endpoint of a Service has gone, new connections must be refused."""
     web = service(2)
-    probe = client.connect(web.cluster_ip, web.port)
-    expect(probe).delivered(to=web, reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web, reply="any")
     web.set_endpoints([])
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
 
 
 @requirement("noep-evicted", e2e("service", "be rejected for evicted pods (no endpoints exist)"))
@@ -179,7 +173,7 @@ def test_unready_endpoints_are_none(service: Services, client: Client) -> None:
     web = service(
         [service.endpoint("pod", ready=False), service.endpoint("remote-pod", ready=False)]
     )
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
 
 
 @requirement(
@@ -195,7 +189,7 @@ def test_no_slice_is_no_endpoint(service: Services, client: Client) -> None:
     endpoint.
     """
     web = service(slices=[])
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
 
 
 @requirement(
@@ -210,17 +204,17 @@ def test_established_connections_are_not_refused(service: Services, client: LabC
     to it must go on: only new connections are refused.
     """
     web = service(2)
-    flows = client.open(web.cluster_ip, web.port, count=8)
+    flows = client.open(*web.frontend, count=8)
     expect(flows.opened).delivered()
     web.set_endpoints([])
-    expect(client.connect(web.cluster_ip, web.port)).refused()
+    expect(client.connect(*web.frontend)).refused()
     expect(flows.exchange()).kept(flows)
 
 
 @requirement("noep-no-conntrack-poison", e2e("conntrack", "initial unready endpoints get ready"))
 @over(vantage=["pod", "outside"], protocol="UDP")
 def test_refused_datagrams_leave_no_trace(
-    service: Services, client: Client, world: World, vantage: Vantage
+    service: Services, client: Client, vantage: Vantage
 ) -> None:
     """After datagrams to a Service without a usable endpoint were refused, datagrams from the same
     address and port must reach an endpoint as soon as there is one.

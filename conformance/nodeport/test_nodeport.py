@@ -43,7 +43,7 @@ def at_node(world: World, client: Client, number: int) -> Probe:
     e2e("service", "create a functioning NodePort service"),
 )
 @over(protocol="TCP")
-def test_node_port_delivers_tcp(service: Services, client: Client, world: World) -> None:
+def test_node_port_delivers_tcp(service: Services, client: Client) -> None:
     """A TCP connection from outside the cluster to the address of a node and the nodePort of a
     Service must be sent to the address and target port of one ready endpoint.
     """
@@ -53,7 +53,7 @@ def test_node_port_delivers_tcp(service: Services, client: Client, world: World)
 
 @requirement("np-udp", docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp"))
 @over(protocol="UDP")
-def test_node_port_delivers_udp(service: Services, client: Client, world: World) -> None:
+def test_node_port_delivers_udp(service: Services, client: Client) -> None:
     """A datagram from outside the cluster to the address of a node and the nodePort of a Service
     must be sent to the address and target port of one ready endpoint.
     """
@@ -65,7 +65,7 @@ def test_node_port_delivers_udp(service: Services, client: Client, world: World)
     "np-sctp", kep(614), e2e("networking", "function for node-Service: sctp"), feature="sctp"
 )
 @over(protocol="SCTP")
-def test_node_port_delivers_sctp(service: Services, client: Client, world: World) -> None:
+def test_node_port_delivers_sctp(service: Services, client: Client) -> None:
     """An SCTP association from outside the cluster to the address of a node and the nodePort of a
     Service must be set up with one ready endpoint, at its target port.
     """
@@ -75,9 +75,7 @@ def test_node_port_delivers_sctp(service: Services, client: Client, world: World
 
 @requirement("np-any-node", docs("service", "type NodePort"))
 @over(protocol="TCP")
-def test_node_without_endpoints_serves_the_node_port(
-    service: Services, client: Client, world: World
-) -> None:
+def test_node_without_endpoints_serves_the_node_port(service: Services, client: Client) -> None:
     """Every node must serve the nodePort of a Service with externalTrafficPolicy Cluster, also a
     node on which none of its endpoints is.
     """
@@ -87,9 +85,7 @@ def test_node_without_endpoints_serves_the_node_port(
 
 
 @requirement("np-reply-source", docs("service", "type NodePort"))
-def test_replies_come_from_the_node_port(
-    service: Services, client: LabClient, world: World
-) -> None:
+def test_replies_come_from_the_node_port(service: Services, client: LabClient) -> None:
     """All that a client of a nodePort gets back, the first answer and what follows on the
     connection, must come from the very node address and nodePort that it has addressed, wherever
     the endpoint is.
@@ -114,8 +110,7 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
     expect(client.connect(*web.at_node)).delivered(to=web)
     for place in ("remote-node", "remote-pod", "outside"):
         (host,) = world.hosts(place)
-        probe = client.connect(host.address(client.family), web.node_port())
-        expect(probe).passed_through()
+        expect(client.connect(host.address(client.family), web.node_port())).passed_through()
 
 
 @requirement(
@@ -124,16 +119,13 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
     source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts"),
 )
 @over(vantage="pod", protocol="TCP")
-def test_node_port_is_no_port_of_the_cluster_ip(
-    service: Services, client: Client, world: World
-) -> None:
+def test_node_port_is_no_port_of_the_cluster_ip(service: Services, client: Client) -> None:
     """A connection to a Service's cluster IP at the number of its nodePort must not reach any of
     its endpoints.
     """
     web = service.shared(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web)
-    probe = client.connect(web.cluster_ip, web.node_port())
-    expect(probe).unserved()
+    expect(client.connect(web.cluster_ip, web.node_port())).unserved()
 
 
 @requirement(
@@ -175,8 +167,7 @@ def _assert_node_ports_usable(service: Services, client: Client, world: World) -
     web = service(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web)
     (other,) = world.hosts("remote-node", node=2)
-    probe = client.connect(other.address(client.family), web.node_port())
-    expect(probe).passed_through()
+    expect(client.connect(other.address(client.family), web.node_port())).passed_through()
 
 
 @requirement("np-change", e2e("networking", "update nodePort: http", "update nodePort: udp"))

@@ -243,7 +243,7 @@ def test_busy_udp_flow_does_not_revive_a_removed_endpoint(
     """
     web = service(endpoints=1)
     old = web.socket(0)
-    flows = client.open(web.cluster_ip, web.port, 8)
+    flows = client.open(*web.frontend, 8)
     expect(flows.opened).delivered(to=old, reply="any")
     with between_looks(world.canary, flows.exchange) as samples:
         web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)

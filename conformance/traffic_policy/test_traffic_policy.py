@@ -10,7 +10,6 @@ from conformance.vocabulary import (
     Pool,
     Services,
     Slice,
-    World,
     docs,
     e2e,
     expect,
@@ -33,7 +32,7 @@ def test_local_policy_uses_local_endpoints(service: Services, assert_pool: Pool)
     there = [service.endpoint("remote-pod", node) for node in (1, 2)]
     web = service([*here, *there], internal_traffic_policy="Local")
     local = [web.socket(position) for position in range(len(here))]
-    assert_pool(web.cluster_ip, web.port, local)
+    assert_pool(*web.frontend, local)
 
 
 @requirement("itp-local-none-drop", docs("virtual-ips", "traffic policies"), kep(2086))
@@ -43,11 +42,9 @@ def test_local_policy_never_leaves_the_node(service: Services, client: Client) -
     endpoints are all on other nodes must be delivered to nobody.
     """
     web = service([service.endpoint("remote-pod", node) for node in (1, 2)])
-    probe = client.connect(*web.frontend)
-    expect(probe).delivered(to=web, reply="any")
+    expect(client.connect(*web.frontend)).delivered(to=web, reply="any")
     web.update(internal_traffic_policy="Local")
-    probe = client.connect(*web.frontend)
-    expect(probe).kept_out()
+    expect(client.connect(*web.frontend)).kept_out()
 
 
 @requirement("itp-local-no-eps-reject", docs("virtual-ips", "traffic policies"))
@@ -57,8 +54,7 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
     ready endpoint on any node must be refused at once, as under Cluster.
     """
     web = service([], internal_traffic_policy="Local")
-    probe = client.connect(*web.frontend)
-    expect(probe).rejected()
+    expect(client.connect(*web.frontend)).rejected()
 
 
 @requirement(
@@ -68,9 +64,7 @@ def test_local_policy_without_endpoints_refuses(service: Services, client: Clien
     feature="policy-drops",
 )
 @over(protocol="TCP", vantage=["pod", "outside"])
-def test_policy_drops_what_elsewhere_would_be_served(
-    service: Services, client: LabClient, world: World
-) -> None:
+def test_policy_drops_what_elsewhere_would_be_served(service: Services, client: LabClient) -> None:
     """A new connection, from inside to the cluster IP or from outside to the nodePort, must be
     refused where a Service has no ready endpoint at all, and silently dropped where a traffic
     policy Local alone keeps it from those on other nodes.

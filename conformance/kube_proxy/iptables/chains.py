@@ -52,7 +52,7 @@ def targets(chain: Chain) -> list[str]:
 
 def service_chain(nat: dict[str, Chain], web: Service) -> Chain:
     """The chain that packets to the cluster IP and first port are sent to."""
-    rules = towards(nat["KUBE-SERVICES"], web.cluster_ip, web.port)
+    rules = towards(nat["KUBE-SERVICES"], *web.frontend)
     return nat[str(only(rules, f"for {web}").jump)]
 
 

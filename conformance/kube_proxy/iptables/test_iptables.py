@@ -211,7 +211,7 @@ def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains)
     chain = service_chain(nat, exposed)
     endpoint_chains = [nat[name] for name in targets(chain)]
     rules = [
-        *towards(nat["KUBE-SERVICES"], exposed.cluster_ip, exposed.port),
+        *towards(nat["KUBE-SERVICES"], *exposed.frontend),
         *(rule for each in (chain, *endpoint_chains) for rule in each.rules),
     ]
     unnamed = [

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.kube_proxy.ipvs.frontends import (
-    DUMMY,
-    bound,
-    servers_at,
-    virtual_addresses,
-)
+from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, servers_at, virtual_addresses
 from conformance.vocabulary import (
     FAMILIES,
     Family,

@@ -13,16 +13,7 @@ from conformance.kube_proxy.nftables.chains import (
     chosen_by,
     translated,
 )
-from conformance.vocabulary import (
-    Family,
-    Service,
-    Services,
-    World,
-    docs,
-    kep,
-    requirement,
-    source,
-)
+from conformance.vocabulary import Family, Service, Services, World, docs, kep, requirement, source
 
 _ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 _KINDS = ("service", "local", "external", "endpoint", "firewall")
