@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from clusters.contract import Node, System
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
@@ -66,6 +67,11 @@ from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rej
 from specification.places import Place, Vantage
 from specification.references import api, docs, e2e, issue, kep, linux, man, rfc, setting, source
 from specification.services import HEADLESS, Endpoint, Ingress, Object, Port, Protocol, Slice
+
+in_iptables = partial(requirement, feature="iptables-rules")
+in_nftables = partial(requirement, feature="nftables-rules")
+in_ipvs = partial(requirement, feature="ipvs-rules")
+"""Requirements for the inside of one mode of kube-proxy: what it has programmed."""
 
 Measure = Callable[..., None]
 """Records a measurement for the report: the fixture ``measure``."""

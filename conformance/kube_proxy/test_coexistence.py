@@ -13,16 +13,15 @@ from conformance.vocabulary import (
     docs,
     down,
     expect,
+    in_iptables,
+    in_nftables,
     kep,
-    requirement,
     source,
 )
 
 
-@requirement(
-    "ipt-noflush",
-    source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters"),
-    feature="iptables-rules",
+@in_iptables(
+    "ipt-noflush", source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters")
 )
 def test_chains_of_others_survive_in_the_same_tables(
     service: Services, chains: Chains, client: Client, world: World, version: int
@@ -65,9 +64,7 @@ def test_chains_of_others_survive_in_the_same_tables(
         change("-D {hook} -s {client} -j SOMEBODY-ELSE", "-F SOMEBODY-ELSE", "-X SOMEBODY-ELSE")
 
 
-@requirement(
-    "nft-tables", kep(3866), source("pkg/proxy/nftables/README.md"), feature="nftables-rules"
-)
+@in_nftables("nft-tables", kep(3866), source("pkg/proxy/nftables/README.md"))
 def test_everything_is_in_one_table_for_each_family(
     service: Services, client: Client, world: World, family: Family
 ) -> None:
@@ -112,9 +109,7 @@ def test_everything_is_in_one_table_for_each_family(
         world.node.run(["nft", "delete", "table", ip, name])
 
 
-@requirement(
-    "nft-no-accept", kep(3866), docs("virtual-ips", "proxy mode nftables"), feature="nftables-rules"
-)
+@in_nftables("nft-no-accept", kep(3866), docs("virtual-ips", "proxy mode nftables"))
 def test_other_firewalls_have_the_last_word(
     exposed: Service, ruleset: Ruleset, world: World, client: Client, family: Family
 ) -> None:

@@ -6,16 +6,24 @@ import time
 
 from conformance.kube_proxy.iptables.chains import Chains, service_chain, targets
 from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
-from conformance.vocabulary import Client, Service, Services, expect, kep, requirement, source
+from conformance.vocabulary import (
+    Client,
+    Service,
+    Services,
+    expect,
+    in_iptables,
+    in_nftables,
+    kep,
+    source,
+)
 
 _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
 
 
-@requirement(
+@in_iptables(
     "sync-partial-only-changed",
     kep(3453),
     source("pkg/proxy/iptables/proxier_test.go", "TestSyncProxyRulesRepeated"),
-    feature="iptables-rules",
 )
 def test_change_rewrites_the_chains_of_the_changed_service_alone(
     service: Services, chains: Chains, client: Client
@@ -41,10 +49,8 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
     assert counted(other) == before
 
 
-@requirement(
-    "nft-partial-ops",
-    source("pkg/proxy/nftables/proxier_test.go", "TestSyncProxyRulesRepeated"),
-    feature="nftables-rules",
+@in_nftables(
+    "nft-partial-ops", source("pkg/proxy/nftables/proxier_test.go", "TestSyncProxyRulesRepeated")
 )
 def test_change_leaves_rules_and_elements_of_other_services_alone(
     service: Services, ruleset: Ruleset
@@ -72,10 +78,8 @@ def test_change_leaves_rules_and_elements_of_other_services_alone(
     assert handles(None) == common
 
 
-@requirement(
-    "ipt-stale-gc",
-    source("pkg/proxy/iptables/proxier.go", "'Delete chains no longer in use'"),
-    feature="iptables-rules",
+@in_iptables(
+    "ipt-stale-gc", source("pkg/proxy/iptables/proxier.go", "'Delete chains no longer in use'")
 )
 def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, the chain of a removed endpoint, and all chains of a
@@ -94,11 +98,7 @@ def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) 
     assert not chains("nat").keys() & {chain.name, *endpoint_chains}
 
 
-@requirement(
-    "nft-stale-chains",
-    source("pkg/proxy/nftables/proxier.go", "staleChains"),
-    feature="nftables-rules",
-)
+@in_nftables("nft-stale-chains", source("pkg/proxy/nftables/proxier.go", "staleChains"))
 def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: Ruleset) -> None:
     """The chains of a deleted Service must be emptied at once, together with the removal of the
     elements that lead to them, and deleted at the first change that is at least a second later.

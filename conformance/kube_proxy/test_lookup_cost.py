@@ -16,6 +16,8 @@ from conformance.vocabulary import (
     World,
     docs,
     expect,
+    in_iptables,
+    in_nftables,
     kep,
     man,
     requirement,
@@ -47,11 +49,10 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
     assert [each.get("type", "unicast") for each in json.loads(route)] == ["unicast"], route
 
 
-@requirement(
+@in_iptables(
     "ipt-linear-search",
     kep(3866, "motivation"),
     docs("virtual-ips", "optimizing iptables mode performance"),
-    feature="iptables-rules",
 )
 def test_a_first_packet_is_compared_with_one_rule_per_service(
     service: Services, chains: Chains, client: Client, world: World, version: int
@@ -94,10 +95,9 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
     assert passed(ordered[0]) == {"first": 1, "before": 0, "after": 0}
 
 
-@requirement(
+@in_iptables(
     "ipt-first-packet-only",
     man("iptables", "table nat is consulted when a packet creates a new connection"),
-    feature="iptables-rules",
 )
 def test_later_packets_do_not_walk_the_rules(
     service: Services, chains: Chains, client: LabClient
@@ -114,10 +114,8 @@ def test_later_packets_do_not_walk_the_rules(
     assert sum(each.packets for each in endpoint_rules) == 10, endpoint_rules
 
 
-@requirement(
-    "nft-first-packet-only",
-    man("nft", "type nat sees only the first packet of a given connection"),
-    feature="nftables-rules",
+@in_nftables(
+    "nft-first-packet-only", man("nft", "type nat sees only the first packet of a given connection")
 )
 def test_later_packets_do_not_look_anything_up(
     service: Services, ruleset: Ruleset, client: LabClient, world: World
@@ -143,12 +141,7 @@ def exchange(client: LabClient, web: Service, connections: int) -> None:
         expect(flows.exchange()).kept(flows)
 
 
-@requirement(
-    "nft-constant-rules",
-    kep(3866),
-    docs("virtual-ips", "proxy mode nftables"),
-    feature="nftables-rules",
-)
+@in_nftables("nft-constant-rules", kep(3866), docs("virtual-ips", "proxy mode nftables"))
 def test_more_services_are_no_more_rules_to_pass(service: Services, ruleset: Ruleset) -> None:
     """However many Services there are, the chains that every packet passes must have the same
     rules: a Service adds elements to maps and a chain that only its own packets are sent to.

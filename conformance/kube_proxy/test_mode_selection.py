@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.kube_proxy.starts import assert_refuses
-from conformance.vocabulary import Node, by_time, docs, kep, requirement, setting, source
+from conformance.vocabulary import (
+    Node,
+    by_time,
+    docs,
+    in_nftables,
+    kep,
+    requirement,
+    setting,
+    source,
+)
 
 _RELEASE = Path("/proc/sys/kernel/osrelease")
 _PROGRAMMED = 60  # seconds after which a proxy that is ready should have programmed something
@@ -37,11 +46,10 @@ def test_refuses_an_unknown_mode(bare_node: Node) -> None:
     assert_refuses(bare_node, "userspace", *bare_node.proxy.implementation.modes, mode="userspace")
 
 
-@requirement(
+@in_nftables(
     "nft-kernel-check",
     docs("virtual-ips", "proxy mode nftables"),
     source("pkg/proxy/nftables/supported.go"),
-    feature="nftables-rules",
 )
 def test_refuses_a_kernel_before_5_13(bare_node: Node) -> None:
     """On a kernel before 5.13, kube-proxy must refuse to start in nftables mode and say which it
@@ -66,12 +74,7 @@ def test_refuses_a_kernel_before_5_13(bare_node: Node) -> None:
     bare_node.proxy.start(wrapper=wrapper, environment=skip)
 
 
-@requirement(
-    "nft-version-check",
-    kep(3866),
-    source("pkg/proxy/nftables/supported.go"),
-    feature="nftables-rules",
-)
+@in_nftables("nft-version-check", kep(3866), source("pkg/proxy/nftables/supported.go"))
 def test_refuses_nft_before_1_0_1(bare_node: Node) -> None:
     """Where the program nft is older than 1.0.1, kube-proxy must refuse to start in nftables mode
     and say which version it needs.

@@ -27,8 +27,8 @@ from conformance.vocabulary import (
     api,
     by_time,
     docs,
+    in_iptables,
     kep,
-    requirement,
     source,
 )
 
@@ -36,11 +36,7 @@ _HASH = re.compile(r"KUBE-(SVC|SVL|FW|EXT|SEP)-([A-Z2-7]{16})")
 _PERIOD = 30  # seconds: syncPeriod, after which a canary that could not be made is tried again
 
 
-@requirement(
-    "ipt-jumps-nat",
-    source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
-    feature="iptables-rules",
-)
+@in_iptables("ipt-jumps-nat", source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"))
 def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -> None:
     """In table nat, PREROUTING and OUTPUT must jump to KUBE-SERVICES and POSTROUTING to
     KUBE-POSTROUTING, once each and without condition.
@@ -54,11 +50,7 @@ def test_nat_table_jumps_to_the_service_and_postrouting_chains(chains: Chains) -
     )
 
 
-@requirement(
-    "ipt-jumps-filter",
-    source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"),
-    feature="iptables-rules",
-)
+@in_iptables("ipt-jumps-filter", source("pkg/proxy/iptables/proxier.go", "iptablesJumpChains"))
 def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) -> None:
     """In table filter, new connections must be taken through KUBE-PROXY-FIREWALL from INPUT,
     FORWARD and OUTPUT, KUBE-SERVICES from FORWARD and OUTPUT and KUBE-EXTERNAL-SERVICES from INPUT
@@ -82,9 +74,7 @@ def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) 
     )
 
 
-@requirement(
-    "ipt-service-chains", docs("virtual-ips", "proxy mode iptables"), feature="iptables-rules"
-)
+@in_iptables("ipt-service-chains", docs("virtual-ips", "proxy mode iptables"))
 def test_each_service_port_leads_over_its_own_chains_to_dnat(
     service: Services, chains: Chains
 ) -> None:
@@ -107,12 +97,7 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
             assert translation(nat[name]).protocol == rule.protocol, nat[name].rules
 
 
-@requirement(
-    "ipt-chain-names",
-    docs("virtual-ips"),
-    source("pkg/proxy/iptables/proxier.go"),
-    feature="iptables-rules",
-)
+@in_iptables("ipt-chain-names", docs("virtual-ips"), source("pkg/proxy/iptables/proxier.go"))
 def test_chains_of_a_service_have_a_kind_and_a_hash(exposed: Service, chains: Chains) -> None:
     """The chains of a Service port must be called KUBE-SVC-, KUBE-SVL-, KUBE-EXT- and KUBE-FW- with
     one hash of 16 characters, and those of its endpoints KUBE-SEP- with a hash each.
@@ -131,11 +116,7 @@ def test_chains_of_a_service_have_a_kind_and_a_hash(exposed: Service, chains: Ch
     assert len({hashed for _, hashed in parts}) == 1 + 3, owned
 
 
-@requirement(
-    "ipt-svl-vs-svc",
-    source("pkg/proxy/iptables/proxier.go", "localPolicyChain"),
-    feature="iptables-rules",
-)
+@in_iptables("ipt-svl-vs-svc", source("pkg/proxy/iptables/proxier.go", "localPolicyChain"))
 def test_local_policy_has_a_chain_of_local_endpoints(exposed: Service, chains: Chains) -> None:
     """A Service with a Local traffic policy must have a KUBE-SVL- chain with this node's endpoints
     alone, where its KUBE-EXT- chain ends, beside the KUBE-SVC- chain with all of them.
@@ -153,11 +134,10 @@ def test_local_policy_has_a_chain_of_local_endpoints(exposed: Service, chains: C
     assert endpoints_behind(nat, service_chain(nat, exposed)) == everywhere
 
 
-@requirement(
+@in_iptables(
     "ipt-fw-chain",
     api("Service", "spec.loadBalancerSourceRanges"),
     source("pkg/proxy/iptables/proxier.go"),
-    feature="iptables-rules",
 )
 def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     exposed: Service, chains: Chains, family: Family
@@ -178,10 +158,9 @@ def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     assert [each.jump for each in drops] == ["DROP"], firewall.rules
 
 
-@requirement(
+@in_iptables(
     "ipt-nodeports-last",
     source("pkg/proxy/iptables/proxier.go", "'must be the last rule in this chain'"),
-    feature="iptables-rules",
 )
 def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
     """The last rule of KUBE-SERVICES, and no other, must jump to KUBE-NODEPORTS, for packets to an
@@ -197,11 +176,7 @@ def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
     assert {str(rule.jump)[:9] for rule in mine} == {"KUBE-EXT-"}, mine
 
 
-@requirement(
-    "ipt-comments",
-    source("pkg/proxy/iptables/proxier.go", "appendServiceCommentLocked"),
-    feature="iptables-rules",
-)
+@in_iptables("ipt-comments", source("pkg/proxy/iptables/proxier.go", "appendServiceCommentLocked"))
 def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, every rule that sends a Service's packets on, and
     every rule for one of its endpoints, must carry the Service's namespace, name and port name as a
@@ -222,10 +197,8 @@ def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains)
     assert not unnamed
 
 
-@requirement(
-    "ipt-probability",
-    source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability"),
-    feature="iptables-rules",
+@in_iptables(
+    "ipt-probability", source("pkg/proxy/iptables/proxier_test.go", "TestComputeProbability")
 )
 @pytest.mark.parametrize("count", [1, 7])
 def test_probabilities_make_each_endpoint_equally_likely(
@@ -244,11 +217,10 @@ def test_probabilities_make_each_endpoint_equally_likely(
     assert conditions(rules[-1]) == [], rules[-1]
 
 
-@requirement(
+@in_iptables(
     "ipt-affinity-recent",
     docs("virtual-ips", "session affinity"),
     source("pkg/proxy/iptables/proxier.go"),
-    feature="iptables-rules",
 )
 def test_affinity_looks_for_recent_clients_before_choosing(
     service: Services, chains: Chains
@@ -278,10 +250,8 @@ def test_affinity_looks_for_recent_clients_before_choosing(
     assert len({rule.option("--name") for rule in recent}) == 3, recent
 
 
-@requirement(
-    "ipt-large-noop",
-    source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules"),
-    feature="iptables-rules",
+@in_iptables(
+    "ipt-large-noop", source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules")
 )
 def test_service_without_endpoints_has_only_rules_that_refuse(
     service: Services, chains: Chains
@@ -300,7 +270,7 @@ def test_service_without_endpoints_has_only_rules_that_refuse(
     }
 
 
-@requirement("ipt-canary", kep(3178), docs("virtual-ips", "syncPeriod"), feature="iptables-rules")
+@in_iptables("ipt-canary", kep(3178), docs("virtual-ips", "syncPeriod"))
 def test_canary_chains_exist(chains: Chains) -> None:
     """A chain KUBE-PROXY-CANARY must be kept in tables mangle, nat and filter: its loss betrays
     that somebody has flushed the rules.

@@ -16,9 +16,9 @@ from conformance.vocabulary import (
     Services,
     World,
     exposure,
+    in_ipvs,
     networks,
     over,
-    requirement,
     setting,
     source,
 )
@@ -81,11 +81,10 @@ def foreign(world: World) -> Iterator[Foreign]:
     made.close()
 
 
-@requirement(
+@in_ipvs(
     "ipvs-delete-foreign",
     source("pkg/proxy/ipvs/README.md"),
     source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService"),
-    feature="ipvs-rules",
 )
 def test_virtual_servers_of_others_are_deleted(
     service: Services, foreign: Foreign, family: Family
@@ -98,11 +97,10 @@ def test_virtual_servers_of_others_are_deleted(
     assert foreign.left() == set()
 
 
-@requirement(
+@in_ipvs(
     "ipvs-exclude-cidrs",
     setting("KubeProxyIPVSConfiguration.excludeCIDRs"),
     source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyRealServersExcludeCIDRs"),
-    feature="ipvs-rules",
 )
 @over(
     configuration={
@@ -121,11 +119,7 @@ def test_virtual_servers_in_excluded_networks_stay(
     assert foreign.left() == kept
 
 
-@requirement(
-    "ipvs-family-scope",
-    source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService6"),
-    feature="ipvs-rules",
-)
+@in_ipvs("ipvs-family-scope", source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService6"))
 # long enough that nothing but the test's own changes makes a family sync
 @over(configuration={"hourly": {"ipvs": {"syncPeriod": "1h"}}})
 def test_each_family_clears_away_its_own_alone(
@@ -151,7 +145,7 @@ def test_each_family_clears_away_its_own_alone(
     assert not {mine, other} & bound(world.node)
 
 
-@requirement("lbip-ipvs-arp", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("lbip-ipvs-arp", source("pkg/proxy/ipvs/README.md"))
 @over(family="IPv4")
 def test_node_answers_for_virtual_addresses(
     service: Services, world: World, family: Family
@@ -182,17 +176,13 @@ def _read(node: Node, name: str) -> int:
     return int(node.read(f"{_ARP_FOLDER}/{name}"))
 
 
-@requirement(
-    "ipvs-strictarp", setting("KubeProxyIPVSConfiguration.strictARP"), feature="ipvs-rules"
-)
+@in_ipvs("ipvs-strictarp", setting("KubeProxyIPVSConfiguration.strictARP"))
 def test_strict_arp_sets_the_sysctls(strict_node: Node) -> None:
     """With strictARP, net.ipv4.conf.all.arp_ignore must be 1 and arp_announce 2."""
     assert {name: _read(strict_node, name) for name in _ARP} == _ARP
 
 
-@requirement(
-    "sec-arp-strict", setting("KubeProxyIPVSConfiguration.strictARP"), feature="ipvs-rules"
-)
+@in_ipvs("sec-arp-strict", setting("KubeProxyIPVSConfiguration.strictARP"))
 @over(family="IPv4")
 def test_strict_node_does_not_answer_for_virtual_addresses(
     strict_node: Node, service: Services, world: World, family: Family

@@ -29,12 +29,12 @@ from conformance.vocabulary import (
     World,
     down,
     expect,
+    in_ipvs,
     issue,
     linux,
     man,
     numbered,
     over,
-    requirement,
     source,
 )
 
@@ -74,9 +74,7 @@ def open_on_two(client: LabClient, web: Service) -> tuple[Flows, str, str, str]:
 # --- endpoints that go and come back --------------------------------------------------------------
 
 
-@requirement(
-    "term-ipvs-graceful", source("pkg/proxy/ipvs/graceful_termination.go"), feature="ipvs-rules"
-)
+@in_ipvs("term-ipvs-graceful", source("pkg/proxy/ipvs/graceful_termination.go"))
 def test_removed_endpoint_is_drained(service: Services, client: LabClient, world: World) -> None:
     """The real server of a removed endpoint that has TCP connections must get weight 0 and stay, so
     that they go on and no new one is given to it, while one without connections must be deleted at
@@ -93,11 +91,7 @@ def test_removed_endpoint_is_drained(service: Services, client: LabClient, world
     expect(flows.exchange()).kept(flows)
 
 
-@requirement(
-    "term-ipvs-udp-immediate",
-    source("pkg/proxy/ipvs/graceful_termination.go"),
-    feature="ipvs-rules",
-)
+@in_ipvs("term-ipvs-udp-immediate", source("pkg/proxy/ipvs/graceful_termination.go"))
 @over(protocol=["UDP", "SCTP"])
 def test_removed_endpoint_of_datagrams_is_deleted(
     service: Services, client: LabClient, world: World
@@ -115,11 +109,10 @@ def test_removed_endpoint_of_datagrams_is_deleted(
     assert set(real_servers(world, web, client.protocol)) == {str(web.socket(0).address)}
 
 
-@requirement(
+@in_ipvs(
     "term-ipvs-readd",
     source("pkg/proxy/ipvs/graceful_termination.go"),
     source("pkg/proxy/ipvs/proxier.go", "syncEndpoint"),
-    feature="ipvs-rules",
 )
 def test_drained_endpoint_comes_back(service: Services, client: LabClient, world: World) -> None:
     """The real server of an endpoint that is added again while it is drained must get weight 1 and
@@ -139,11 +132,10 @@ def test_drained_endpoint_comes_back(service: Services, client: LabClient, world
     # it anew, and a kernel that looks in between, after a tick, ends them (expire_nodest_conn).
 
 
-@requirement(
+@in_ipvs(
     "life-ipvs-weights",
     issue(92019),
     source("pkg/proxy/ipvs/proxier_test.go", "Test_syncEndpoint_updateWeightsOnRestart"),
-    feature="ipvs-rules",
 )
 def test_start_restores_weights(service: Services, client: LabClient, world: World) -> None:
     """When kube-proxy starts, every ready endpoint must have a real server of weight 1 and get
@@ -222,7 +214,7 @@ def closed(world: World, client: LabClient, web: Service, count: int) -> Flows:
     return flows
 
 
-@requirement("ipvs-conn-reuse", issue(81775), feature="ipvs-rules")
+@in_ipvs("ipvs-conn-reuse", issue(81775))
 def test_reused_port_leaves_a_removed_endpoint(
     service: Services, client: LabClient, world: World
 ) -> None:
@@ -237,11 +229,10 @@ def test_reused_port_leaves_a_removed_endpoint(
     expect(again, f"{removed} is removed").delivered(to=web)
 
 
-@requirement(
+@in_ipvs(
     "ipvs-first-packet-delay",
     issue(93297),
     linux("Documentation/networking/ipvs-sysctl.rst", "conn_reuse_mode"),
-    feature="ipvs-rules",
 )
 def test_first_packet_from_a_reused_port_is_not_dropped(
     service: Services, client: LabClient, world: World
@@ -262,12 +253,7 @@ def test_first_packet_from_a_reused_port_is_not_dropped(
 # --- templates that keep clients where they are ---------------------------------------------------
 
 
-@requirement(
-    "aff-cross-frontends",
-    source("pkg/proxy/ipvs/README.md"),
-    man("ipvsadm", "--persistent"),
-    feature="ipvs-rules",
-)
+@in_ipvs("aff-cross-frontends", source("pkg/proxy/ipvs/README.md"), man("ipvsadm", "--persistent"))
 def test_frontends_remember_clients_on_their_own(
     service: Services, crowd: Crowds, world: World
 ) -> None:
@@ -293,7 +279,7 @@ def test_frontends_remember_clients_on_their_own(
     assert len(set(elsewhere)) > 1, f"all {len(hosts)} with {chosen[0]} also have {elsewhere[0]}"
 
 
-@requirement("aff-ipvs-timewait", issue(89358), feature="ipvs-rules")
+@in_ipvs("aff-ipvs-timewait", issue(89358))
 def test_template_outlives_its_timeout_while_connections_are_known(
     service: Services, client: LabClient, world: World
 ) -> None:

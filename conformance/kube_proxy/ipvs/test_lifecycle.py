@@ -16,9 +16,9 @@ from conformance.vocabulary import (
     World,
     by_time,
     docs,
+    in_ipvs,
     kep,
     over,
-    requirement,
     setting,
     source,
 )
@@ -58,11 +58,7 @@ def without_ipvs(node: Node) -> Iterator[str]:
         node.write(_HELPER, helper)
 
 
-@requirement(
-    "ipvs-kernel-modules",
-    source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"),
-    feature="ipvs-rules",
-)
+@in_ipvs("ipvs-kernel-modules", source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"))
 def test_refuses_a_kernel_without_ipvs(bare_node: Node) -> None:
     """Where the kernel has no IPVS and cannot load it, kube-proxy must refuse to start in IPVS mode
     and say so; where it has, the virtual server that kube-proxy tries that with must be gone
@@ -75,9 +71,7 @@ def test_refuses_a_kernel_without_ipvs(bare_node: Node) -> None:
     assert not [key for key in servers(bare_node) if key[1:] == ("198.51.100.0", 20000)]
 
 
-@requirement(
-    "ipvs-sysctls", source("pkg/proxy/ipvs/proxier.go", "NewProxier"), feature="ipvs-rules"
-)
+@in_ipvs("ipvs-sysctls", source("pkg/proxy/ipvs/proxier.go", "NewProxier"))
 def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: Node) -> None:
     """At its start kube-proxy must set net.ipv4.vs.conntrack, expire_nodest_conn and
     expire_quiescent_template and net.ipv4.ip_forward to 1, and on a kernel since 5.9 must leave
@@ -98,10 +92,9 @@ def test_start_sets_the_sysctls_that_ipvs_needs(bare_node: Node) -> None:
     assert read("vs/conn_reuse_mode") == before
 
 
-@requirement(
+@in_ipvs(
     "life-ipvs-timeouts",
     setting("KubeProxyIPVSConfiguration.tcpTimeout, tcpFinTimeout, udpTimeout"),
-    feature="ipvs-rules",
 )
 def test_timeouts_are_set_where_they_are_configured(bare_node: Node) -> None:
     """At its start kube-proxy must set tcpTimeout, tcpFinTimeout and udpTimeout; 0, which is the
@@ -126,18 +119,14 @@ def test_timeouts_are_set_where_they_are_configured(bare_node: Node) -> None:
         set_timeouts(original)
 
 
-@requirement(
-    "life-ipvs-deprecated", kep(5495), docs("virtual-ips", "proxy mode ipvs"), feature="ipvs-rules"
-)
+@in_ipvs("life-ipvs-deprecated", kep(5495), docs("virtual-ips", "proxy mode ipvs"))
 def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
     """In IPVS mode kube-proxy must work, and must say in its log that the mode is deprecated."""
     log = world.node.proxy.log_since(0).splitlines()
     assert [line for line in log if "ipvs" in line and "deprecated" in line], log[:20]
 
 
-@requirement(
-    "sync-ipvs-resync", setting("KubeProxyIPVSConfiguration.syncPeriod"), feature="ipvs-rules"
-)
+@in_ipvs("sync-ipvs-resync", setting("KubeProxyIPVSConfiguration.syncPeriod"))
 @over(configuration={"every-two-seconds": {"ipvs": {"syncPeriod": "2s"}}})
 def test_what_others_remove_is_put_back(service: Services, world: World, family: Family) -> None:
     """A virtual server, a real server, an address of kube-ipvs0 and an entry of a set that somebody
@@ -174,11 +163,8 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
         by_time(f"repair after {' '.join(command)}", restored, _PATIENCE)
 
 
-@requirement(
-    "life-cleanup-ipvs",
-    docs("kube-proxy", note="--cleanup"),
-    source("pkg/proxy/ipvs/cleanup.go"),
-    feature="ipvs-rules",
+@in_ipvs(
+    "life-cleanup-ipvs", docs("kube-proxy", note="--cleanup"), source("pkg/proxy/ipvs/cleanup.go")
 )
 def test_cleanup_removes_everything(
     service: Services, world: World, chains: Chains, family: Family

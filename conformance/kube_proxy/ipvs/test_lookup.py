@@ -16,11 +16,11 @@ from conformance.vocabulary import (
     World,
     docs,
     expect,
+    in_ipvs,
     measurement,
     networks,
     over,
     quantile,
-    requirement,
     source,
 )
 
@@ -66,11 +66,8 @@ def first_packets(client: Client, web: Service) -> list[Interval]:
     return samples
 
 
-@requirement(
-    "ipvs-hash-lookup",
-    source("pkg/proxy/ipvs/README.md"),
-    docs("virtual-ips", "proxy mode ipvs"),
-    feature="ipvs-rules",
+@in_ipvs(
+    "ipvs-hash-lookup", source("pkg/proxy/ipvs/README.md"), docs("virtual-ips", "proxy mode ipvs")
 )
 @over(configuration={"exclude": _LEAVING_THEM_ALONE}, protocol="UDP")
 def test_first_packet_takes_as_long_with_many_virtual_servers(

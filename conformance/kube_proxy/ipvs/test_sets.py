@@ -27,7 +27,7 @@ from conformance.vocabulary import (
     World,
     exposure,
     family_of,
-    requirement,
+    in_ipvs,
     source,
 )
 
@@ -85,7 +85,7 @@ def shortened(name: str, family: Family) -> str:
     return name[: _LONGEST - len("KUBE-6-")] if family == "IPv6" else name
 
 
-@requirement("ipvs-ipsets", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("ipvs-ipsets", source("pkg/proxy/ipvs/README.md"))
 def test_sets_hold_every_frontend(service: Services, world: World, family: Family) -> None:
     """There must be a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that
     rules ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP,
@@ -175,7 +175,7 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
     }
 
 
-@requirement("ipvs-iptables-sets", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("ipvs-iptables-sets", source("pkg/proxy/ipvs/README.md"))
 def test_iptables_masquerades_and_filters_by_sets(
     service: Services, world: World, chains: Chains, family: Family
 ) -> None:
@@ -215,7 +215,7 @@ def test_iptables_masquerades_and_filters_by_sets(
     assert names <= {prefix + name for name in kube_sets(world, family)}, names
 
 
-@requirement("ipvs-const-iptables", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("ipvs-const-iptables", source("pkg/proxy/ipvs/README.md"))
 @pytest.mark.parametrize("ranges", [False, True], ids=["plain", "source-ranges"])
 def test_rules_do_not_depend_on_the_number_of_services(
     service: Services, chains: Chains, *, ranges: bool

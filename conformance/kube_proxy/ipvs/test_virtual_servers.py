@@ -23,8 +23,8 @@ from conformance.vocabulary import (
     World,
     api,
     exposure,
+    in_ipvs,
     kep,
-    requirement,
     source,
 )
 
@@ -38,7 +38,7 @@ def of_every_kind(service: Services) -> Service:
     return service.shared(3, ports=PORTS, **exposure(_EXPOSED))
 
 
-@requirement("ipvs-dummy", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("ipvs-dummy", source("pkg/proxy/ipvs/README.md"))
 def test_virtual_addresses_are_on_a_dummy_device(
     service: Services, world: World, family: Family
 ) -> None:
@@ -65,12 +65,7 @@ def test_virtual_addresses_are_on_a_dummy_device(
 _IP = dict(zip(FAMILIES, ("inet", "inet6"), strict=True))
 
 
-@requirement(
-    "ipm-proxy-ipvs-noaddr",
-    kep(1860),
-    api("Service", "status.loadBalancer.ingress.ipMode"),
-    feature="ipvs-rules",
-)
+@in_ipvs("ipm-proxy-ipvs-noaddr", kep(1860), api("Service", "status.loadBalancer.ingress.ipMode"))
 def test_address_of_a_proxying_load_balancer_is_left_alone(
     service: Services, world: World, family: Family
 ) -> None:
@@ -85,7 +80,7 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
     assert {address for _, address, _ in found} == {str(virtual)}, found
 
 
-@requirement("ipvs-vs-per-frontend", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("ipvs-vs-per-frontend", source("pkg/proxy/ipvs/README.md"))
 def test_each_virtual_address_and_port_has_a_virtual_server(
     service: Services, world: World, family: Family
 ) -> None:
@@ -101,11 +96,10 @@ def test_each_virtual_address_and_port_has_a_virtual_server(
     assert {each.scheduler for each in found.values()} == {"rr"}, found
 
 
-@requirement(
+@in_ipvs(
     "ipvs-nodeport-addrs",
     source("pkg/proxy/ipvs/README.md"),
     source("pkg/proxy/ipvs/proxier_test.go", "TestNodePortIPv4"),
-    feature="ipvs-rules",
 )
 def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     service: Services, world: World, family: Family
@@ -127,7 +121,7 @@ def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     }
 
 
-@requirement("ipvs-rs-masq", source("pkg/proxy/ipvs/README.md"), feature="ipvs-rules")
+@in_ipvs("ipvs-rs-masq", source("pkg/proxy/ipvs/README.md"))
 def test_ready_endpoints_are_the_real_servers(
     service: Services, world: World, family: Family
 ) -> None:
@@ -156,11 +150,10 @@ def test_ready_endpoints_are_the_real_servers(
     assert_behind({0, 1})
 
 
-@requirement(
+@in_ipvs(
     "ipvs-persist",
     source("pkg/proxy/ipvs/README.md"),
     source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
-    feature="ipvs-rules",
 )
 def test_affinity_makes_virtual_servers_persistent(
     service: Services, world: World, family: Family

@@ -13,17 +13,16 @@ from conformance.kube_proxy.nftables.chains import (
     chosen_by,
     translated,
 )
-from conformance.vocabulary import Family, Service, Services, World, docs, kep, requirement, source
+from conformance.vocabulary import Family, Service, Services, World, docs, in_nftables, kep, source
 
 _ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 _KINDS = ("service", "local", "external", "endpoint", "firewall")
 
 
-@requirement(
+@in_nftables(
     "nft-base-priorities",
     docs("virtual-ips", "proxy mode nftables"),
     source("pkg/proxy/nftables/README.md"),
-    feature="nftables-rules",
 )
 def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     """kube-proxy must filter before it translates at dstnat - 10 (prerouting, output), translate at
@@ -48,11 +47,10 @@ def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     assert {chain.policy for chain in found} == {"accept"}
 
 
-@requirement(
+@in_nftables(
     "nft-maps",
     docs("virtual-ips", "proxy mode nftables"),
     source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
-    feature="nftables-rules",
 )
 def test_maps_lead_from_frontends_to_chains(
     exposed: Service, ruleset: Ruleset, family: Family
@@ -103,10 +101,8 @@ def test_maps_lead_from_frontends_to_chains(
             assert users[0].text.startswith(start), users
 
 
-@requirement(
-    "nft-no-endpoint-maps",
-    source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
-    feature="nftables-rules",
+@in_nftables(
+    "nft-no-endpoint-maps", source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules")
 )
 def test_service_without_endpoints_is_in_the_maps_that_refuse(
     service: Services, ruleset: Ruleset
@@ -129,11 +125,8 @@ def test_service_without_endpoints_is_in_the_maps_that_refuse(
     assert [rule.verdict for rule in table.chains["reject-chain"].rules] == ["reject"]
 
 
-@requirement(
-    "nft-sets",
-    source("pkg/proxy/nftables/README.md"),
-    source("pkg/proxy/nftables/proxier.go"),
-    feature="nftables-rules",
+@in_nftables(
+    "nft-sets", source("pkg/proxy/nftables/README.md"), source("pkg/proxy/nftables/proxier.go")
 )
 def test_sets_hold_what_the_rules_ask_for(
     service: Services, ruleset: Ruleset, world: World, family: Family
@@ -156,11 +149,7 @@ def test_sets_hold_what_the_rules_ask_for(
     assert not [name for name in table.sets if base_name(web) in name]
 
 
-@requirement(
-    "nft-hairpin-set",
-    source("pkg/proxy/nftables/proxier.go", "hairpinConnectionsSet"),
-    feature="nftables-rules",
-)
+@in_nftables("nft-hairpin-set", source("pkg/proxy/nftables/proxier.go", "hairpinConnectionsSet"))
 def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Ruleset) -> None:
     """The set hairpin-connections must hold each endpoint on this node, as a connection from and to
     itself, and no endpoint elsewhere.
@@ -182,13 +171,12 @@ def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Rul
     }.intersection(connections)
 
 
-@requirement(
+@in_nftables(
     "nft-chain-names",
     source(
         "pkg/proxy/nftables/proxier_test.go",
         "Test_servicePortChainNameBase and Test_servicePortEndpointChainNameBase",
     ),
-    feature="nftables-rules",
 )
 def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, ruleset: Ruleset) -> None:
     """A Service port's chains must be called service-, local-, external- and firewall-, an
@@ -211,9 +199,7 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, rulese
     }
 
 
-@requirement(
-    "nft-vmap-lb", kep(3866), source("pkg/proxy/nftables/proxier.go"), feature="nftables-rules"
-)
+@in_nftables("nft-vmap-lb", kep(3866), source("pkg/proxy/nftables/proxier.go"))
 def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> None:
     """The chain of a Service with n endpoints must choose by one rule, with ClientIP affinity and
     without: a random number modulo n, looked up in a map with one element for each endpoint, which
@@ -229,10 +215,8 @@ def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> N
         web.update(session_affinity="ClientIP")
 
 
-@requirement(
-    "nft-affinity-sets",
-    source("pkg/proxy/nftables/proxier.go", "writeServiceToEndpointJumps"),
-    feature="nftables-rules",
+@in_nftables(
+    "nft-affinity-sets", source("pkg/proxy/nftables/proxier.go", "writeServiceToEndpointJumps")
 )
 def test_affinity_looks_for_the_client_in_each_set_before_choosing(
     service: Services, ruleset: Ruleset, family: Family
@@ -256,11 +240,7 @@ def test_affinity_looks_for_the_client_in_each_set_before_choosing(
         assert chain.rules[-1].find("dnat"), chain.rules
 
 
-@requirement(
-    "nft-cluster-ips-reject",
-    source("pkg/proxy/nftables/proxier.go", "cluster-ips-check"),
-    feature="nftables-rules",
-)
+@in_nftables("nft-cluster-ips-reject", source("pkg/proxy/nftables/proxier.go", "cluster-ips-check"))
 def test_active_cluster_ips_are_rejected_before_others_are_dropped(ruleset: Ruleset) -> None:
     """The chain cluster-ips-check must reject packets to active cluster IPs by its first rule, and
     only then drop those to the rest of the Service range.
