@@ -12,8 +12,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from conformance.affinity.pool import CLIENTS, HOUR
 from conformance.vocabulary import (
     FAMILIES,
     Crowd,
@@ -44,11 +45,9 @@ Group = Literal["idle", "regular", "default", "shortened", "lengthened"]
 the last three groups have the default timeout, and one that was changed before the first round,
 from an hour and to an hour, after these clients had been there once."""
 
-_GROUPS: tuple[Group, ...] = ("idle", "regular", "default", "shortened", "lengthened")
+_GROUPS: tuple[Group, ...] = get_args(Group)
 _PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP")
 _ENDPOINTS = 4
-_CLIENTS = 64
-_HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,10 @@ class Record:
             raise TimingError(f"only {shortest:.3f} s between two visits, not over {seconds} s")
 
 
+Records = Callable[[Group], Record]
+"""The record of each group, in one family and protocol."""
+
+
 class Timeline:
     """The records of all groups; making them takes a little longer than the last of ``ROUNDS``."""
 
@@ -105,32 +108,28 @@ class Timeline:
         )
         try:
             made = services.create([services.spec(**_service(group)) for group in _GROUPS])
-            self.services: dict[Group, Service] = dict(zip(_GROUPS, made, strict=True))
-            """The Service of each group, as it was last written; it is gone when tests read."""
+            self._services: dict[Group, Service] = dict(zip(_GROUPS, made, strict=True))
             self._records = {
-                (group, family, protocol): Record(_endpoints(self.services[group], family))
+                (group, family, protocol): Record(_endpoints(self._services[group], family))
                 for group, family, protocol in itertools.product(_GROUPS, FAMILIES, _PROTOCOLS)
             }
-            self._hosts = {group: world.hosts("pod", _CLIENTS) for group in _GROUPS}
+            self._hosts = {group: world.hosts("pod", CLIENTS) for group in _GROUPS}
             self._world = world
-            changed: dict[Group, int] = {"shortened": TIMEOUT, "lengthened": _HOUR}
+            changed: dict[Group, int] = {"shortened": TIMEOUT, "lengthened": HOUR}
             self._first: dict[tuple[Group, Family, Protocol], float] = {}
             self._visit(changed)
             for group, seconds in changed.items():
-                self.services[group].update(session_affinity=seconds, settle=False)
+                self._services[group].update(session_affinity=seconds, settle=False)
             services.settle()
-            self._go_through_rounds()
+            for number, moment in enumerate(ROUNDS):
+                inner = 0 < number < len(ROUNDS) - 1
+                self._visit(["regular"] if inner else _GROUPS, moment)
         finally:
             services.close()
 
     def __call__(self, group: Group, family: Family, protocol: Protocol) -> Record:
         """What became of a group."""
         return self._records[group, family, protocol]
-
-    def _go_through_rounds(self) -> None:
-        for number, seconds in enumerate(ROUNDS):
-            inner = 0 < number < len(ROUNDS) - 1
-            self._visit(["regular"] if inner else _GROUPS, seconds)
 
     def _visit(self, groups: Iterable[Group], seconds: float | None = None) -> None:
         """Have each group visit, in a round so many seconds after its own visit in the first one:
@@ -141,7 +140,7 @@ class Timeline:
             time.sleep(max(0.0, first + (seconds or 0.0) - time.monotonic()))
             crowd = Crowd(self._world.lab, self._hosts[group], family, protocol)
             began = time.time_ns()
-            service = self.services[group]
+            service = self._services[group]
             sample = crowd.connect(service.cluster_ip_of(family), service.port)
             self._records[group, family, protocol].visits.append(Visit(began, sample))
             if seconds is not None:
@@ -150,7 +149,7 @@ class Timeline:
 
 def _service(group: Group) -> dict[str, Any]:
     ports = [Port(protocol=protocol, name=protocol.lower()) for protocol in _PROTOCOLS]
-    affinities: dict[Group, SessionAffinity] = {"default": "ClientIP", "shortened": _HOUR}
+    affinities: dict[Group, SessionAffinity] = {"default": "ClientIP", "shortened": HOUR}
     affinity = affinities.get(group, TIMEOUT)
     return {"endpoints": _ENDPOINTS, "ports": ports, "session_affinity": affinity}
 

@@ -8,10 +8,10 @@ import pytest
 
 from conformance.vocabulary import (
     ATTEMPTS,
+    BOTH,
     Client,
     Endpoint,
     LabClient,
-    NodeClient,
     NodeServer,
     Place,
     Pool,
@@ -124,7 +124,7 @@ def test_protocols_on_one_port_number_are_apart(service: Services, client: LabCl
 
 @requirement("cip-from-host", docs("virtual-ips"), e2e("networking", "node-Service"))
 @over(vantage="node")
-def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: NodeClient) -> None:
+def test_process_on_the_node_reaches_a_cluster_ip(service: Services, client: Client) -> None:
     """A process on the node, in the node's own network namespace, must be able to use a cluster IP,
     whether the endpoint is on this node or on another.
     """
@@ -155,8 +155,8 @@ def test_endpoint_can_use_its_own_service(
     """A pod that is an endpoint of a Service must be able to use that Service, and where it is
     chosen itself must see another source than its own address, or its answers would never leave it.
     """
-    itself = Endpoint(client.host)
-    web = service([itself, service.endpoint("pod"), service.endpoint("remote-pod")])
+    others = [service.endpoint("pod"), service.endpoint("remote-pod")]
+    web = service([Endpoint(client.host), *others])
     for probe in assert_pool(*web.frontend, web.endpoints):
         if probe.endpoint == web.socket(0):
             assert probe.source is not None
@@ -200,16 +200,11 @@ def test_many_services_share_endpoints(service: Services, client: LabClient) -> 
     """Several Services with the same endpoints, over TCP and over UDP, must all work at the same
     time.
     """
-    protocols: tuple[Protocol, ...] = ("TCP", "UDP")
     endpoints = service.endpoints(2)
-    specs = [
-        service.spec(endpoints, ports=[Port(80, 8080, protocol)])
-        for protocol in protocols
-        for _ in range(4)
-    ]
+    specs = [service.spec(endpoints, ports=[port]) for port in BOTH for _ in range(4)]
     for web in service.create(specs):
-        protocol = web.spec.ports[0].protocol
-        expect(client.connect(*web.frontend, protocol=protocol)).delivered(to=web)
+        (port,) = web.spec.ports
+        expect(client.connect(*web.frontend, protocol=port.protocol)).delivered(to=web)
 
 
 @requirement(
@@ -225,10 +220,7 @@ def test_namesakes_in_two_namespaces_are_apart(
     name, namespace = names(), f"namespace-{names()}"
     service.api.create("namespaces", {"metadata": {"name": namespace}})
     here, there = service.create(
-        [
-            service.spec(2, name=name),
-            service.spec(2, name=name, namespace=namespace),
-        ]
+        [service.spec(2, name=name), service.spec(2, name=name, namespace=namespace)]
     )
     for web in (here, there):
         assert_pool(*web.frontend, web.endpoints)

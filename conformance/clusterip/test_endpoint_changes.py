@@ -99,8 +99,7 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
     web = service(endpoints=1)
     expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([service.endpoint()])
-    for probe in client.connect_many(*web.frontend, FLOWS):
-        expect(probe).delivered(to=web.socket(0))
+    expect(client.connect_many(*web.frontend, FLOWS)).delivered(to=web.socket(0))
 
 
 @requirement(
@@ -113,8 +112,7 @@ def test_new_connections_follow_a_new_target_port(service: Services, client: Cli
     expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)])
     assert web.socket(0).port == 9090
-    for probe in client.connect_many(*web.frontend, FLOWS):
-        expect(probe).delivered(to=web.socket(0))
+    expect(client.connect_many(*web.frontend, FLOWS)).delivered(to=web.socket(0))
 
 
 @requirement("cip-slice-delete", docs("endpoint-slices"))

@@ -160,10 +160,7 @@ def test_service_turned_cluster_ip_is_served(service: Services, assert_pool: Poo
     be served.
     """
     web = service(
-        endpoints=2,
-        families=FAMILIES,
-        type="ExternalName",
-        external_name="service.example.com",
+        endpoints=2, families=FAMILIES, type="ExternalName", external_name="service.example.com"
     )
     web.update(type="ClusterIP")
     assert_pool(*web.frontend, web.endpoints)

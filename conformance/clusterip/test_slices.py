@@ -174,8 +174,7 @@ def test_slices_of_the_other_family_do_not_count(
     slices = [Slice(tuple(service.endpoints(2)), address_types=(other,))]
     web = service(slices=slices, families=FAMILIES)
     neighbour = LabClient(world.lab, client.host, other, client.protocol)
-    served = neighbour.connect(web.cluster_ip_of(other), web.port)
-    expect(served).answered()
+    expect(neighbour.connect(web.cluster_ip_of(other), web.port)).answered()
     expect(client.connect(*web.frontend)).unserved()
 
 

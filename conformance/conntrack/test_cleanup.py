@@ -11,9 +11,7 @@ from conformance.vocabulary import (
     LOAD_BALANCER_IPS,
     SERVICE_RANGES,
     Client,
-    Family,
     LabClient,
-    NodeClient,
     Service,
     Services,
     SocketAddress,
@@ -85,9 +83,9 @@ def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the load balancer's IP from the same port must be served by one that remains.
     """
-    balanced = LOAD_BALANCER_IPS[client.family][77]
-    web = service(endpoints=2, load_balancer_ips=[balanced])
-    assert_moves(client, web, SocketAddress(balanced, web.port))
+    web = service(endpoints=2, load_balancer_ips=[LOAD_BALANCER_IPS[client.family][77]])
+    _, balancer = web.external_frontends
+    assert_moves(client, web, balancer)
 
 
 @requirement(
@@ -122,7 +120,7 @@ def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: Lab
 @requirement("ct-udp-host-client", e2e("conntrack", "client is hostNetwork"))
 @over(vantage="node", protocol="UDP")
 def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
-    service: Services, client: NodeClient
+    service: Services, client: Client
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a process on the node that
     keeps sending from the same port must be served by one that remains.
@@ -205,13 +203,11 @@ def test_restart_removes_entries_that_became_stale(service: Services, world: Wor
 
 @requirement("ct-service-no-bypass", docs("service"))
 @over(protocol="TCP")
-def test_connection_after_too_early_a_one_is_served(
-    service: Services, client: Client, family: Family
-) -> None:
+def test_connection_after_too_early_a_one_is_served(service: Services, client: Client) -> None:
     """A client that addresses a cluster IP before its Service exists must be served on a new
     connection once it does.
     """
-    vip = SERVICE_RANGES[family][201]
+    vip = SERVICE_RANGES[client.family][201]
     expect(client.connect(vip, 80)).unserved()
     web = service(endpoints=2, cluster_ips=[vip])
     expect(client.connect(*web.frontend)).delivered(to=web)

@@ -86,11 +86,10 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
     number of the first one's nodePort must stay with their endpoints.
     """
     number = 30053
+    exposed = Port(80, 8080, "UDP", "web", node_port=number)
     changing, other = service.create(
         [
-            service.spec(
-                2, ports=[Port(80, 8080, "UDP", "web", node_port=number)], type="NodePort"
-            ),
+            service.spec(2, ports=[exposed], type="NodePort"),
             service.spec(3, ports=[Port(number, 8080, "UDP")]),
         ]
     )

@@ -9,9 +9,11 @@ from conformance.vocabulary import (
     Budget,
     Judge,
     LabClient,
+    Pool,
     Port,
     Services,
     SocketAddress,
+    Vantage,
     all_hit,
     docs,
     exposure,
@@ -73,15 +75,12 @@ def test_services_choose_independently(
 @requirement("lb-frontends-independent", docs("service", "publishing Services"))
 @over(vantage=["pod", "outside"])
 def test_frontends_share_their_endpoints(
-    service: Services, client: LabClient, judge: Judge, budget: Budget
+    service: Services, vantage: Vantage, assert_pool: Pool
 ) -> None:
     """The cluster IP, the nodePort, every external IP and every load balancer IP of one Service
     port must all lead to every one of its endpoints.
     """
     web = service(endpoints=3, **exposure(7))
     # a cluster IP is for clients in the cluster
-    outside = client.host.place == "outside"
-    count = sample_to_hit_all(3, budget.alpha)
-    for frontend in web.external_frontends if outside else web.frontends:
-        sample = client.connect_many(*frontend, count)
-        judge(all_hit, shares_of(sample, web.endpoints))
+    for frontend in web.external_frontends if vantage == "outside" else web.frontends:
+        assert_pool(*frontend, web.endpoints)

@@ -23,18 +23,19 @@ from conformance.vocabulary import (
 
 _PATIENCE = 30.0  # seconds for another node's proxy to answer at all, which settles by itself
 
+Asked = Callable[[int], Health | None]
+
 pytestmark = over(protocol="TCP")
 
 
 @pytest.fixture
-def asked(world: World, family: Family) -> Callable[[Service], Health | None]:
-    """What the node answers at a Service's healthCheckNodePort, once all is in force: the proxy
-    opens ports after it has programmed the rules.
+def asked(world: World, family: Family) -> Asked:
+    """What the node answers at a healthCheckNodePort, once all is in force: the proxy opens ports
+    after it has programmed the rules.
     """
 
-    def ask(web: Service) -> Health | None:
+    def ask(port: int) -> Health | None:
         world.canary.settle(syncs=2, families=[family])
-        port = web.health_check_node_port
         return health(world.node.system, family, port)
 
     return ask
@@ -47,78 +48,67 @@ def balanced(service: Services, *places: tuple[str, int | None]) -> Service:
 
 
 @requirement("hc-np-200", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
-def test_node_with_endpoints_is_healthy(
-    service: Services, asked: Callable[[Service], Health | None]
-) -> None:
+def test_node_with_endpoints_is_healthy(service: Services, asked: Asked) -> None:
     """The healthCheckNodePort of a LoadBalancer Service with externalTrafficPolicy Local must
     answer 200 on a node that has ready endpoints of it, and count those.
     """
     web = balanced(service, ("pod", None), ("pod", None), ("remote-pod", 1))
-    assert asked(web) == Health(200, 2)
+    assert asked(web.health_check_node_port) == Health(200, 2)
 
 
 @requirement("hc-np-503", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
-def test_node_without_endpoints_is_not_healthy(
-    service: Services, asked: Callable[[Service], Health | None]
-) -> None:
+def test_node_without_endpoints_is_not_healthy(service: Services, asked: Asked) -> None:
     """The healthCheckNodePort of a Service must answer 503 on a node whose last ready endpoint of
     the Service has gone, though other nodes have some.
     """
     web = balanced(service, ("pod", None), ("remote-pod", 1))
-    assert asked(web) == Health(200, 1)
+    assert asked(web.health_check_node_port) == Health(200, 1)
     web.set_endpoints([service.endpoint("remote-pod", 1)])
-    assert asked(web) == Health(503, 0)
+    assert asked(web.health_check_node_port) == Health(503, 0)
 
 
 @requirement(
     "hc-np-term-503", kep(3836), source("pkg/proxy/healthcheck/service_health.go"), kep(1669)
 )
 def test_node_with_terminating_endpoints_alone_is_not_healthy(
-    service: Services, asked: Callable[[Service], Health | None]
+    service: Services, asked: Asked
 ) -> None:
     """The healthCheckNodePort of a Service must answer 503 on a node whose endpoints of the Service
     are all terminating, though they still serve.
     """
     web = balanced(service, ("pod", None))
-    assert asked(web) == Health(200, 1)
+    assert asked(web.health_check_node_port) == Health(200, 1)
     web.set_endpoints([service.endpoint(ready=False, serving=True, terminating=True)])
-    assert asked(web) == Health(503, 0)
+    assert asked(web.health_check_node_port) == Health(503, 0)
 
 
 @requirement("hc-np-only-when", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
-def test_port_is_closed_where_no_node_is_preferred(
-    service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
-) -> None:
+def test_port_is_closed_where_no_node_is_preferred(service: Services, asked: Asked) -> None:
     """The healthCheckNodePort of a Service must be closed when the Service's externalTrafficPolicy
     becomes Cluster, and when the Service is deleted.
     """
     web = balanced(service, ("pod", None))
     port = web.health_check_node_port
-
-    def answer() -> Health | None:
-        world.canary.settle(syncs=2, families=[family])
-        return health(world.node.system, family, port)
-
-    assert asked(web) == Health(200, 1)
+    assert asked(port) == Health(200, 1)
     web.update(external_traffic_policy="Cluster")
-    assert answer() is None
+    assert asked(port) is None
     web.update(external_traffic_policy="Local", health_check_node_port=port)
-    assert answer() == Health(200, 1)
+    assert asked(port) == Health(200, 1)
     web.delete()
-    assert answer() is None
+    assert asked(port) is None
 
 
 @requirement("hc-np-not-dnat", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
 def test_each_node_answers_for_itself(
-    service: Services, asked: Callable[[Service], Health | None], world: World, family: Family
+    service: Services, asked: Asked, world: World, family: Family
 ) -> None:
     """Every node must answer at a healthCheckNodePort for itself alone: what other nodes have
     counts nowhere but there.
     """
     web = balanced(service, ("remote-pod", 1), ("remote-pod", 2))
-    assert asked(web) == Health(503, 0)
+    assert asked(web.health_check_node_port) == Health(503, 0)
     web.set_endpoints([service.endpoint(), service.endpoint("remote-pod", 1)])
-    assert asked(web) == Health(200, 1)
+    assert asked(web.health_check_node_port) == Health(200, 1)
     port = web.health_check_node_port
     for other in world.cluster.others:
         look = partial(health, other, family, port)

@@ -11,6 +11,7 @@ from conformance.vocabulary import (
     Budget,
     Client,
     Endpoint,
+    Family,
     IPAddress,
     Judge,
     LabClient,
@@ -78,9 +79,9 @@ def test_strangers_to_cluster_ip_are_masqueraded(
 
 
 @pytest.fixture
-def second_address(world: World, family: str) -> Iterator[IPAddress]:
+def second_address(world: World, family: Family) -> Iterator[IPAddress]:
     """Another address of the node, on an interface that leads nowhere, while a test runs."""
-    address = world.hosts("outside")[0].address("IPv4" if family == "IPv4" else "IPv6")
+    address = world.hosts("outside")[0].address(family)
     prefix = f"{address}/{address.max_prefixlen}"
     world.node.run(["ip", "address", "add", prefix, "dev", "lo"])
     yield address
@@ -101,12 +102,11 @@ def test_processes_on_the_node_are_masqueraded(
     address of the interface that leads to it, whichever of the node's addresses the process uses.
     """
     web = service([service.endpoint("remote-pod", 1)])
-    node = world.node.address(client.family)
     identity = client.family, client.protocol
     with NodeClient(world.lab, world.node, *identity, second_address) as process:
         probe = process.connect(*web.frontend)
     assert probe.client.address == second_address
-    expect(probe).delivered(to=web, seen_from=node)
+    expect(probe).delivered(to=web, seen_from=world.node.address(client.family))
 
 
 @requirement(
@@ -115,14 +115,14 @@ def test_processes_on_the_node_are_masqueraded(
     source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
 )
 @over(vantage="outside")
-def test_external_clients_are_masqueraded(service: Services, client: Client, world: World) -> None:
+def test_external_clients_are_masqueraded(service: Services, client: Client) -> None:
     """Under externalTrafficPolicy Cluster, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the node's address, so that its replies
     return through the node.
     """
-    web, node = service([service.endpoint("remote-pod", 1)], **exposure()), world.node
+    web = service([service.endpoint("remote-pod", 1)], **exposure())
     for frontend in web.external_frontends:
-        expect(client.connect(*frontend)).delivered(to=web, seen_from=node.address(client.family))
+        expect(client.connect(*frontend)).delivered(to=web, seen_from=web.at_node.address)
 
 
 @requirement(
@@ -143,16 +143,14 @@ def test_local_policy_keeps_the_external_client(service: Services, client: Clien
 @requirement(
     "masq-hairpin", e2e("service", "allow pods to hairpin back to themselves through services")
 )
-def test_pod_reaches_itself_through_its_service(
-    service: Services, client: LabClient, world: World
-) -> None:
+def test_pod_reaches_itself_through_its_service(service: Services, client: LabClient) -> None:
     """A pod that connects to a Service of which it is itself the endpoint, by cluster IP, nodePort,
     load balancer IP or external IP, must reach itself and see the connection come from the node's
     address, so that its answer returns through the node.
     """
-    web, node = service([Endpoint(client.host)], **exposure()), world.node
+    web = service([Endpoint(client.host)], **exposure())
     for frontend in web.frontends:
-        expect(client.connect(*frontend)).delivered(to=web, seen_from=node.address(client.family))
+        expect(client.connect(*frontend)).delivered(to=web, seen_from=web.at_node.address)
 
 
 @requirement(
@@ -276,14 +274,11 @@ def test_clients_may_use_the_same_source_port(
     same endpoint, must all succeed: the endpoint sees each come from another port.
     """
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
-    hosts = world.hosts("outside", 16)
-    node = world.node.address(client.family)
-    probes = [
-        LabClient(world.lab, host, client.family, client.protocol).connect(
-            *web.at_node, source_port=34_568
-        )
-        for host in hosts
+    clients = [
+        LabClient(world.lab, host, client.family, client.protocol)
+        for host in world.hosts("outside", 16)
     ]
+    probes = [each.connect(*web.at_node, source_port=34_568) for each in clients]
     for probe in probes:
-        expect(probe).delivered(to=web, seen_from=node)
+        expect(probe).delivered(to=web, seen_from=web.at_node.address)
     assert len({probe.source for probe in probes}) == len(probes), probes

@@ -124,10 +124,7 @@ def test_each_protocol_is_refused_by_itself(service: Services, client: LabClient
     """Where a Service has TCP and UDP at the same port number and only one of them has endpoints,
     connections of that protocol must be sent to them, and those of the other must be refused.
     """
-    ports = {
-        "TCP": Port(53, 8053, "TCP", "stream"),
-        "UDP": Port(53, 8053, "UDP", "datagram"),
-    }
+    ports = {"TCP": Port(53, 8053, "TCP", "stream"), "UDP": Port(53, 8053, "UDP", "datagram")}
     served = ports.pop(client.protocol)
     (bare,) = ports.values()
     slices = [Slice(tuple(service.endpoints(2)), (served,))]
@@ -142,10 +139,9 @@ def test_first_endpoint_ends_the_refusal(service: Services, client: Client) -> N
     """Once the first endpoint of a Service is ready, new connections must reach it and no longer be
     refused.
     """
-    (endpoint,) = service.endpoints(1)
     web = service([service.endpoint(ready=False)])
     expect(client.connect(*web.frontend)).refused()
-    web.set_endpoints([endpoint])
+    web.set_endpoints(service.endpoints(1))
     expect(client.connect(*web.frontend)).delivered(to=web)
 
 

@@ -10,8 +10,8 @@ from conformance.vocabulary import (
     Client,
     LabClient,
     Port,
-    Probe,
     Services,
+    SocketAddress,
     World,
     docs,
     e2e,
@@ -30,11 +30,6 @@ CHOSEN, OTHER = 30_010, 30_011
 def vantage() -> str:
     """A client outside the cluster, unless a test parametrises ``vantage``."""
     return "outside"
-
-
-def at_node(world: World, client: Client, number: int) -> Probe:
-    """One new connection to the node's own address, at the port ``number``."""
-    return client.connect(world.node.address(client.family), number)
 
 
 @requirement(
@@ -134,13 +129,13 @@ def test_node_port_is_no_port_of_the_cluster_ip(service: Services, client: Clien
     source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
 )
 @over(protocol="TCP")
-def test_replies_return_through_the_node(service: Services, client: Client, world: World) -> None:
+def test_replies_return_through_the_node(service: Services, client: Client) -> None:
     """Under externalTrafficPolicy Cluster, an endpoint on another node must see a connection from
     outside to a nodePort come from an address of the node, so that its replies return through it.
     """
     web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     probe = client.connect(*web.at_node)
-    expect(probe).delivered(to=web, seen_from=world.node.address(client.family), reply="any")
+    expect(probe).delivered(to=web, seen_from=web.at_node.address, reply="any")
 
 
 @requirement("np-from-pod", e2e("networking", "function for endpoint-Service"))
@@ -171,16 +166,17 @@ def _assert_node_ports_usable(service: Services, client: Client, world: World) -
 
 
 @requirement("np-change", e2e("networking", "update nodePort: http", "update nodePort: udp"))
-def test_node_port_can_be_changed(service: Services, client: Client, world: World) -> None:
+def test_node_port_can_be_changed(service: Services, client: Client) -> None:
     """When the nodePort of a Service is changed, new connections must be served at the new number
     and no longer at the old one.
     """
     port = Port(protocol=service.protocol, node_port=CHOSEN)
     web = service(ports=[port], type="NodePort")
-    expect(at_node(world, client, CHOSEN)).delivered(to=web)
+    old = web.at_node
+    expect(client.connect(*old)).delivered(to=web)
     web.update(ports=[replace(port, node_port=OTHER)])
-    expect(at_node(world, client, OTHER)).delivered(to=web)
-    expect(at_node(world, client, CHOSEN)).unserved()
+    expect(client.connect(old.address, OTHER)).delivered(to=web)
+    expect(client.connect(*old)).unserved()
 
 
 @requirement(
@@ -194,10 +190,10 @@ def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, wo
     be served, and its cluster IP still must.
     """
     web = service(type="NodePort")
-    number = web.node_port()
-    expect(at_node(world, client, number)).delivered(to=web)
+    old = web.at_node
+    expect(client.connect(*old)).delivered(to=web)
     web.update(type="ClusterIP")
-    expect(at_node(world, client, number)).unserved()
+    expect(client.connect(*old)).unserved()
     pod = LabClient(world.lab, world.hosts("pod")[0], client.family, client.protocol)
     expect(pod.connect(*web.frontend)).delivered(to=web)
 
@@ -209,9 +205,10 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
     served.
     """
     web = service(ports=[Port(protocol=service.protocol, node_port=CHOSEN)], type="ClusterIP")
-    expect(at_node(world, client, CHOSEN)).unserved()
+    at_node = SocketAddress(world.node.address(client.family), CHOSEN)
+    expect(client.connect(*at_node)).unserved()
     web.update(type="NodePort")
-    expect(at_node(world, client, CHOSEN)).delivered(to=web)
+    expect(client.connect(*at_node)).delivered(to=web)
 
 
 @requirement(
@@ -219,7 +216,7 @@ def test_type_can_be_changed_to_node_port(service: Services, client: Client, wor
     e2e("service", "listening on same port number but different protocols"),
 )
 @over(protocol="TCP")
-def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient, world: World) -> None:
+def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient) -> None:
     """One nodePort number must be able to serve a TCP port and a UDP port: a connection of either
     protocol reaches an endpoint at the target port that belongs to its protocol.
     """
@@ -229,6 +226,5 @@ def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient, wor
     ]
     web = service.shared(ports=ports, type="NodePort")
     for port in ports:
-        address = world.node.address(client.family)
-        probe = client.connect(address, CHOSEN, protocol=port.protocol)
+        probe = client.connect(*web.at_node, protocol=port.protocol)
         expect(probe).delivered(to=web.endpoints_of(port.name))
