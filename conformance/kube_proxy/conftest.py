@@ -16,14 +16,9 @@ def protocol() -> Protocol:
 
 
 @pytest.fixture
-def version(family: Family) -> int:
-    """The number of the IP version: 4 or 6."""
-    return {"IPv4": 4, "IPv6": 6}[family]
-
-
-@pytest.fixture
-def chains(world: World, version: int) -> Chains:
+def chains(world: World, family: Family) -> Chains:
     """The chains of a table of iptables or ip6tables as they are now: ``chains("nat")``."""
+    version = {"IPv4": 4, "IPv6": 6}[family]
     return lambda table: world.node.host.iptables.chains(table, version)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -12,18 +13,16 @@ from conformance.vocabulary import Node, StartError
 def assert_refuses(
     node: Node,
     *words: str,
-    mode: str | None = None,
+    configuration: dict[str, Any] | None = None,
     wrapper: Sequence[str] = (),
     **environment: str,
 ) -> None:
-    """The proxy, started by ``wrapper`` with ``environment`` besides its own, ends by itself, with
-    an error whose line has all the words, and leaves no rules.
+    """The proxy, started by ``wrapper`` with ``configuration`` and with ``environment`` besides
+    its own, ends by itself, with an error whose line has all the words, and leaves no rules.
     """
     position = node.proxy.log_position()
     with pytest.raises(StartError, match=r"ended with exit code [1-9]"):
-        node.proxy.start(
-            None if mode is None else {"mode": mode}, wrapper=wrapper, environment=environment
-        )
+        node.proxy.start(configuration, wrapper=wrapper, environment=environment)
     log = node.proxy.log_since(position)
     named = [line for line in log.splitlines() if all(word in line for word in words)]
     assert named, f"no line of the log has {' and '.join(words)}:\n{log}"

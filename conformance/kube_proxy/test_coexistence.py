@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.kube_proxy.iptables.chains import Chains
-from conformance.kube_proxy.nftables.chains import IP, Ruleset
+from conformance.kube_proxy.iptables.chains import TOOL, Chains
+from conformance.kube_proxy.nftables.chains import ADDRESS, IP, Ruleset
 from conformance.vocabulary import (
     Client,
     Family,
@@ -24,12 +24,11 @@ from conformance.vocabulary import (
     "ipt-noflush", source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters")
 )
 def test_chains_of_others_survive_in_the_same_tables(
-    service: Services, chains: Chains, client: Client, world: World, version: int
+    service: Services, chains: Chains, client: Client, world: World, family: Family
 ) -> None:
     """As kube-proxy writes its rules, it must leave the chains and rules of others in tables nat
     and filter, and their counters, as they are.
     """
-    tool = {4: "iptables", 6: "ip6tables"}[version]
     hooks = {"nat": "PREROUTING", "filter": "FORWARD"}
     web = service(endpoints=1)
 
@@ -46,7 +45,7 @@ def test_chains_of_others_survive_in_the_same_tables(
         for table, hook in hooks.items():
             for command in commands:
                 words = command.format(hook=hook, client=client.address).split()
-                world.node.run([tool, "-w", "-t", table, *words])
+                world.node.run([TOOL[family], "-w", "-t", table, *words])
 
     change(
         "-N SOMEBODY-ELSE",
@@ -77,12 +76,11 @@ def test_everything_is_in_one_table_for_each_family(
         proxy.cleanup()
         others = nftables.tables  # what a node of this kind has without any Service proxy
     ip, name = IP[family], "somebody-else"
-    address = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}[ip]
     web = service(endpoints=1)
     table = f"""
         table {ip} {name} {{
             set cluster-ips {{
-                type {address}; elements = {{ {web.cluster_ip} }}
+                type {ADDRESS[family]}; elements = {{ {web.cluster_ip} }}
             }}
             chain services {{
                 {ip} saddr {client.address} counter return

@@ -115,8 +115,7 @@ def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: 
         assert not table.chains[name].rules
     else:
         assert seconds > _GRACE, f"deleted after {seconds:.2f} s at most"
-    time.sleep(
-        _GRACE + 0.01
-    )  # it is the age of the chain that counts: there is nothing to wait for
+    # it is the age of the chain that counts: there is nothing to wait for
+    time.sleep(_GRACE + 0.01)
     service.settle()
     assert name not in ruleset().chains

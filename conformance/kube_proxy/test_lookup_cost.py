@@ -6,10 +6,18 @@ import json
 
 from clusters.inspection.iptables import Rule
 from clusters.inspection.nftables import Table
-from conformance.kube_proxy.iptables.chains import Chains, only, service_chain, targets, towards
+from conformance.kube_proxy.iptables.chains import (
+    TOOL,
+    Chains,
+    only,
+    service_chain,
+    targets,
+    towards,
+)
 from conformance.kube_proxy.nftables.chains import Ruleset
 from conformance.vocabulary import (
     Client,
+    Family,
     LabClient,
     Service,
     Services,
@@ -55,7 +63,7 @@ def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world:
     docs("virtual-ips", "optimizing iptables mode performance"),
 )
 def test_a_first_packet_is_compared_with_one_rule_per_service(
-    service: Services, chains: Chains, client: Client, world: World, version: int
+    service: Services, chains: Chains, client: Client, world: World, family: Family
 ) -> None:
     """KUBE-SERVICES must have one rule more for every Service more, and the first packet of a
     connection must pass those of all Services before its own, but none after.
@@ -71,7 +79,7 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
     place = places[str(middle.cluster_ip)]
     # rules that do nothing but count this client's packets, set from behind: places stay right
     for name, position in (("after", place + 1), ("before", place), ("first", 0)):
-        command = f"{'ip6tables' if version == 6 else 'iptables'} -w -t nat -I KUBE-SERVICES"
+        command = f"{TOOL[family]} -w -t nat -I KUBE-SERVICES"
         match = f"{position + 1} -s {client.address} -m comment --comment counting:{name}"
         world.node.run([*command.split(), *match.split()])
 

@@ -43,7 +43,8 @@ def test_refuses_an_unknown_mode(bare_node: Node) -> None:
     """For a mode that it does not have, kube-proxy must refuse to start, and must name that mode
     and those that it has.
     """
-    assert_refuses(bare_node, "userspace", *bare_node.proxy.implementation.modes, mode="userspace")
+    modes = bare_node.proxy.implementation.modes
+    assert_refuses(bare_node, "userspace", *modes, configuration={"mode": "userspace"})
 
 
 @in_nftables(

@@ -11,6 +11,18 @@ from conformance.vocabulary import IPAddress, Service
 Chains = Callable[[str], dict[str, Chain]]
 """The chains of a table, by name."""
 
+TOOL = {"IPv4": "iptables", "IPv6": "ip6tables"}
+"""The program for a family."""
+
+NAT_JUMPS = Counter(
+    [
+        ("PREROUTING", "KUBE-SERVICES", False),
+        ("OUTPUT", "KUBE-SERVICES", False),
+        ("POSTROUTING", "KUBE-POSTROUTING", False),
+    ]
+)
+"""The ``jumps`` that table nat should have."""
+
 _NEW = [("-m", "conntrack"), ("--ctstate", "NEW")]
 
 

@@ -6,17 +6,9 @@ import json
 from ipaddress import ip_address
 from typing import Any
 
+from clusters.inspection.ipset import Set
 from clusters.inspection.ipvs import VirtualServer
-from conformance.vocabulary import (
-    EXTERNAL_IPS,
-    LOAD_BALANCER_IPS,
-    Family,
-    IPAddress,
-    Node,
-    Port,
-    Service,
-    family_of,
-)
+from conformance.vocabulary import Family, IPAddress, Node, Port, Service, family_of
 
 DUMMY = "kube-ipvs0"
 
@@ -28,23 +20,13 @@ PORTS = (
 """A port of each protocol."""
 
 
-def external_ip(number: int, family: Family) -> IPAddress:
-    """The external IP of a Service with ``exposure(number)``."""
-    return EXTERNAL_IPS[family][number]
+PREFIX = {"IPv4": "KUBE-", "IPv6": "KUBE-6-"}
+"""What the names of a family's sets begin with."""
 
 
-def load_balancer_ip(number: int, family: Family) -> IPAddress:
-    """The load balancer's IP of a Service with ``exposure(number)``."""
-    return LOAD_BALANCER_IPS[family][number]
-
-
-def virtual_addresses(web: Service, number: int, family: Family) -> set[IPAddress]:
-    """The addresses of a Service with ``exposure(number)`` that no node has."""
-    return {
-        web.cluster_ip_of(family),
-        external_ip(number, family),
-        load_balancer_ip(number, family),
-    }
+def virtual_addresses(web: Service) -> set[IPAddress]:
+    """The addresses of a Service with nodePorts that no node has, in the test's family."""
+    return {each.address for each in web.frontends if each != web.at_node}
 
 
 def links(node: Node) -> dict[str, dict[str, Any]]:
@@ -86,11 +68,12 @@ def servers_at(
     return {key: each for key, each in servers(node).items() if each.address in texts}
 
 
-def behind(server: VirtualServer) -> set[str]:
-    """Addresses and ports of the real servers."""
+def sets(node: Node, family: Family) -> dict[str, Set]:
+    """kube-proxy's sets of a family, by name without the prefix."""
     return {
-        f"[{each.address}]:{each.port}" if ":" in each.address else f"{each.address}:{each.port}"
-        for each in server.real_servers
+        name.removeprefix(PREFIX[family]): each
+        for name, each in node.host.ipset.sets.items()
+        if name.startswith("KUBE-") and name.startswith("KUBE-6-") == (family == "IPv6")
     }
 
 

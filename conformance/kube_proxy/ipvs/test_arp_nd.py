@@ -14,6 +14,7 @@ from conformance.vocabulary import (
     Neighbours,
     Node,
     Services,
+    SocketAddress,
     World,
     exposure,
     in_ipvs,
@@ -43,14 +44,11 @@ class Foreign:
             missing = set(self._made) - self.left()
             if not missing:
                 return
-            commands = [
-                command
-                for address in missing
-                for where in [_socket(address, 7000)]
-                for real in [_socket(address + 1, 7001)]
-                for command in (f"-A -t {where} -s wrr", f"-a -t {where} -r {real} -m -w 7")
-            ]
-            self._node.run(["ipvsadm", "-R"], input="\n".join(commands) + "\n")
+            commands = ""
+            for address in missing:
+                where, real = SocketAddress(address, 7000), SocketAddress(address + 1, 7001)
+                commands += f"-A -t {where} -s wrr\n-a -t {where} -r {real} -m -w 7\n"
+            self._node.run(["ipvsadm", "-R"], input=commands)
         raise RuntimeError(f"no virtual server of somebody else at {missing}")
 
     def left(self) -> set[IPAddress]:
@@ -66,11 +64,8 @@ class Foreign:
     def close(self) -> None:
         """Remove them."""
         for address in self._made:
-            self._node.run(["ipvsadm", "-D", "-t", _socket(address, 7000)], check=False)
-
-
-def _socket(address: IPAddress, port: int) -> str:
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+            where = str(SocketAddress(address, 7000))
+            self._node.run(["ipvsadm", "-D", "-t", where], check=False)
 
 
 @pytest.fixture
@@ -147,16 +142,13 @@ def test_each_family_clears_away_its_own_alone(
 
 @in_ipvs("lbip-ipvs-arp", source("pkg/proxy/ipvs/README.md"))
 @over(family="IPv4")
-def test_node_answers_for_virtual_addresses(
-    service: Services, world: World, family: Family
-) -> None:
+def test_node_answers_for_virtual_addresses(service: Services, world: World) -> None:
     """Unless strictARP is set, the node must answer ARP requests for cluster IPs, external IPs and
     load balancers' IPs on its external link, since they are its own.
     """
-    number = 91
-    web = service(1, **exposure(number))
+    web = service(1, **exposure(91))
     neighbours = Neighbours(world.lab)
-    for address in virtual_addresses(web, number, family):
+    for address in virtual_addresses(web):
         assert neighbours.ask(address) == [world.node.external_wire.node_mac], address
 
 
@@ -190,11 +182,10 @@ def test_strict_node_does_not_answer_for_virtual_addresses(
     """With strictARP, the node must not answer ARP requests for cluster IPs, external IPs and load
     balancers' IPs on its external link, but must for its own address.
     """
-    number = 92
-    web = service(1, **exposure(number))
+    web = service(1, **exposure(92))
     neighbours = Neighbours(world.lab)
     own = neighbours.ask(world.node.address(family))
     assert own == [world.node.external_wire.node_mac]
-    for address in virtual_addresses(web, number, family):
+    for address in virtual_addresses(web):
         assert address in bound(strict_node)
         assert neighbours.ask(address) == [], address

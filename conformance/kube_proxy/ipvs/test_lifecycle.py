@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
-from conformance.kube_proxy.ipvs.frontends import DUMMY, bound, links, servers
+from conformance.kube_proxy.ipvs.frontends import DUMMY, PREFIX, bound, links, servers, sets
 from conformance.kube_proxy.starts import assert_refuses
 from conformance.vocabulary import (
     Family,
@@ -135,7 +135,7 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
     """
     web = service(1)
     node, vip = world.node, web.cluster_ip
-    name = {"IPv4": "KUBE-CLUSTER-IP", "IPv6": "KUBE-6-CLUSTER-IP"}[family]
+    name = f"{PREFIX[family]}CLUSTER-IP"
     key, entry = ("TCP", str(vip), web.port), f"{vip},tcp:{web.port}"
 
     def real_servers() -> int:
@@ -152,10 +152,7 @@ def test_what_others_remove_is_put_back(service: Services, world: World, family:
             ["ip", "address", "delete", f"{vip}/{vip.max_prefixlen}", "dev", DUMMY],
             lambda: vip in bound(node),
         ),
-        (
-            ["ipset", "del", name, entry],
-            lambda: entry in node.host.ipset.named(name).entries,
-        ),
+        (["ipset", "del", name, entry], lambda: entry in node.host.ipset.named(name).entries),
     ]
     for command, restored in losses:
         assert restored(), f"before {' '.join(command)}"
@@ -185,6 +182,4 @@ def test_cleanup_removes_everything(
     assert servers(world.node) == {}
     assert DUMMY not in links(world.node)
     assert own_chains() == []
-    prefix = {"IPv4": "KUBE-", "IPv6": "KUBE-6-"}[family]
-    sets = [name for name in world.node.host.ipset.sets if name.startswith(prefix)]
-    assert [name for name in sets if name.startswith("KUBE-6-") == (family == "IPv6")] == []
+    assert sets(world.node, family) == {}

@@ -13,6 +13,7 @@ from conformance.vocabulary import (
     Node,
     Service,
     Services,
+    SocketAddress,
     World,
     docs,
     expect,
@@ -38,14 +39,14 @@ Services it is seven times and more.
 @contextlib.contextmanager
 def virtual_servers(node: Node, family: Family, count: int) -> Iterator[None]:
     """Have so many virtual servers more, of UDP, for the time of the block."""
-    addresses = {str(_EXCLUDED[family][number + 1]) for number in range(count)}
-    text = "{}:80" if family == "IPv4" else "[{}]:80"
-    names = [text.format(address) for address in sorted(addresses)]
+    addresses = [_EXCLUDED[family][number + 1] for number in range(count)]
+    names = [SocketAddress(address, 80) for address in addresses]
     restore = ["ipvsadm", "--restore"]
     node.run(restore, input="".join(f"-A -u {name} -s rr\n" for name in names))
     try:
         # kube-proxy may take away others meanwhile, of Services that are gone
-        if lacking := addresses - {each.address for each in node.host.ipvs.virtual_servers}:
+        there = {each.address for each in node.host.ipvs.virtual_servers}
+        if lacking := set(map(str, addresses)) - there:
             raise RuntimeError(f"{len(lacking)} of {count} virtual servers are not there")
         yield
     finally:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from conformance.affinity.pool import CLIENTS, choices, sticky_choices
+from conformance.kube_proxy.starts import assert_refuses
 from conformance.vocabulary import (
     FAMILIES,
     Client,
@@ -20,7 +21,6 @@ from conformance.vocabulary import (
     Service,
     Services,
     SocketAddress,
-    StartError,
     World,
     clients_of,
     consistent,
@@ -94,7 +94,8 @@ def prefer_the_idle(service: Services, world: World, judge: Judge) -> None:
     web, clients = service(endpoints=1), clients_of(world, "TCP")
     for client in clients:
         client.open(*frontend(web, client.family), 4)
-        busy = world.node.host.ipvs.virtual_server("TCP", *_names(frontend(web, client.family)))
+        address = str(web.cluster_ip_of(client.family))
+        busy = world.node.host.ipvs.virtual_server("TCP", address, web.port)
         if [each.active for each in busy.real_servers] != [4]:
             raise RuntimeError(f"four connections are open, IPVS counts {busy.real_servers}")
     web.set_endpoints([web.endpoint(0), *service.endpoints(3)])
@@ -230,14 +231,6 @@ def test_refuses_an_unknown_scheduler(bare_node: Node) -> None:
     """Where the kernel does not have the scheduler that is configured, kube-proxy must refuse to
     start, with an error that names it, and must leave no virtual server.
     """
-    position = bare_node.proxy.log_position()
-    with pytest.raises(StartError, match=r"ended with exit code [1-9]"):
-        bare_node.proxy.start({"ipvs": {"scheduler": "fairest"}})
-    log = bare_node.proxy.log_since(position)
-    assert [line for line in log.splitlines() if "scheduler" in line and "fairest" in line], log
+    configuration = {"ipvs": {"scheduler": "fairest"}}
+    assert_refuses(bare_node, "scheduler", "fairest", configuration=configuration)
     assert bare_node.host.ipvs.virtual_servers == []
-
-
-def _names(at: SocketAddress) -> tuple[str, int]:
-    """Address and port as ``host.ipvs`` takes them."""
-    return str(at.address), at.port

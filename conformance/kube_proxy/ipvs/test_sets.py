@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from clusters.inspection.ipset import Set
-from conformance.kube_proxy.iptables.chains import Chains, jumps
+from conformance.kube_proxy.iptables.chains import NAT_JUMPS, Chains, jumps
 from conformance.kube_proxy.ipvs.frontends import (
     PORTS,
+    PREFIX,
     bound,
-    external_ip,
-    load_balancer_ip,
     own_addresses,
+    sets,
     virtual_addresses,
 )
 from conformance.vocabulary import (
+    EXTERNAL_IPS,
+    LOAD_BALANCER_IPS,
     NODE_NETWORKS,
     OUTSIDE,
     Family,
@@ -70,19 +71,9 @@ def two_of_every_kind(service: Services) -> tuple[Service, Service]:
     return local, service.shared(3, ports=PORTS, **exposure(_CLUSTER))
 
 
-def kube_sets(world: World, family: Family) -> dict[str, Set]:
-    """kube-proxy's sets of a family, by name without the prefix."""
-    prefix = "KUBE-6-" if family == "IPv6" else "KUBE-"
-    return {
-        name.removeprefix(prefix): each
-        for name, each in world.node.host.ipset.sets.items()
-        if name.startswith("KUBE-") and name.startswith("KUBE-6-") == (family == "IPv6")
-    }
-
-
 def shortened(name: str, family: Family) -> str:
     """What is left of the name of a set: those of IPv6 have a longer prefix."""
-    return name[: _LONGEST - len("KUBE-6-")] if family == "IPv6" else name
+    return name[: _LONGEST - len(PREFIX[family])]
 
 
 @in_ipvs("ipvs-ipsets", source("pkg/proxy/ipvs/README.md"))
@@ -95,11 +86,11 @@ def test_sets_hold_every_frontend(service: Services, world: World, family: Famil
     hold exactly that.
     """
     local, cluster = two_of_every_kind(service)
-    found = kube_sets(world, family)
+    found = sets(world.node, family)
     assert {name: each.type for name, each in found.items()} == {
         shortened(name, family): kind for name, kind in _TYPES.items()
     }
-    words = words_about(local, _LOCAL, family) | words_about(cluster, _CLUSTER, family)
+    words = words_about(local) | words_about(cluster)
     for name, expected in entries(local, cluster, world, family).items():
         entry = found[shortened(name, family)]
         assert {each for each in entry.entries if words & split(each)} == expected, entry
@@ -116,21 +107,21 @@ def split(entry: str) -> set[str]:
     return {address, port.split(",")[0].partition(":")[2]}
 
 
-def words_about(web: Service, number: int, family: Family) -> set[str]:
+def words_about(web: Service) -> set[str]:
     """What tells the entries of a Service from those of others: virtual addresses, addresses of
     endpoints, nodePorts.
     """
     ends = {end.address for port in PORTS for end in web.endpoints_of(port.name)}
     health = web.object["spec"].get("healthCheckNodePort")
     node_ports = {web.node_port(port.name) for port in PORTS}
-    return set(map(str, virtual_addresses(web, number, family) | ends | node_ports | {health}))
+    return set(map(str, virtual_addresses(web) | ends | node_ports | {health}))
 
 
 def entries(local: Service, cluster: Service, world: World, family: Family) -> dict[str, set[str]]:
     """What the sets should hold of the two Services."""
     both = (local, cluster)
-    eips = [external_ip(number, family) for number in (_LOCAL, _CLUSTER)]
-    lbips = [load_balancer_ip(number, family) for number in (_LOCAL, _CLUSTER)]
+    eips = [EXTERNAL_IPS[family][number] for number in (_LOCAL, _CLUSTER)]
+    lbips = [LOAD_BALANCER_IPS[family][number] for number in (_LOCAL, _CLUSTER)]
     ranges = [network[family] for network in (OUTSIDE, NODE_NETWORKS)]
     here = [web.endpoint(0).host.address(family) for web in both]
 
@@ -184,16 +175,9 @@ def test_iptables_masquerades_and_filters_by_sets(
     KUBE-POSTROUTING, in table filter INPUT, FORWARD and OUTPUT to chains that refuse and allow, and
     their rules know Services by the sets alone.
     """
-    number = 83
-    web = service([service.endpoint("pod")], **exposure(number))
+    web = service([service.endpoint("pod")], **exposure(83))
     nat, filtering = chains("nat"), chains("filter")
-    assert jumps(nat) == Counter(
-        [
-            ("PREROUTING", "KUBE-SERVICES", False),
-            ("OUTPUT", "KUBE-SERVICES", False),
-            ("POSTROUTING", "KUBE-POSTROUTING", False),
-        ]
-    )
+    assert jumps(nat) == NAT_JUMPS
     assert jumps(filtering) == Counter(
         [
             ("INPUT", "KUBE-IPVS-FILTER", False),
@@ -206,13 +190,12 @@ def test_iptables_masquerades_and_filters_by_sets(
     )
     rules = [rule for each in (nat, filtering) for chain in each.values() for rule in chain.rules]
     assert not [rule for rule in rules if rule.jump in ("DNAT", "REDIRECT")]
-    addresses = virtual_addresses(web, number, family) | {end.address for end in web.endpoints}
+    addresses = virtual_addresses(web) | {end.address for end in web.endpoints}
     texts = {*map(str, addresses), str(web.node_port())}
     assert not [rule for rule in rules for text in texts if text in rule.replace("/", " ").split()]
     names = {value.split()[0] for rule in rules if (value := rule.option("--match-set"))}
-    prefix = {"IPv4": "KUBE-", "IPv6": "KUBE-6-"}[family]
     assert names
-    assert names <= {prefix + name for name in kube_sets(world, family)}, names
+    assert names <= {PREFIX[family] + name for name in sets(world.node, family)}, names
 
 
 @in_ipvs("ipvs-const-iptables", source("pkg/proxy/ipvs/README.md"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from clusters.inspection.ipvs import VirtualServer
 from conformance.kube_proxy.ipvs.frontends import (
     DUMMY,
     PORTS,
-    behind,
     bound,
     links,
     own_addresses,
@@ -14,10 +14,10 @@ from conformance.kube_proxy.ipvs.frontends import (
     virtual_addresses,
 )
 from conformance.vocabulary import (
-    FAMILIES,
     LOAD_BALANCER_IPS,
     Family,
     Ingress,
+    IPAddress,
     Service,
     Services,
     World,
@@ -28,14 +28,12 @@ from conformance.vocabulary import (
     source,
 )
 
-_EXPOSED = 71  # the number of the external addresses of the Service of every kind
-
 
 def of_every_kind(service: Services) -> Service:
     """A Service with every kind of frontend, a port of each protocol, and three endpoints of which
     one is on the node; shared.
     """
-    return service.shared(3, ports=PORTS, **exposure(_EXPOSED))
+    return service.shared(3, ports=PORTS, **exposure(71))
 
 
 @in_ipvs("ipvs-dummy", source("pkg/proxy/ipvs/README.md"))
@@ -46,23 +44,20 @@ def test_virtual_addresses_are_on_a_dummy_device(
     load balancer's IP, each as a single address, and must give up those that no Service has any
     more.
     """
-    number = 72
-    web, other = service.create([service.spec(1, **exposure(number)), service.spec(1)])
-    addresses = virtual_addresses(web, number, family)
+    web, other = service.create([service.spec(1, **exposure(72)), service.spec(1)])
+    addresses = virtual_addresses(web)
     device = links(world.node)[DUMMY]
     assert device["linkinfo"]["info_kind"] == "dummy", device
     assert "UP" not in device["flags"], device
     assert addresses | {other.cluster_ip} <= bound(world.node)
-    of_family = [each for each in device["addr_info"] if each["family"] == _IP[family]]
+    inet = {"IPv4": "inet", "IPv6": "inet6"}[family]
+    of_family = [each for each in device["addr_info"] if each["family"] == inet]
     whole = other.cluster_ip.max_prefixlen
     assert {each["prefixlen"] for each in of_family} == {whole}, device
     web.delete()
     left = bound(world.node)
     assert not addresses & left, left
     assert other.cluster_ip in left
-
-
-_IP = dict(zip(FAMILIES, ("inet", "inet6"), strict=True))
 
 
 @in_ipvs("ipm-proxy-ipvs-noaddr", kep(1860), api("Service", "status.loadBalancer.ingress.ipMode"))
@@ -82,13 +77,13 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
 
 @in_ipvs("ipvs-vs-per-frontend", source("pkg/proxy/ipvs/README.md"))
 def test_each_virtual_address_and_port_has_a_virtual_server(
-    service: Services, world: World, family: Family
+    service: Services, world: World
 ) -> None:
     """For each port of a Service there must be one virtual server at the cluster IP, at each
     external IP and at each load balancer's IP, of the port's protocol, and no other at these
     addresses, and each must take real servers in turn (rr), unless another scheduler is configured.
     """
-    addresses = virtual_addresses(of_every_kind(service), _EXPOSED, family)
+    addresses = virtual_addresses(of_every_kind(service))
     found = servers_at(world.node, addresses)
     assert found.keys() == {
         (port.protocol, str(address), port.number) for port in PORTS for address in addresses
@@ -121,6 +116,18 @@ def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
     }
 
 
+def servers_of(web: Service, addresses: set[IPAddress], world: World) -> list[VirtualServer]:
+    """The virtual servers of a Service's only port, of which there is one at each address."""
+    ports = {("TCP", web.port), ("TCP", web.node_port())}
+    found = [
+        each
+        for each in servers_at(world.node, addresses).values()
+        if (each.protocol, each.port) in ports
+    ]
+    assert len(found) == len(addresses), found
+    return found
+
+
 @in_ipvs("ipvs-rs-masq", source("pkg/proxy/ipvs/README.md"))
 def test_ready_endpoints_are_the_real_servers(
     service: Services, world: World, family: Family
@@ -130,24 +137,18 @@ def test_ready_endpoints_are_the_real_servers(
     """
     ready = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
     web = service([*ready, service.endpoint("pod", ready=False)], type="NodePort")
-    ports = {("TCP", web.port), ("TCP", web.node_port())}
     addresses = {web.cluster_ip, *own_addresses(world.node, family)}
 
-    def assert_behind(positions: set[int]) -> None:
-        found = {
-            key: each
-            for key, each in servers_at(world.node, addresses).items()
-            if (each.protocol, each.port) in ports
-        }
-        assert len(found) == len(addresses), found
-        for server in found.values():
-            assert behind(server) == {str(web.socket(each)) for each in positions}, server
+    def assert_first_two_served() -> None:
+        expected = {(str(address), port) for address, port in (web.socket(0), web.socket(1))}
+        for server in servers_of(web, addresses, world):
+            assert {(each.address, each.port) for each in server.real_servers} == expected, server
             how = {(each.forwarding, each.weight) for each in server.real_servers}
             assert how == {("masquerade", 1)}, server.real_servers
 
-    assert_behind({0, 1})
+    assert_first_two_served()
     web.set_endpoints([ready[1], service.endpoint("pod"), service.endpoint("pod", ready=False)])
-    assert_behind({0, 1})
+    assert_first_two_served()
 
 
 @in_ipvs(
@@ -162,18 +163,12 @@ def test_affinity_makes_virtual_servers_persistent(
     and tell clients apart by their whole address (mask 255.255.255.255, in IPv6 128); with affinity
     None none must be.
     """
-    number = 75
-    web = service(2, session_affinity=1234, **exposure(number))
-    addresses = virtual_addresses(web, number, family) | own_addresses(world.node, family)
+    web = service(2, session_affinity=1234, **exposure(75))
+    addresses = virtual_addresses(web) | own_addresses(world.node, family)
 
     def persistence() -> set[tuple[int | None, str | None]]:
-        found = {
-            key: each
-            for key, each in servers_at(world.node, addresses).items()
-            if each.port in (web.port, web.node_port())
-        }
-        assert len(found) == len(addresses), found
-        return {(each.persistence, each.netmask) for each in found.values()}
+        found = servers_of(web, addresses, world)
+        return {(each.persistence, each.netmask) for each in found}
 
     mask = {"IPv4": "255.255.255.255", "IPv6": "128"}[family]
     assert persistence() == {(1234, mask)}

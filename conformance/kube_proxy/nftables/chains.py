@@ -10,6 +10,9 @@ from conformance.vocabulary import Service
 IP = {"IPv4": "ip", "IPv6": "ip6"}
 """A family, as nft names it."""
 
+ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
+"""The type of a family's addresses."""
+
 Ruleset = Callable[[], Table]
 """kube-proxy's table as it is now."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from conformance.kube_proxy.nftables.chains import (
+    ADDRESS,
     IP,
     Ruleset,
     base_name,
@@ -15,7 +16,6 @@ from conformance.kube_proxy.nftables.chains import (
 )
 from conformance.vocabulary import Family, Service, Services, World, docs, in_nftables, kep, source
 
-_ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 _KINDS = ("service", "local", "external", "endpoint", "firewall")
 
 
@@ -87,7 +87,7 @@ def test_maps_lead_from_frontends_to_chains(
             if isinstance(key, tuple) and mine.intersection(key)
         } == elements, name
         by_port = ("inet_proto", "inet_service")
-        keys = by_port if name.endswith("nodeports") else (_ADDRESS[family], *by_port)
+        keys = by_port if name.endswith("nodeports") else (ADDRESS[family], *by_port)
         assert (table.maps[name].type, table.maps[name].value_type) == (keys, ("verdict",))
         users = [
             rule
@@ -142,7 +142,7 @@ def test_sets_hold_what_the_rules_ask_for(
     assert str(web.cluster_ip) in table.sets["cluster-ips"].elements
     assert set(table.sets["nodeport-ips"].elements) == {str(world.node.address(family))}
     mine = [each for name, each in table.sets.items() if base_name(web) in name]
-    assert [(each.type, each.timeout) for each in mine] == [((_ADDRESS[family],), 1234)] * 2, mine
+    assert [(each.type, each.timeout) for each in mine] == [((ADDRESS[family],), 1234)] * 2, mine
     web.delete()
     table = ruleset()
     assert str(web.cluster_ip) not in table.sets["cluster-ips"].elements
