@@ -18,14 +18,13 @@ from fixtures.judge.statistics import (
     consistent,
     independent,
     round_robin,
-    sample_size,
-    sample_to_hit_all,
     share,
     spread,
     successive,
     tally,
     uniform,
 )
+from fixtures.judge.tails import sample_size, sample_to_hit_all
 from fixtures.lab import icmp
 from fixtures.lab.arp_nd import Neighbours
 from fixtures.lab.hosts import itself
@@ -39,7 +38,6 @@ from fixtures.world.fixtures import Pool
 from fixtures.world.latency import (
     LIMIT,
     Change,
-    Interval,
     OwnWord,
     measurement,
     quantile,
@@ -48,6 +46,7 @@ from fixtures.world.latency import (
 )
 from fixtures.world.traffic import between_looks, client_of_each_kind, clients_of, down, during
 from fixtures.world.world import World
+from reports.records.base import Interval
 from specification.addresses import (
     EXTERNAL_IPS,
     FAMILIES,

@@ -78,7 +78,7 @@ def stopwatch(world: World, measure: Measure) -> Iterator[Callable[..., None]]:
     finally:
         word = str(own)
         for name, samples in took.items():
-            measure(**measurement(f"sync latency: {name}", samples, word))
+            measure(measurement(f"sync latency: {name}", samples, word))
 
 
 @requirement(

@@ -155,6 +155,11 @@ class Statistic(Part, frozen=True, kw_only=True):
     sample: Count | None = None
     """Number of connections looked at."""
 
+    @property
+    def passed(self) -> bool:
+        """Whether chance explains the sample, at the alpha that it is held to."""
+        return self.p is not None and self.alpha is not None and self.p > self.alpha
+
 
 class Measurement(Part, frozen=True, kw_only=True):
     """A measured quantity: each sample, and so each quantile, is an interval in `unit`."""

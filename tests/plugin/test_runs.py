@@ -33,8 +33,9 @@ def test_many(mode, number, judge, measure):
     '''This must hold many times.'''
     from fixtures.judge.statistics import uniform
     judge(uniform, [500, 500])
-    measure(name="a time", unit="s", samples=[[0.1, 0.2]], p50=[0.1, 0.2], p95=[0.1, 0.2],
-            p99=[0.1, 0.2], note="")
+    from fixtures.world.latency import measurement
+    from reports.records.base import Interval
+    measure(measurement("a time", [Interval(0.1, 0.2)]))
 """,
         "--modes=first,second",
         "-n2",

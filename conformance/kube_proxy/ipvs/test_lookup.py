@@ -87,8 +87,8 @@ def test_first_packet_takes_as_long_with_many_virtual_servers(
     after = first_packets(client, web)
     name = f"first packet of a connection in IPVS mode, {client.family}"
     note = f"Each sample is the average of {_BATCH} connections that come at once."
-    measure(**measurement(f"{name}, a few virtual servers", before + after, note))
-    measure(**measurement(f"{name}, {_MORE} more", among_many, note))
+    measure(measurement(f"{name}, a few virtual servers", before + after, note))
+    measure(measurement(f"{name}, {_MORE} more", among_many, note))
     usual = typical(before + after)
     ratio = typical(among_many) / usual
     if ratio >= _FLAT and not usual / 1.5 < typical(after) < usual * 1.5:
