@@ -89,9 +89,8 @@ def measure(cluster: Cluster, node: Node, start: float, rounds: int) -> Iterator
             for _ in range(rounds):
                 node.host.conntrack.flush()
                 wall, cpu = time.perf_counter(), sum(os.times()[:2])
-                sample = lab.request(
-                    family, protocol, "pod", client, target, np.full(CONNECTIONS, web.port)
-                )
+                ports = np.full(CONNECTIONS, web.port)
+                sample = lab.exchange(lab.attempts(family, protocol, client, target, ports), "pod")
                 walls.append(CONNECTIONS / (time.perf_counter() - wall))
                 busy.append(CONNECTIONS / (sum(os.times()[:2]) - cpu))
                 assert sample.is_served.all(), sample

@@ -302,17 +302,16 @@ def test_strangers_are_noted_when_they_are_watched(lab: Lab, family: Family) -> 
     frame = packets.build("UDP", Kind.REQUEST, reply=False)[0]
     lab.send_raw("pod", frame)
     lab.settle()
-    assert lab.strangers == []
-    lab.watch_strangers = True
-    lab.send_raw("pod", frame)
-    lab.settle()
-    (out, asked), (back, answered) = lab.strangers
+    with lab.watching() as strangers:
+        lab.send_raw("pod", frame)
+        lab.settle()
+        here.connect(*there)
+    (out, asked), (back, answered) = strangers
     assert (out, asked.kind.tolist(), asked.destination_port.tolist()) == ("external", [0], [53])
     assert (back, answered.kind.tolist(), answered.source_port.tolist()) == ("pod", [1], [53])
-    here.connect(*there)
-    assert len(lab.strangers) == 2
-    lab.forget()
-    assert lab.strangers == []
+    lab.send_raw("pod", frame)
+    lab.settle()
+    assert len(strangers) == 2
 
 
 def test_a_batch_takes_only_what_is_its_own(lab: Lab, family: Family) -> None:
