@@ -6,23 +6,19 @@ missing is the API server's choice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from specification.services import SERVICE_NAME
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from specification.places import Host
-    from specification.services import (
-        AddressType,
-        Endpoint,
-        Ingress,
-        Object,
-        Port,
-        ServiceSpec,
-        Slice,
-    )
+from specification.places import Host
+from specification.services import (
+    SERVICE_NAME,
+    AddressType,
+    Endpoint,
+    Ingress,
+    Object,
+    Port,
+    ServiceSpec,
+    Slice,
+)
 
 
 def service(spec: ServiceSpec) -> Object:
