@@ -13,7 +13,6 @@ from specification.services import (
     SERVICE_NAME,
     AddressType,
     Endpoint,
-    Ingress,
     Object,
     Port,
     ServiceSpec,
@@ -41,7 +40,10 @@ def service(spec: ServiceSpec) -> Object:
 
 def status(spec: ServiceSpec) -> Object:
     """The Service's status: what its load balancer has written."""
-    entries = [_ingress_entry(each) for each in spec.ingress]
+    entries = [
+        _known(ip=each.ip and str(each.ip), ipMode=each.ip_mode, hostname=each.hostname)
+        for each in spec.ingress
+    ]
     return {"loadBalancer": {"ingress": entries}} if entries else {}
 
 
@@ -117,11 +119,6 @@ def _external(spec: ServiceSpec) -> Object:
         if spec.external_traffic_policy == "Local":
             found |= _filled(healthCheckNodePort=spec.health_check_node_port)
     return found
-
-
-def _ingress_entry(each: Ingress) -> Object:
-    address = None if each.ip is None else str(each.ip)
-    return _known(ip=address, ipMode=each.ip_mode, hostname=each.hostname)
 
 
 def _endpoint_slice(spec: ServiceSpec, part: Slice, kind: AddressType, node: str) -> Object:
