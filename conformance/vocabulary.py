@@ -53,6 +53,7 @@ from specification.addresses import (
     LOAD_BALANCER_IPS,
     NODE_NETWORKS,
     OUTSIDE,
+    ROUTERS,
     SERVICE_RANGES,
     Family,
     IPAddress,

@@ -6,6 +6,7 @@ import pytest
 
 from conformance.vocabulary import (
     ATTEMPTS,
+    ROUTERS,
     Client,
     Family,
     LabClient,
@@ -117,7 +118,7 @@ def test_icmp_errors_are_translated(
     world.lab.silent.add(web.socket(0).address)
     probe = client.connect(*web.frontend)
     expect(probe).delivered(to=web.socket(0), reply="any")
-    reporter = web.socket(0).address if kind == "port-unreachable" else icmp.router(family)
+    reporter = web.socket(0).address if kind == "port-unreachable" else ROUTERS[family]
     errors = icmp.report(world.lab, probe, kind, reporter)
     assert [error.kind for error in errors] == [kind], errors
     assert errors[0].quoted_source == probe.client, errors

@@ -13,6 +13,7 @@ from scapy.utils import PcapReader, RawPcapReader
 from fixtures.lab import icmp
 from fixtures.lab.icmp import Error
 from fixtures.record.evidence import write_pcap
+from specification.addresses import ROUTERS
 from specification.attempts import SocketAddress
 from tests.engine.simulated import Drop, Pass
 from tests.engine.tools import PORT, VIPS, Rules, client, delivery, host, recomputed
@@ -77,7 +78,7 @@ def test_a_report_comes_back_as_the_client_knows_its_packet(
     """Through a node that translates the quote: from the frontend, about what was sent to it."""
     rules.always(delivery("remote-pod", 256, family, masquerade=masquerade))
     probe = client(lab, "pod", family, protocol).connect(VIPS[family], PORT)
-    reporter = icmp.router(family) if from_router else host("remote-pod", 256, family).address
+    reporter = ROUTERS[family] if from_router else host("remote-pod", 256, family).address
     (error,) = icmp.report(lab, probe, kind, reporter)
     assert error == Error(
         kind, VIPS[family], probe.client.address, probe.client, SocketAddress(VIPS[family], PORT)
@@ -89,14 +90,14 @@ def test_a_report_is_whole(lab: Lab, rules: Rules, family: Family, kind: icmp.Ki
     """As scapy would write it, quoting all that had arrived."""
     rules.always(delivery("remote-pod", 256, family, masquerade=True))
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)
-    icmp.report(lab, probe, kind, icmp.router(family))
+    icmp.report(lab, probe, kind, ROUTERS[family])
     arrived = [seen.frames[0] for seen in lab.history if seen.wire == "external" and not seen.sent]
     sent = [seen.frames[0] for seen in lab.history if seen.wire == "external" and seen.sent]
     (frame,) = (each for each in sent if arrived[0][14:] in each)
     assert frame == recomputed(frame)
     packet = Ether(frame)[IP if family == "IPv4" else IPv6]
     assert probe.source
-    assert (packet.src, packet.dst) == (str(icmp.router(family)), str(probe.source.address))
+    assert (packet.src, packet.dst) == (str(ROUTERS[family]), str(probe.source.address))
 
 
 def test_the_last_packet_of_its_ends_is_reported(lab: Lab, rules: Rules, family: Family) -> None:
@@ -105,7 +106,7 @@ def test_the_last_packet_of_its_ends_is_reported(lab: Lab, rules: Rules, family:
     here = client(lab, "pod", family)
     first, second = (here.connect(VIPS[family], PORT, source_port=30_000) for _ in range(2))
     assert first.source == second.source
-    icmp.report(lab, second, "too-big", icmp.router(family))
+    icmp.report(lab, second, "too-big", ROUTERS[family])
     arrived = [
         seen.frames[0]
         for seen in lab.history
@@ -123,8 +124,8 @@ def test_a_report_that_nobody_translates_is_as_it_was_sent(
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)
     node.forget_connections()
     there = host("remote-pod", 256, family)
-    (error,) = icmp.report(lab, probe, "too-big", icmp.router(family))
-    assert error == Error("too-big", icmp.router(family), probe.client.address, probe.client, there)
+    (error,) = icmp.report(lab, probe, "too-big", ROUTERS[family])
+    assert error == Error("too-big", ROUTERS[family], probe.client.address, probe.client, there)
 
 
 def test_a_report_that_is_dropped_brings_nothing(
@@ -133,23 +134,23 @@ def test_a_report_that_is_dropped_brings_nothing(
     rules.always(delivery("remote-pod", 256, family))
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)
     node.leaving = lambda wire, frame: [frame] if wire == "external" or len(frame) < 60 else []
-    assert icmp.report(lab, probe, "port-unreachable", icmp.router(family)) == []
+    assert icmp.report(lab, probe, "port-unreachable", ROUTERS[family]) == []
 
 
 def test_what_passed_the_node_can_be_reported_too(lab: Lab, rules: Rules, family: Family) -> None:
     rules.always(Pass())
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)
-    (error,) = icmp.report(lab, probe, "too-big", icmp.router(family))
-    assert (error.source, error.quoted_target) == (icmp.router(family), probe.target)
+    (error,) = icmp.report(lab, probe, "too-big", ROUTERS[family])
+    assert (error.source, error.quoted_target) == (ROUTERS[family], probe.target)
 
 
 def test_only_what_has_arrived_can_be_reported(lab: Lab, rules: Rules, family: Family) -> None:
     rules.always(Drop())
     here = client(lab, "pod", family)
     with pytest.raises(LookupError):
-        icmp.report(lab, here.connect(VIPS[family], PORT), "too-big", icmp.router(family))
+        icmp.report(lab, here.connect(VIPS[family], PORT), "too-big", ROUTERS[family])
     rules.always(delivery("remote-pod", 256, family))
     probe = here.connect(VIPS[family], PORT)
     lab.forget()
     with pytest.raises(LookupError, match="not at hand"):
-        icmp.report(lab, probe, "too-big", icmp.router(family))
+        icmp.report(lab, probe, "too-big", ROUTERS[family])
