@@ -123,10 +123,5 @@ class Probe(Attempt):
         taken = isinstance(self.outcome, Delivered | AnsweredUnseen)
         return not taken and self.reply is None
 
-    @property
-    def refused(self) -> bool:
-        """Rejected with ICMP port unreachable, as kube-proxy and most firewalls refuse."""
-        return isinstance(self.outcome, Rejected) and self.outcome.kind == "port-unreachable"
-
     def __str__(self) -> str:
         return f"{self.protocol} {self.client} -> {self.target}: {self.outcome}"

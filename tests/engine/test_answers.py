@@ -14,6 +14,7 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
+from fixtures.judge.expect import expect
 from fixtures.lab.frames import MAGIC
 from specification.attempts import SocketAddress
 from specification.outcomes import AnsweredUnseen, Delivered, Dropped, Rejected, Reply
@@ -200,7 +201,7 @@ def test_a_refusal_that_no_client_would_know_is_none(
 
     rules.always(Refuse())
     here = client(lab, "pod", family)
-    assert here.connect(VIPS[family], PORT).refused
+    expect(here.connect(VIPS[family], PORT)).refused(icmp=True)
     altering(node, "pod", alter)
     probe = here.connect(VIPS[family], PORT)
     assert probe.outcome == Dropped()

@@ -151,6 +151,6 @@ def test_only_what_has_arrived_can_be_reported(lab: Lab, rules: Rules, family: F
         icmp.report(lab, here.connect(VIPS[family], PORT), "too-big", ROUTERS[family])
     rules.always(delivery("remote-pod", 256, family))
     probe = here.connect(VIPS[family], PORT)
-    lab.forget()
+    lab.history.clear()
     with pytest.raises(LookupError, match="not at hand"):
         icmp.report(lab, probe, "too-big", ROUTERS[family])

@@ -375,7 +375,7 @@ def test_history_is_in_order_and_has_an_end(lab: Lab, monkeypatch: pytest.Monkey
     assert kept <= 50
     times = [int(seen.frames.time[0]) for seen in lab.history]
     assert times == sorted(times)
-    lab.forget()
+    lab.history.clear()
     assert list(lab.history) == []
 
 
