@@ -158,9 +158,13 @@ class Api:
 
     def finish_deletions(self, families: Collection[Family] = FAMILIES) -> None:
         """Delete now what was to be deleted soon and concerns one of ``families``."""
+        self.together(self.due_deletions(families))
+
+    def due_deletions(self, families: Collection[Family]) -> list[Callable[[], object]]:
+        """What ``finish_deletions`` does, for ``together`` with other requests."""
         due = [each for each, concerned in self._deletions if concerned.intersection(families)]
         self._deletions = [entry for entry in self._deletions if entry[0] not in due]
-        self.delete_all(due)
+        return [partial(self.delete_now, *each) for each in due]
 
     def _json(
         self,

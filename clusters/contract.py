@@ -120,6 +120,12 @@ class System(Protocol):
         """Whether its processor is: then its times are not comparable with those of others."""
 
     @property
+    def keeps_order(self) -> bool:
+        """Whether what its links hand on comes in the order in which it was sent, over all of them:
+        each card of a machine has a time of its own.
+        """
+
+    @property
     def addresses(self) -> Mapping[Family, IPAddress]:
         """Its InternalIPs."""
 

@@ -22,6 +22,7 @@ class Joined:
     """
 
     emulated = False
+    keeps_order = True
 
     def __init__(self, name: str, folder: Path, enter: Sequence[str]) -> None:
         self.name = name

@@ -75,6 +75,8 @@ class Machine:
 
     addresses: Mapping[Family, IPAddress] = {each: node_address(0, each) for each in FAMILIES}
 
+    keeps_order = False
+
     def __init__(
         self,
         name: str,
