@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, TypeVar, overload
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, overload
 
 import msgspec
 
@@ -16,10 +17,13 @@ from specification.errors import ResultFileError, misfit
 
 T = TypeVar("T")
 
-Mode = Annotated[str, msgspec.Meta(min_length=1)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Mode = Text
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Digest = Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")]
+
+_USELESS: Final = "no report can be made of this file"
 
 # pytest and the proxies colour their output; a report brings its own colours.
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -73,34 +77,39 @@ class Implementation(Part, frozen=True):
         return f"{self.name} {self.version}".strip() or "unknown implementation"
 
 
+def one_of(words: Iterable[str]) -> msgspec.Meta:
+    """What a schema says of text that is one of these."""
+    return msgspec.Meta(extra_json_schema={"enum": list(words)})
+
+
 def plain(text: str) -> str:
     """Text without terminal colours."""
     return _ANSI.sub("", text)
 
 
 @overload
-def made(values: object, kind: type[T], where: str) -> T: ...
+def made(values: object, kind: type[T], where: str, remedy: str = ...) -> T: ...
 @overload
-def made(values: object, kind: UnionType, where: str) -> Any: ...
-def made(values: object, kind: Any, where: str) -> Any:
+def made(values: object, kind: UnionType, where: str, remedy: str = ...) -> Any: ...
+def made(values: object, kind: Any, where: str, remedy: str = _USELESS) -> Any:
     """What JSON values hold, as a record or part of one: null is as good as nothing there, and in a
     list of numbers, where JSON knows no infinity, it is that.
 
-    Raises ResultFileError, which says `where` and what does not fit.
+    Raises ResultFileError, which says `where`, what does not fit, and the `remedy`.
     """
     try:
         return msgspec.convert(_known(values), kind)
     except msgspec.ValidationError as error:
-        raise wrong(where, misfit(error, values)) from error
+        raise wrong(where, misfit(error, values), remedy) from error
 
 
-def wrong(where: str, problem: str) -> ResultFileError:
+def wrong(where: str, problem: str, remedy: str = _USELESS) -> ResultFileError:
     """The error for a problem in a record, with the place where it stands."""
-    return ResultFileError(f"{where}: {problem}; no report can be made of this file")
+    return ResultFileError(f"{where}: {problem}; {remedy}")
 
 
-def values(record: msgspec.Struct) -> Any:
-    """A record as JSON values: what `made` reads."""
+def values(record: object) -> Any:
+    """A record, or whatever else is made of classes, as JSON values: what `made` reads."""
     return _finite(msgspec.to_builtins(record, enc_hook=lambda value: value.tolist()))
 
 

@@ -16,6 +16,7 @@ from reports.records.base import (
     Record,
     Seconds,
     Suite,
+    Text,
 )
 
 FIGURES: Final = "figures.jsonl"
@@ -57,7 +58,7 @@ class BenchHeader(Record, frozen=True, kw_only=True, tag="bench"):
 
     schema: int = FIGURES_VERSION
     """Version of this schema."""
-    bench: Annotated[str, msgspec.Meta(min_length=1)]
+    bench: Text
     """Name of the bench, unique: its start and a random part."""
     started: str = ""
     suite: Suite
@@ -143,6 +144,11 @@ class Figure(Record, frozen=True, kw_only=True, tag="figure"):
     note: str = ""
 
     @property
+    def middle(self) -> float | None:
+        """Its median; its mean where it has none."""
+        return self.mean if self.p50 is None else self.p50
+
+    @property
     def key(self) -> FigureKey:
         """What it has in common with the same figure of another mode."""
         return self.name, self.services, self.series, self.target
@@ -222,6 +228,11 @@ class BenchEnd(Record, frozen=True, kw_only=True, tag="end"):
     """Number of lines before this one."""
     digest: Digest | None = None
     """SHA-256 over all bytes before this line."""
+
+
+def rounded(value: float) -> float:
+    """What is recorded of a value: six significant digits. More would be noise, and large files."""
+    return float(f"{value:.6g}")
 
 
 AnyRecord = BenchHeader | Figure | Ratio | Fit | Crossover | Gap | BenchEnd

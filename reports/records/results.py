@@ -19,6 +19,7 @@ from reports.records.base import (
     Record,
     Seconds,
     Suite,
+    Text,
     plain,
 )
 from specification.features import Level
@@ -49,7 +50,7 @@ class Header(Record, frozen=True, kw_only=True, tag="run"):
 
     schema: int = SCHEMA_VERSION
     """Version of this schema."""
-    run: Annotated[str, msgspec.Meta(min_length=1)]
+    run: Text
     """Name of the run, unique: its start and a random part."""
     started: str = ""
     suite: Suite
@@ -84,9 +85,9 @@ class Header(Record, frozen=True, kw_only=True, tag="run"):
 class Requirement(Record, frozen=True, kw_only=True, tag="requirement"):
     """One sentence that a Service proxy must satisfy, with the test function that judges it."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1)]
+    id: Text
     """Stable identifier, such as cip-tcp-dnat."""
-    area: Annotated[str, msgspec.Meta(min_length=1)]
+    area: Text
     """The area it belongs to, such as clusterip."""
     level: Level
     """core: any proxy; extended: an optional feature; mode: the inside of one mode; provisional:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from reports.model.comparison import columns, load
 from reports.model.wording import BAD, LABELS, VERDICTS, number, several
@@ -272,31 +273,38 @@ def _surviving(mutants: Path, before: Path | None, rules: Rules) -> Ruling:
         f"{mode} {mutant} survives {requirement}"
         for mode, mutant, requirement in sorted(_alive(now) - known)
     ]
-    count = len({(kill["mode"], kill["mutant"]) for kill in now})
+    count = len({(kill.mode, kill.mutant) for kill in now})
     return Ruling(rule, tuple(reasons), f"{several(count, 'mutant')} looked at")
 
 
-def _alive(matrix: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+class _Kill(msgspec.Struct):
+    """What a requirement made of a mutant."""
+
+    mode: str
+    mutant: str
+    requirement: str
+    verdict: str
+
+
+def _alive(matrix: list[_Kill]) -> set[tuple[str, str, str]]:
     return {
-        (kill["mode"], kill["mutant"], kill["requirement"])
+        (kill.mode, kill.mutant, kill.requirement)
         for kill in matrix
-        if kill["verdict"] not in ("killed", "passed")
+        if kill.verdict not in ("killed", "passed")
     }
 
 
-def _matrix(path: Path) -> list[dict[str, Any]]:
+def _matrix(path: Path) -> list[_Kill]:
     """The kill matrix that the suite's own test wrote. Raises ResultFileError."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-        for kill in found:
-            _ = kill["mode"], kill["mutant"], kill["requirement"], kill["verdict"]
+        found = msgspec.json.decode(path.read_bytes(), type=list[_Kill])
     except OSError as error:
         raise ResultFileError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except msgspec.DecodeError as error:
         raise ResultFileError(
-            f"{path}: is no kill matrix ({error!r:.60}); ./conform selftest writes one to "
+            f"{path}: is no kill matrix ({error}); ./conform selftest writes one to "
             "results/selftest/kill-matrix.json"
         ) from error
     if not found:
         raise ResultFileError(f"{path}: is a kill matrix without mutants; run ./conform selftest")
-    return list(found)
+    return found

@@ -255,12 +255,15 @@ def test_a_run_without_a_verdict_cannot_be_judged(tmp_path: Path, bad: str) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("newly_failing = ['cores']", "unknown level 'cores'"),
-        ("newly_failin = []", "unknown rule 'newly_failin'"),
-        ("lost_features = 1", "true or false is needed"),
-        ("[latency]\nratio = 'x'", "a number is needed"),
-        ("[latency]\nratio = 0.5", "ratio must be at least 1"),
-        ("[latency]\nconfidence = 1.0", "confidence must be from 0.5"),
+        (
+            "newly_failing = ['cores']",
+            r"newly_failing\[0\]: Invalid enum value 'cores'; reports/verdicts/gate.toml",
+        ),
+        ("newly_failin = []", "newly_failin is unknown; reports/verdicts/gate.toml has every rule"),
+        ("lost_features = 1", "lost_features: bool is needed, not 1"),
+        ("[latency]\nratio = 'x'", "latency.ratio: float is needed, not 'x'"),
+        ("[latency]\nratio = 0.5", "latency.ratio: float >= 1.0 is needed, not 0.5"),
+        ("[latency]\nconfidence = 1.0", "latency.confidence: float < 1.0 is needed, not 1.0"),
         ("latency = 2", "no table"),
         ("=", "no rules can be read"),
     ],
