@@ -62,13 +62,14 @@ def _validate(arguments: Sequence[str]) -> int:
 
 
 def _schema(arguments: Sequence[str]) -> int:
-    from reports.records.schema import FILES, schema  # noqa: PLC0415
+    from reports.schemas import SCHEMAS, schema  # noqa: PLC0415
 
     parser = _Parser(
-        prog="python -m reports schema", description="Print the JSON Schema of a line of a file."
+        prog="python -m reports schema",
+        description="Print the JSON Schema of a line of a file, or of a document.",
     )
-    parser.add_argument("file", choices=FILES)
-    print(json.dumps(schema(parser.parse_args(arguments).file), indent=2))
+    parser.add_argument("name", choices=SCHEMAS)
+    print(json.dumps(schema(parser.parse_args(arguments).name), indent=2))
     return 0
 
 

@@ -110,9 +110,7 @@ def charts(comparison: Comparison) -> tuple[Chart, ...]:
     for emulated in (False, True):
         benches = [b for b in comparison.benches if b.header.emulated == emulated]
         about = " (emulated)" if emulated else ""
-        if benches:
-            charts_ = [_growth(*entry, benches, about) for entry in GROWTH]
-            found += [chart for chart in charts_ if chart]
+        found += filter(None, (_growth(*entry, benches, about) for entry in GROWTH))
     for emulated in (False, True):
         found += _distributions(comparison.columns, emulated=emulated)
     return tuple(found)
@@ -183,30 +181,25 @@ def _series(bench: Bench, name: str, target: str | None, mode: str) -> list[Figu
     ]
     targets = sorted({f.target or "" for f in found})
     wanted = target if target is not None else (targets[0] if targets else None)
-    found = [f for f in found if (f.target or "") == (wanted or "") and _middle(f) is not None]
+    found = [f for f in found if (f.target or "") == (wanted or "") and f.middle is not None]
     return sorted(found, key=lambda figure: figure.services)
 
 
-def _middle(figure: Figure) -> float | None:
-    return figure.p50 if figure.p50 is not None else figure.mean
-
-
 def _curve(label: str, mode: str, group: int, found: Sequence[Figure]) -> Curve:
-    points = tuple((float(f.services), _middle(f) or 0.0) for f in found)
+    points = tuple((float(f.services), f.middle or 0.0) for f in found)
     spread = all(f.p50 is not None and f.p99 is not None for f in found)
     bands = tuple((f.p50 or 0.0, f.p99 or 0.0) for f in found) if spread else ()
     return Curve(label, mode, group, points, bands)
 
 
 def _row(label: str, figure: Figure) -> tuple[str, ...]:
-    middle = _middle(figure)
-    remarks = [*(["disturbed"] if figure.disturbed else []), *filter(None, [figure.note])]
+    remarks = filter(None, ["disturbed" * figure.disturbed, figure.note])
     return (
         label,
         f"{figure.services:,}",
         f"{figure.n:,}",
-        wording.quantity(middle, figure.unit) if middle is not None else "-",
-        wording.quantity(figure.p99, figure.unit) if figure.p99 is not None else "-",
+        wording.quantity(figure.middle, figure.unit),
+        wording.quantity(figure.p99, figure.unit),
         "; ".join(remarks) or "-",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from reports.model import node_words
 from reports.model.bench import Bench
 from reports.model.bench import read as read_bench
-from reports.model.run import Cell, Run, in_reading_order, read
+from reports.model.run import Cell, Run, by_area, in_reading_order, read
 from reports.model.wording import BAD, LABELS, NOT_APPLICABLE, NOT_RUN, told
 from reports.records import result_file
 from reports.records.figures import FIGURES
@@ -21,10 +21,10 @@ from reports.records.results import EXPECTED_FAILURE, PASSED, RESULTS, SKIPPED, 
 from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reports.records.base import Interval
-    from reports.records.results import Requirement, Result
+    from reports.records.results import Fingerprint, Requirement, Result
 
 NEWLY_FAILING: Final = "newly failing"
 FAILING: Final = "failing"
@@ -57,7 +57,7 @@ class Column:
     @property
     def kernel(self) -> str:
         """The kernel of its nodes, as they said; several where workers differed."""
-        return " / ".join(self._seen("kernel"))
+        return " / ".join(self.run.seen(self.mode, lambda f: f.kernel))
 
     @cached_property
     def nodes(self) -> str:
@@ -67,24 +67,20 @@ class Column:
     @property
     def emulated(self) -> bool:
         """Whether its nodes' processors were emulated: its times then compare with none else's."""
-        prints = [f for f in self.run.fingerprints if f.mode == self.mode]
+        accelerators = self.run.seen(self.mode, lambda f: f.system.get("accelerator"))
         measured = [m for r in self.results for m in r.measurements]
-        return any(f.system.get("accelerator") == "tcg" for f in prints) or any(
-            m.emulated for m in measured
-        )
+        return "tcg" in accelerators or any(m.emulated for m in measured)
 
     @property
     def machine(self) -> tuple[str, ...]:
         """What makes its times comparable with another column's: processor, count, kernel, node."""
-        kinds = sorted(
-            {
-                f"{f.system.get('kind', '')} {f.system.get('accelerator', '')}".strip()
-                for f in self.run.fingerprints
-                if f.mode == self.mode
-            }
+        members: tuple[Callable[[Fingerprint], object], ...] = (
+            lambda f: f.cpu,
+            lambda f: f.cpus,
+            lambda f: f.kernel,
+            lambda f: f"{f.system.get('kind', '')} {f.system.get('accelerator', '')}".strip(),
         )
-        parts = [*self._seen("cpu"), *self._seen("cpus"), *self._seen("kernel"), *kinds]
-        return tuple(part for part in parts if part)
+        return tuple(value for get in members for value in self.run.seen(self.mode, get))
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
@@ -125,10 +121,6 @@ class Column:
         """Its totals as text."""
         return told(self.run.totals[self.mode])
 
-    def _seen(self, name: str) -> list[str]:
-        found = (getattr(f, name) for f in self.run.fingerprints if f.mode == self.mode)
-        return sorted({str(value) for value in found if value})
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -158,10 +150,7 @@ class Comparison:
     @cached_property
     def areas(self) -> Mapping[str, tuple[Requirement, ...]]:
         """Area -> its requirements."""
-        areas: dict[str, list[Requirement]] = {}
-        for requirement in self.requirements:
-            areas.setdefault(requirement.area, []).append(requirement)
-        return {area: tuple(members) for area, members in areas.items()}
+        return by_area(self.requirements)
 
     def row(self, requirement: str) -> tuple[tuple[Column, Cell], ...]:
         """A requirement's cell in each column."""
@@ -174,12 +163,9 @@ class Comparison:
         same = (c for c in self.columns if c.mode == column.mode and c.number == 0)
         found = next(same, self.columns[0])
         if found is column:  # of the first run itself: its modes are held against the first mode
-            return None if self._several_runs else self.columns[0]
+            several = self.columns[-1].number > 0
+            return None if several else self.columns[0]
         return found
-
-    @property
-    def _several_runs(self) -> bool:
-        return len({column.number for column in self.columns}) > 1
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
@@ -251,7 +237,7 @@ def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:
     runs: list[tuple[Path, Run]] = []
     benches: list[Bench] = []
     for path in paths:
-        results, bench = _results(path), _bench(path)
+        results, bench = _meant(path)
         if results is None and bench is None:
             raise ResultFileError(
                 f"{path}: holds neither {RESULTS} nor {FIGURES}; "
@@ -282,16 +268,11 @@ def compare(paths: Sequence[Path]) -> Comparison:
     return Comparison(tuple(columns(runs)), tuple(benches))
 
 
-def _results(path: Path) -> Path | None:
+def _meant(path: Path) -> tuple[Path | None, Path | None]:
+    """The result file and the bench's that a path means."""
     if path.is_dir():
-        return _inside(path, RESULTS)
-    return None if _is_bench(path) else path
-
-
-def _bench(path: Path) -> Path | None:
-    if path.is_dir():
-        return _inside(path, FIGURES)
-    return path if _is_bench(path) else None
+        return _inside(path, RESULTS), _inside(path, FIGURES)
+    return (None, path) if _is_bench(path) else (path, None)
 
 
 def _inside(folder: Path, name: str) -> Path | None:
@@ -317,10 +298,7 @@ def columns(runs: Sequence[tuple[Path, Run]]) -> list[Column]:
         for number, (path, run) in enumerate(runs)
         for mode in run.modes
     ]
-    return [
-        Column(label, c.run, c.mode, c.number, c.folder)
-        for c, label in zip(plain, _labels(plain), strict=True)
-    ]
+    return [replace(c, label=label) for c, label in zip(plain, _labels(plain), strict=True)]
 
 
 def _labels(columns: Sequence[Column]) -> list[str]:

@@ -131,15 +131,12 @@ def _no_overlap(shards: Sequence[_Shard]) -> None:
     for shard in shards:
         for result in shard.run.results:
             key = shard.names[result.mode], result.requirement, result.case
-            if key in seen:
+            if seen.setdefault(key, shard.path) != shard.path:
                 case = f" ({result.case})" if result.case else ""
                 raise ResultFileError(
                     f"{shard.path}: overlaps with {seen[key]}: both judge"
                     f" {result.requirement}{case} in {key[0]} mode; leave one of them out"
                 )
-        seen |= {
-            (shard.names[r.mode], r.requirement, r.case): shard.path for r in shard.run.results
-        }
 
 
 def _no_gap(shards: Sequence[_Shard], modes: Sequence[str]) -> None:

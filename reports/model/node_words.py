@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from reports.model.run import Run
     from reports.records.results import Fingerprint
 
@@ -29,7 +27,7 @@ class Nodes:
 
 def of(run: Run, mode: str) -> str:
     """What the nodes of a mode are called; empty where the run does not say what they are."""
-    kinds = _seen(run, mode, "kind")
+    kinds = run.seen(mode, lambda f: f.system.get("kind"))
     if not kinds and run.header.provider in NAMES:  # no node was ever up
         kinds = [run.header.provider]
     return " and ".join(NAMES.get(kind, kind) for kind in kinds)
@@ -61,19 +59,12 @@ def accelerator(fingerprint: Fingerprint) -> str:
 
 
 def _about(run: Run, mode: str) -> str:
-    prints = [f for f in run.fingerprints if f.mode == mode]
     words = [
-        *(f"Kubernetes {version}" for version in _seen(run, mode, "kubernetes")),
-        *(f"image {image}" for image in _seen(run, mode, "image")),
-        *_once(accelerator(f) for f in prints),
+        *(
+            f"Kubernetes {version}"
+            for version in run.seen(mode, lambda f: f.system.get("kubernetes"))
+        ),
+        *(f"image {image}" for image in run.seen(mode, lambda f: f.system.get("image"))),
+        *run.seen(mode, accelerator),
     ]
     return ", ".join(words)
-
-
-def _seen(run: Run, mode: str, member: str) -> list[str]:
-    return _once(f.system.get(member, "") for f in run.fingerprints if f.mode == mode)
-
-
-def _once(values: Iterable[str]) -> list[str]:
-    """Without what is empty or there already, in order: workers of a mode agree, as a rule."""
-    return sorted({value for value in values if value})

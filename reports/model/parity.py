@@ -28,9 +28,7 @@ _OTHERWISE: Final[Mapping[str, Callable[[Column], str]]] = {
     "kernel": lambda c: c.kernel,
     "version of the suite": lambda c: c.run.header.suite.version,
     "commit of the suite": lambda c: wording.commit(c.run.header.suite.commit),
-    "build of the proxy": lambda c: " / ".join(
-        sorted({f.sha256[:12] for f in c.run.fingerprints if f.mode == c.mode})
-    ),
+    "build of the proxy": lambda c: " / ".join(c.run.seen(c.mode, lambda f: f.sha256[:12])),
 }
 """What may differ besides the nodes, and explain a verdict too."""
 

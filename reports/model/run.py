@@ -32,7 +32,7 @@ from reports.records.results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 # What is not listed here is 0: nothing is wrong that was not known.
@@ -68,6 +68,14 @@ def in_reading_order(
             requirements, key=lambda each: (known.get(each.area, len(known)), each.area, each.id)
         )
     )
+
+
+def by_area(requirements: Iterable[Requirement]) -> Mapping[str, tuple[Requirement, ...]]:
+    """Area -> its requirements, in their order."""
+    areas: dict[str, tuple[Requirement, ...]] = {}
+    for each in requirements:
+        areas[each.area] = (*areas.get(each.area, ()), each)
+    return areas
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,13 @@ class Run:
             for mode, counts in row.items():
                 totals[mode].update(counts)
         return totals
+
+    def seen(self, mode: str, get: Callable[[Fingerprint], object]) -> list[str]:
+        """What the fingerprints of a mode say of something, each value once: workers agree, as a
+        rule.
+        """
+        found = (get(each) for each in self.fingerprints if each.mode == mode)
+        return sorted({str(value) for value in found if value})
 
     def faults(self, mode: str) -> tuple[str, ...]:
         """Why a mode cannot be judged, one line each; empty when it can."""

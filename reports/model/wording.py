@@ -65,6 +65,9 @@ VERDICTS: Final = {
 URL: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)\]]")
 """A web address in running text, without the punctuation after it."""
 
+SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+"""The units in which figures of time are recorded."""
+
 _TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -146,9 +149,13 @@ def interval(bounds: Interval | None, unit: str) -> str:
     return f"{last} {name}" if first == last else f"{first} to {last} {name}"
 
 
-def quantity(value: float, unit: str) -> str:
-    """A number in the unit that it was measured in, or a neighbouring one: `1.5 ms` for 1500 us."""
-    seconds = {"us": 1e-6, "ms": 1e-3, "s": 1.0}.get(unit)
+def quantity(value: float | None, unit: str) -> str:
+    """A number in the unit that it was measured in, or a neighbouring one: `1.5 ms` for 1500 us; a
+    dash for None.
+    """
+    if value is None:
+        return "-"
+    seconds = SECONDS.get(unit)
     if seconds is None:
         return f"{number(value)} {unit}"
     divisor, name = scale(value * seconds, "s")

@@ -29,13 +29,14 @@ _TOLD: Final = (*BAD, EXPECTED_FAILURE, SKIPPED)
 
 
 def _worth_telling(column: Column, requirement: str) -> tuple[Result, ...]:
-    """The results of a cell that a reader may want to look into."""
-    return tuple(r for r in column.cell(requirement).results if r.outcome in _TOLD or _notable(r))
-
-
-def _notable(result: Result) -> bool:
-    """Whether it is a pass that is told why it is one: the same fails on nodes of another kind."""
-    return result.outcome == PASSED and bool(result.reason)
+    """The results of a cell that a reader may want to look into. A pass with a reason is among
+    them: the same fails on nodes of another kind.
+    """
+    return tuple(
+        result
+        for result in column.cell(requirement).results
+        if result.outcome in _TOLD or (result.outcome == PASSED and result.reason)
+    )
 
 
 def _about(comparison: Comparison, firsts: Sequence[Column]) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.drawing import charts
 from reports.model import fingerprints, node_words
 from reports.model.reproduce import reproduce
+from reports.model.run import by_area
 from reports.model.wording import BAD, TOLD, WORDS
 from reports.pages.environment import environment, evidence
 from reports.records.results import EXPECTED_FAILURE, SKIPPED
@@ -115,13 +116,6 @@ def _cases(run: Run, requirement: Requirement) -> list[tuple[str, dict[str, list
     return list(rows.items())
 
 
-def _areas(run: Run) -> dict[str, list[Requirement]]:
-    areas: dict[str, list[Requirement]] = {area: [] for area in run.areas}
-    for requirement in run.requirements:
-        areas[requirement.area].append(requirement)
-    return areas
-
-
 def render(run: Run, folder: Path | None = None) -> str:
     """The report of a run as one HTML page.
 
@@ -138,7 +132,7 @@ def render(run: Run, folder: Path | None = None) -> str:
             run=run,
             words=WORDS,
             told_words=TOLD,
-            areas=_areas(run),
+            areas=by_area(run.requirements),
             cases=lambda requirement: _cases(run, requirement),
             expected=_groups(run, (EXPECTED_FAILURE,), by_reason=True),
             failures=_groups(run, BAD, by_reason=False),

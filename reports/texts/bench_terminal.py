@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reports.model.bench import PUBLISHED
 from reports.model.wording import number
+from reports.texts.terminal import Pen
 
 if TYPE_CHECKING:
     from reports.model.bench import Bench
@@ -62,37 +62,40 @@ def summary(bench: Bench, *, colour: bool = False) -> str:
     """A bench as a table of p50 (and p99) by number of Services, and the sentences that follow
     from it. No newline at the end.
     """
+    pen = Pen(colour=colour)
     header = bench.header
     machine = header.machine
     lines = [
-        _bold(header.subject, colour=colour),
+        pen(header.subject, _BOLD),
         f"kernel {machine.get('kernel')}, {machine.get('cpus')} x {machine.get('cpu')}",
         ", ".join(word for name in ("nft", "iptables") if (word := str(machine.get(name, "")))),
     ]
     if header.emulated:
         lines.append("EMULATED processors: compare these figures with none but each other")
     for series in ("same-period", "defaults"):
-        table = _table(bench, series, colour=colour)
+        table = _table(bench, series, pen)
         if len(table) > 1:
             period = header.plan.get(f"minSyncPeriod {series}", "?")
             lines += ["", f"p50 (p99), minSyncPeriod {period}", *table]
     if any(figure.disturbed for figure in bench.figures):
         lines += ["", "*  measured while other programs used the machine"]
-    told = [
-        ("Growth", [each.sentence for each in bench.fits if each.target in (None, "random")]),
-        ("Crossovers", [each.sentence for each in bench.crossovers if _tells(each.target)]),
-        ("Ratios", _ratios(bench)),
-        ("Published", _published(bench)),
-        ("Not measured", _gaps(bench)),
-    ]
-    for title, sentences in told:
+    told = {
+        "Growth": [each.sentence for each in bench.fits if _tells(each.target)],
+        "Crossovers": [each.sentence for each in bench.crossovers if _tells(each.target)],
+        "Ratios": _ratios(bench),
+        "Published": _published(bench),
+        "Not measured": [
+            f"{gap.mode} at {gap.services:,} Services and more: {gap.reason}" for gap in bench.gaps
+        ],
+    }
+    for title, sentences in told.items():
         if sentences:
-            lines += ["", _bold(title, colour=colour), *(f"  {each}" for each in sentences)]
+            lines += ["", pen(title, _BOLD), *(f"  {each}" for each in sentences)]
     lines += ["", f"{bench.footer.seconds:.0f} s, {bench.footer.figures} figures"]
     return "\n".join(lines)
 
 
-def _table(bench: Bench, series: str, *, colour: bool) -> list[str]:
+def _table(bench: Bench, series: str, pen: Pen) -> list[str]:
     cells = [["", "", *(f"{size:,}" for size in bench.sizes)]]
     for row in ROWS:
         title = row.title
@@ -105,17 +108,14 @@ def _table(bench: Bench, series: str, *, colour: bool) -> list[str]:
             if any(found):
                 cells.append([title, mode or "no proxy", *map(_cell, found)])
                 title = ""
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for line in cells:
         left = [cell.ljust(width) for cell, width in zip(line[:2], widths[:2], strict=True)]
         right = [cell.rjust(width) for cell, width in zip(line[2:], widths[2:], strict=True)]
         lines.append("  ".join(left + right).rstrip())
-    lines[0] = _bold(lines[0], colour=colour)
-    return [re.sub(r"\*", _YELLOW_STAR if colour else "*", line) for line in lines]
-
-
-_YELLOW_STAR: Final = f"\x1b[{_YELLOW}m*\x1b[0m"
+    lines[0] = pen(lines[0], _BOLD)
+    return [line.replace("*", pen("*", _YELLOW)) for line in lines]
 
 
 def _cell(figure: Figure | None) -> str:
@@ -172,11 +172,3 @@ def _published(bench: Bench) -> list[str]:
                 f" published, {_brief(ours.p50)} {ours.unit} here ({each.source})"
             )
     return told
-
-
-def _gaps(bench: Bench) -> list[str]:
-    return [f"{gap.mode} at {gap.services:,} Services and more: {gap.reason}" for gap in bench.gaps]
-
-
-def _bold(text: str, *, colour: bool) -> str:
-    return f"\x1b[{_BOLD}m{text}\x1b[0m" if colour else text

@@ -3,141 +3,219 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import msgspec
 
 from reports.drawing.comparison_charts import charts
+from reports.model.comparison import KINDS
 from reports.model.parity import parities
-from reports.records.base import values
-from reports.verdicts.claims import claims
-from reports.verdicts.pace import paces
-from reports.verdicts.recommend import recommendations
+from reports.model.wording import VERDICTS, WORDS
+from reports.records.base import Count, Part, Suite, Text, one_of, values
+from reports.records.results import LEVELS
+from reports.verdicts.claims import Claim, claims
+from reports.verdicts.pace import Pace, paces
+from reports.verdicts.recommend import Recommendation, recommendations
 
 if TYPE_CHECKING:
-    from reports.model.comparison import Comparison
+    from reports.model import comparison as model
+    from reports.model import parity
 
 VERSION: Final = 1
 
-
-def schema() -> dict[str, Any]:
-    """The published schema of this document."""
-    text = files("reports.texts").joinpath("comparison.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+Word = Annotated[str, one_of(WORDS)]
+Level = Annotated[str, one_of(LEVELS)]
+Some = Annotated[int, msgspec.Meta(ge=1)]
 
 
-def document(comparison: Comparison) -> dict[str, Any]:
+class Column(Part, frozen=True, kw_only=True):
+    """A mode of a run."""
+
+    label: Text
+    mode: str
+    run: str
+    """Name of the run that it is of."""
+    started: str
+    suite: Suite
+    implementation: dict[str, str]
+    nodes: str
+    """What its nodes are: namespace nodes, virtual machines, kind nodes; empty where the run does
+    not say.
+    """
+    kernel: str
+    """Of its nodes."""
+    emulated: bool
+    """Whether its nodes' processors were: its times compare with none else's."""
+    held_against: str | None
+    """Label of the column that makes its differences new; null where there is none."""
+    verdict: Annotated[str, one_of(VERDICTS)]
+    sentence: str
+    known_faults: dict[Level, Some]
+    """Level -> how many requirements of it fail as the implementation lists."""
+    counts: dict[Word, Some]
+    reproduce: str
+
+
+class Differing(Part, frozen=True, kw_only=True):
+    """A requirement whose verdicts differ on nodes of two kinds."""
+
+    requirement: str
+    words: tuple[Word, Word]
+    cases: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """Those whose results differ."""
+    because: tuple[str, ...]
+    """Why they may; empty: nothing explains it."""
+    said: tuple[tuple[str, ...], tuple[str, ...]]
+    """What the results say beyond that."""
+
+
+class Parity(Part, frozen=True, kw_only=True):
+    """A mode of one proxy on nodes of two kinds."""
+
+    mode: str
+    nodes: tuple[Text, Text]
+    """What the nodes of the one and of the other are; whatever else there is two of has the same
+    order.
+    """
+    columns: tuple[str, str]
+    same: dict[Word, Some]
+    """Word -> number of requirements that have it on both, in every case."""
+    alone: Count
+    """Number of requirements that only one of them has judged."""
+    differing: tuple[Differing, ...]
+
+
+class Difference(Part, frozen=True, kw_only=True):
+    """A requirement of which the columns do not all say that it holds."""
+
+    kind: Annotated[str, one_of(KINDS)]
+    """documented: an expected failure of the implementation's own list, or a feature that it does
+    not claim.
+    """
+    requirement: str
+    columns: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class Table(Part, frozen=True, kw_only=True):
+    """The numbers behind a chart, as they are shown."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Requirement(Part, frozen=True, kw_only=True):
+    """What became of a requirement."""
+
+    id: str
+    area: str
+    level: Level
+    feature: str | None
+    reference: str
+    statement: str
+    words: dict[str, Word]
+    """Label of each column -> its word, that of its worst case."""
+
+
+class Document(Part, frozen=True, kw_only=True):
+    """What ./conform compare --json writes. Columns are modes of runs, named by their labels
+    everywhere else in the document.
+    """
+
+    schema: Literal[1]
+    columns: Annotated[tuple[Column, ...], msgspec.Meta(min_length=1)]
+    parity: tuple[Parity, ...]
+    """Where columns are of the same proxy in the same mode on nodes of two kinds: whether their
+    verdicts are the same.
+    """
+    differences: tuple[Difference, ...]
+    recommendations: tuple[Recommendation, ...]
+    paces: tuple[Pace, ...]
+    claims: tuple[Claim, ...]
+    measured: tuple[Table, ...]
+    requirements: tuple[Requirement, ...]
+
+
+def document(comparison: model.Comparison) -> Document:
     """What the page shows, as plain values; columns are referred to by their labels."""
-    return {
-        "schema": VERSION,
-        "columns": [
-            {
-                "label": c.label,
-                "mode": c.mode,
-                "run": c.run.header.run,
-                "started": c.run.header.started,
-                "suite": values(c.run.header.suite),
-                "implementation": {
-                    name: value
-                    for name, value in values(c.run.header.implementation).items()
-                    if name != "contact"
-                },
-                "nodes": c.nodes,
-                "kernel": c.kernel,
-                "emulated": c.emulated,
-                "held_against": before.label if (before := comparison.before(c)) else None,
-                "verdict": c.verdict,
-                "sentence": c.sentence,
-                "known_faults": dict(c.run.known_faults(c.mode)),
-                "counts": {word: n for word, n in c.run.totals[c.mode].items() if n},
-                "reproduce": c.run.header.reproduce,
-            }
-            for c in comparison.columns
-        ],
-        "parity": [
-            {
-                "mode": pair.mode,
-                "nodes": list(parity.nodes),
-                "columns": [pair.first.label, pair.second.label],
-                "same": {word: n for word, n in pair.same.items() if n},
-                "alone": pair.alone,
-                "differing": [
-                    {
-                        "requirement": each.requirement.id,
-                        "words": [cell.word for cell in each.cells],
-                        "cases": [first.case for first, _ in each.results],
-                        "because": list(each.because),
-                        "said": [list(reasons) for reasons in each.said],
-                    }
-                    for each in pair.unlike
-                ],
-            }
-            for parity in parities(comparison)
-            for pair in parity.pairs
-        ],
-        "differences": [
-            {
-                "kind": d.kind,
-                "requirement": d.requirement.id,
-                "columns": [c.label for c in d.columns],
-                "reasons": list(d.reasons),
-            }
-            for d in comparison.differences
-        ],
-        "recommendations": [
-            {
-                "scenario": r.scenario,
-                "subject": r.subject,
-                "pick": r.pick,
-                "why": list(r.why),
-                "said": r.said,
-            }
-            for r in recommendations(comparison)
-        ],
-        "paces": [
-            {
-                "figure": p.name,
-                "subject": p.subject,
-                "before": p.before,
-                "slower": p.slower,
-                "times": p.times,
-                "at_least": p.at_least,
-            }
-            for p in paces(comparison)
-        ],
-        "claims": [
-            {
-                "id": c.id,
-                "statement": c.statement,
-                "word": c.word,
-                "findings": [{"word": word, "text": text} for word, text in c.findings],
-                "known": c.known,
-            }
-            for c in claims(comparison)
-        ],
-        "measured": [
-            {
-                "title": chart.title,
-                "heads": list(chart.heads),
-                "rows": [list(r) for r in chart.rows],
-            }
-            for chart in charts(comparison)
-        ],
-        "requirements": [
-            {
-                "id": each.id,
-                "area": each.area,
-                "level": each.level,
-                "feature": each.feature,
-                "reference": each.reference,
-                "statement": each.statement,
-                "words": {c.label: cell.word for c, cell in comparison.row(each.id)},
-            }
+    return Document(
+        schema=VERSION,
+        columns=tuple(_column(comparison, each) for each in comparison.columns),
+        parity=tuple(
+            _parity(whole, pair) for whole in parities(comparison) for pair in whole.pairs
+        ),
+        differences=tuple(
+            Difference(
+                kind=each.kind,
+                requirement=each.requirement.id,
+                columns=tuple(column.label for column in each.columns),
+                reasons=each.reasons,
+            )
+            for each in comparison.differences
+        ),
+        recommendations=recommendations(comparison),
+        paces=paces(comparison),
+        claims=claims(comparison),
+        measured=msgspec.convert(charts(comparison), tuple[Table, ...], from_attributes=True),
+        requirements=tuple(
+            Requirement(
+                id=each.id,
+                area=each.area,
+                level=each.level,
+                feature=each.feature,
+                reference=each.reference,
+                statement=each.statement,
+                words={column.label: cell.word for column, cell in comparison.row(each.id)},
+            )
             for each in comparison.requirements
-        ],
-    }
+        ),
+    )
 
 
-def render(comparison: Comparison) -> str:
+def _column(comparison: model.Comparison, column: model.Column) -> Column:
+    header, before = column.run.header, comparison.before(column)
+    implementation = values(header.implementation)
+    del implementation["contact"]
+    return Column(
+        label=column.label,
+        mode=column.mode,
+        run=header.run,
+        started=header.started,
+        suite=header.suite,
+        implementation=implementation,
+        nodes=column.nodes,
+        kernel=column.kernel,
+        emulated=column.emulated,
+        held_against=before.label if before else None,
+        verdict=column.verdict,
+        sentence=column.sentence,
+        known_faults=dict(column.run.known_faults(column.mode)),
+        counts=dict(column.run.totals[column.mode]),
+        reproduce=header.reproduce,
+    )
+
+
+def _parity(whole: parity.Parity, pair: parity.Pair) -> Parity:
+    return Parity(
+        mode=pair.mode,
+        nodes=whole.nodes,
+        columns=(pair.first.label, pair.second.label),
+        same=dict(pair.same),
+        alone=pair.alone,
+        differing=tuple(
+            Differing(
+                requirement=each.requirement.id,
+                words=(each.cells[0].word, each.cells[1].word),
+                cases=tuple(first.case for first, _ in each.results),
+                because=each.because,
+                said=each.said,
+            )
+            for each in pair.unlike
+        ),
+    )
+
+
+def render(comparison: model.Comparison) -> str:
     """The document as indented text."""
-    return json.dumps(document(comparison), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(values(document(comparison)), indent=2, ensure_ascii=False) + "\n"

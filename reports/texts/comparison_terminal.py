@@ -62,7 +62,7 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
     if moved:
         lines += ["", pen("Slower or faster, beyond doubt", "1")]
     for pace in moved[:_MOST]:
-        lines.append(terminal.cut(f"  {pace.subject}, {pace.name}: {pace.told} as {pace.before}"))
+        lines.append(terminal.cut(f"  {pace.subject}, {pace.figure}: {pace.told} as {pace.before}"))
     if len(moved) > _MOST:
         lines.append(f"  and {len(moved) - _MOST} more, in the report")
     found_of = Counter(claim.word for claim in claims(comparison))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reports.model.comparison import Comparison
     from reports.model.parity import Parity, Unlike
-    from reports.verdicts.claims import Claim
+    from reports.model.run import Cell
 
 LIMIT: Final = 1 << 20
 """Bytes that a step summary may have; what is longer is refused as a whole by those who show it."""
@@ -88,6 +88,10 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *lines, "</details>", ""]
+
+
 def _verdicts(comparison: Comparison) -> list[str]:
     verdicts = [(c, f"{_MARKS[c.verdict]} {VERDICTS[c.verdict]}") for c in comparison.columns]
     rows = [(f"**{_text(c.label)}**", verdict, _text(c.sentence)) for c, verdict in verdicts]
@@ -112,10 +116,6 @@ def _parity(comparison: Comparison) -> list[str]:
 
 
 def _unlike(parity: Parity, unlike: Unlike) -> list[str]:
-    words = [
-        f"**{LABELS[cell.word]}**" if cell.word in BAD else LABELS[cell.word]
-        for cell in unlike.cells
-    ]
     said = [
         f"{name}: {reason}"
         for name, reasons in zip(parity.nodes, unlike.said, strict=True)
@@ -125,7 +125,7 @@ def _unlike(parity: Parity, unlike: Unlike) -> list[str]:
     return [
         f"`{unlike.requirement.id}`",
         _text(unlike.mode),
-        *words,
+        *map(_word, unlike.cells),
         "<br>".join([*why, *map(_text, said)]),
     ]
 
@@ -170,56 +170,38 @@ def _choice(comparison: Comparison) -> list[str]:
 
 
 def _paces(comparison: Comparison) -> list[str]:
-    rows = [(_text(p.subject), _text(p.name), p.told, _text(p.before)) for p in paces(comparison)]
+    rows = [(_text(p.subject), _text(p.figure), p.told, _text(p.before)) for p in paces(comparison)]
     if not rows:
         return []
     return ["## Slower or faster", "", *_table(("proxy", "figure", "is", "held against"), rows)]
 
 
-def _known(claim: Claim) -> list[str]:
-    return [f"Known: {claim.known}"] if claim.known else []
-
-
 def _claims(comparison: Comparison) -> list[str]:
-    rows = [
-        (c.id, _text(c.statement), f"**{c.word}** ({c.checked})",
-         "<br>".join(map(_text, [*(finding for _, finding in c.findings), *_known(c)])))
-        for c in claims(comparison)
-    ]  # fmt: skip
-    return [
-        "<details><summary>What is said of the modes, and what was found</summary>",
-        "",
-        *_table(("id", "said", "here", "found"), rows),
-        "</details>",
-        "",
-    ]
+    rows = []
+    for c in claims(comparison):
+        told = [*(finding.text for finding in c.findings), *([f"Known: {c.known}"] * bool(c.known))]
+        found = "<br>".join(map(_text, told))
+        rows.append((c.id, _text(c.statement), f"**{c.word}** ({c.checked})", found))
+    table = _table(("id", "said", "here", "found"), rows)
+    return _folded("What is said of the modes, and what was found", table)
 
 
 def _figures(comparison: Comparison) -> list[str]:
-    lines = ["<details><summary>What was measured</summary>", ""]
+    lines = []
     for chart in charts(comparison):
         lines += [f"**{_text(chart.title)}**", ""]
         lines += _table(chart.heads, [[_text(value) for value in row] for row in chart.rows])
-    return [*lines, "</details>", ""] if len(lines) > 2 else []
+    return _folded("What was measured", lines) if lines else []
 
 
 def _matrix(comparison: Comparison) -> list[str]:
     rows = [
-        (
-            f"`{each.id}`",
-            each.level,
-            *(
-                f"**{LABELS[cell.word]}**" if cell.word in BAD else LABELS[cell.word]
-                for _, cell in comparison.row(each.id)
-            ),
-        )
+        (f"`{each.id}`", each.level, *(_word(cell) for _, cell in comparison.row(each.id)))
         for each in comparison.requirements
     ]
     heads = ("requirement", "level", *(_text(column.label) for column in comparison.columns))
-    return [
-        "<details><summary>Every requirement</summary>",
-        "",
-        *_table(heads, rows),
-        "</details>",
-        "",
-    ]
+    return _folded("Every requirement", _table(heads, rows))
+
+
+def _word(cell: Cell) -> str:
+    return f"**{LABELS[cell.word]}**" if cell.word in BAD else LABELS[cell.word]

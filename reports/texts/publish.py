@@ -7,19 +7,17 @@ implementation, and a profile (here a mode) with a result and counts for each le
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+import msgspec
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from msgspec import UNSET, UnsetType
 
 from reports.model.wording import BAD, NOT_APPLICABLE
-from reports.records.base import values
+from reports.records.base import Count, Part, Text, one_of, values
 from reports.records.results import EXPECTED_FAILURE, LEVELS, PASSED, UNCLAIMED
-from specification.errors import ResultFileError
+from specification.errors import ResultFileError, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +27,90 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
+_RESULTS: Final = {
+    "pass": "success",
+    "known-faults": "partial",
+    "partial": "partial",
+    "fail": "failure",
+}
+_Features = Annotated[tuple[Text, ...], msgspec.Meta(extra_json_schema={"uniqueItems": True})]
 
-def schema() -> dict[str, Any]:
-    """The published schema of a conformance report."""
-    text = files("reports.texts").joinpath("conformance.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+
+class Suite(Part, frozen=True, kw_only=True):
+    """The suite that judged."""
+
+    name: Text
+    version: Text
+    commit: Text | UnsetType = UNSET
+
+
+class Implementation(Part, frozen=True, kw_only=True):
+    """The Service proxy, and who stands behind it."""
+
+    project: Text
+    organization: Text
+    url: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    version: Text
+    contact: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | UnsetType = UNSET
+
+
+class Statistics(Part, frozen=True, kw_only=True, rename="camel"):
+    """Requirements asked of this mode: those of unclaimed features are named, not counted."""
+
+    passed: Count
+    failed: Count
+    expected_failures: Count
+    skipped: Count
+
+
+class Level(Part, frozen=True, kw_only=True, rename="camel"):
+    """core binds every proxy, extended those that claim the feature, mode is about the inside of
+    one mode.
+    """
+
+    result: Annotated[str, one_of(["success", "partial", "failure", "none"])]
+    statistics: Statistics
+    claimed_features: _Features | UnsetType = UNSET
+    unclaimed_features: _Features | UnsetType = UNSET
+
+
+class ExpectedFailure(Part, frozen=True, kw_only=True):
+    """A requirement that fails as the implementation's own list says."""
+
+    requirement: Text
+    reason: Text
+
+
+class Profile(Part, frozen=True, kw_only=True, rename="camel"):
+    """One mode of the proxy."""
+
+    name: Text
+    result: Annotated[str, one_of(["success", "partial", "failure"])]
+    """success: all that is core or claimed holds; partial: something was not tested, or fails as
+    listed in expectedFailures.
+    """
+    kernels: tuple[Text, ...] | UnsetType = UNSET
+    core: Level | UnsetType = UNSET
+    extended: Level | UnsetType = UNSET
+    mode: Level | UnsetType = UNSET
+    provisional: Level | UnsetType = UNSET
+    expected_failures: tuple[ExpectedFailure, ...] | UnsetType = UNSET
+
+
+class Report(Part, frozen=True, kw_only=True):
+    """What ./conform publish writes, as YAML: who made the proxy, what was judged, and what came of
+    it in each mode. Its shape follows that of the Gateway API's conformance reports.
+    """
+
+    kind: Literal["ServiceProxyConformanceReport"]
+    schema: Literal[1]
+    date: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT")]
+    suite: Suite
+    implementation: Implementation
+    profiles: Annotated[tuple[Profile, ...], msgspec.Meta(min_length=1)]
+    reproduce: Text
+    """The command that repeats the run."""
 
 
 def render(run: Run, *, organization: str = "", url: str = "", contact: Sequence[str] = ()) -> str:
@@ -49,96 +125,86 @@ def render(run: Run, *, organization: str = "", url: str = "", contact: Sequence
                 "nothing can be published"
             )
     said = run.header.implementation
-    implementation: dict[str, Any] = {
-        "project": said.name,
-        "organization": organization or said.organization,
-        "url": url or said.url,
-        "version": said.version,
-        "contact": list(contact) or list(said.contact),
-    }
-    if said.sha256:
-        implementation["sha256"] = said.sha256
-    report = {
-        "kind": "ServiceProxyConformanceReport",
-        "schema": VERSION,
-        "date": run.header.started,
-        "suite": {name: value for name, value in values(run.header.suite).items() if value},
-        "implementation": implementation,
-        "profiles": [_profile(run, mode) for mode in run.modes],
-        "reproduce": run.header.reproduce,
-    }
-    _check(report)
-    return yaml.safe_dump(report, sort_keys=False, allow_unicode=True, width=100)
+    report = Report(
+        kind="ServiceProxyConformanceReport",
+        schema=VERSION,
+        date=run.header.started,
+        suite=Suite(
+            name=run.header.suite.name,
+            version=run.header.suite.version,
+            commit=run.header.suite.commit or UNSET,
+        ),
+        implementation=Implementation(
+            project=said.name,
+            organization=organization or said.organization,
+            url=url or said.url,
+            version=said.version,
+            contact=tuple(contact) or said.contact,
+            sha256=said.sha256 or UNSET,
+        ),
+        profiles=tuple(_profile(run, mode) for mode in run.modes),
+        reproduce=run.header.reproduce,
+    )
+    document = values(report)
+    try:
+        msgspec.convert(document, Report)
+    except msgspec.ValidationError as error:
+        where, _, what = misfit(error, document).partition(": ")
+        hint = _MENDED_BY.get(where, "reports/texts/conformance.schema.json")
+        raise ResultFileError(f"{where} cannot be published: {what}; see {hint}") from error
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _check(report: dict[str, Any]) -> None:
-    wrong = best_match(Draft202012Validator(schema()).iter_errors(report))
-    if wrong is None:
-        return
-    where = wrong.json_path.removeprefix("$.")
-    hint = {
-        "implementation.organization": "--organization, or organization in its TOML file",
-        "implementation.url": "--url, or url in its TOML file",
-        "implementation.contact": "--contact, or contact in its TOML file",
-        "implementation.version": "a binary that says its version",
-    }.get(where, "reports/texts/conformance.schema.json")
-    raise ResultFileError(f"{where} cannot be published: {wrong.message:.120}; see {hint}")
-
-
-def _profile(run: Run, mode: str) -> dict[str, Any]:
-    kernels = sorted({f.kernel for f in run.fingerprints if f.mode == mode and f.kernel})
-    profile: dict[str, Any] = {"name": mode, "result": _RESULTS[run.verdict(mode)]}
-    if kernels:
-        profile["kernels"] = kernels
-    for level in LEVELS:
-        members = [each for each in run.requirements if each.level == level]
-        found = _level(run, mode, members)
-        if found:
-            profile[level] = found
-    known = _known(run, mode)
-    if known:
-        profile["expectedFailures"] = known
-    return profile
-
-
-_RESULTS: Final = {
-    "pass": "success",
-    "known-faults": "partial",
-    "partial": "partial",
-    "fail": "failure",
+_MENDED_BY: Final = {
+    "implementation.organization": "--organization, or organization in its TOML file",
+    "implementation.url": "--url, or url in its TOML file",
+    "implementation.contact": "--contact, or contact in its TOML file",
+    "implementation.version": "a binary that says its version",
 }
 
 
-def _level(run: Run, mode: str, members: Sequence[Requirement]) -> dict[str, Any]:
+def _profile(run: Run, mode: str) -> Profile:
+    return Profile(
+        name=mode,
+        result=_RESULTS[run.verdict(mode)],
+        kernels=tuple(run.seen(mode, lambda f: f.kernel)) or UNSET,
+        expected_failures=_known(run, mode) or UNSET,
+        **{
+            level: _level(run, mode, [each for each in run.requirements if each.level == level])
+            for level in LEVELS
+        },
+    )
+
+
+def _level(run: Run, mode: str, members: Sequence[Requirement]) -> Level | UnsetType:
     words = {each.id: run.cells[each.id][mode].word for each in members}
     counts = Counter(words.values())
     asked = len(members) - counts[UNCLAIMED] - counts[NOT_APPLICABLE]
     features = {each.feature for each in members if each.feature}
     unclaimed = {each.feature for each in members if each.feature and words[each.id] == UNCLAIMED}
     if not asked and not features:
-        return {}
+        return UNSET
     failed = sum(counts[word] for word in BAD)
-    # What a profile counts: what was asked of it. Features left out are named below, not counted.
-    statistics = {
-        "passed": counts[PASSED],
-        "failed": failed,
-        "expectedFailures": counts[EXPECTED_FAILURE],
-        "skipped": asked - counts[PASSED] - failed - counts[EXPECTED_FAILURE],
-    }
-    short = statistics["skipped"] + statistics["expectedFailures"]
-    result = "failure" if failed else "partial" if short else "success"
-    level: dict[str, Any] = {"result": result if asked else "none", "statistics": statistics}
-    if features:
-        level["claimedFeatures"] = sorted(features - unclaimed)
-        level["unclaimedFeatures"] = sorted(unclaimed)
-    return level
+    skipped = asked - counts[PASSED] - failed - counts[EXPECTED_FAILURE]
+    result = "failure" if failed else "partial" if skipped + counts[EXPECTED_FAILURE] else "success"
+    return Level(
+        result=result if asked else "none",
+        statistics=Statistics(
+            passed=counts[PASSED],
+            failed=failed,
+            expected_failures=counts[EXPECTED_FAILURE],
+            skipped=skipped,
+        ),
+        claimed_features=tuple(sorted(features - unclaimed)) if features else UNSET,
+        unclaimed_features=tuple(sorted(unclaimed)) if features else UNSET,
+    )
 
 
-def _known(run: Run, mode: str) -> list[dict[str, str]]:
+def _known(run: Run, mode: str) -> tuple[ExpectedFailure, ...]:
     known = []
     for requirement in run.requirements:
-        cell = run.cells[requirement.id][mode]
-        reasons = [r.reason for r in cell.results if r.outcome == EXPECTED_FAILURE]
+        results = run.cells[requirement.id][mode].results
+        reasons = [r.reason for r in results if r.outcome == EXPECTED_FAILURE]
         if reasons:
-            known.append({"requirement": requirement.id, "reason": reasons[0]})
-    return known
+            known.append(ExpectedFailure(requirement=requirement.id, reason=reasons[0]))
+    return tuple(known)

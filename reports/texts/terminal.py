@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reports.model.run import Run
-    from reports.records.results import Result
 
 _WIDTH: Final = 100  # beyond this a line of a list is cut off
 _MOST: Final = 20  # entries of a list; the report has the rest
@@ -63,38 +62,33 @@ def _cell_colour(counts: Mapping[str, int]) -> str:
 
 
 def _matrix(run: Run, pen: Pen) -> list[str]:
-    rows = list(run.areas.items())
-    table = [["", *run.modes]]
-    table += [[area, *(wording.told(row[m]) for m in run.modes)] for area, row in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-    lines = []
-    for number, line in enumerate(table):
-        cells = [plain(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
-        if number:
-            row = rows[number - 1][1]
-            colours = ["", *(_cell_colour(row[mode]) for mode in run.modes)]
-        else:
-            colours = [_BOLD] * len(cells)
-        painted = [
-            pen(c.rstrip(), code) + c[len(c.rstrip()) :]
-            for c, code in zip(cells, colours, strict=True)
-        ]
-        lines.append("   ".join(painted).rstrip())
-    return lines
+    table = [[("", _BOLD), *((mode, _BOLD) for mode in run.modes)]]
+    table += [
+        [(area, ""), *((wording.told(row[m]), _cell_colour(row[m])) for m in run.modes)]
+        for area, row in run.areas.items()
+    ]
+    widths = [max(len(text) for text, _ in column) for column in zip(*table, strict=True)]
+    return [
+        "   ".join(
+            pen(plain(text), code) + " " * (width - len(plain(text)))
+            for (text, code), width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in table
+    ]
 
 
 def _list(run: Run, title: str, outcomes: Sequence[str], pen: Pen) -> list[str]:
     """One line per requirement and mode that has such outcomes, with its first reason."""
-    entries: list[tuple[str, str, list[Result], int]] = []
-    for requirement in run.requirements:
-        for mode, cell in run.cells[requirement.id].items():
-            results = [result for result in cell.results if result.outcome in outcomes]
-            if results:
-                entries.append((requirement.id, mode, results, len(cell.results)))
+    entries = [
+        (requirement.id, mode, results, len(cell.results))
+        for requirement in run.requirements
+        for mode, cell in run.cells[requirement.id].items()
+        if (results := [result for result in cell.results if result.outcome in outcomes])
+    ]
     if not entries:
         return []
-    first = max(len(entry[0]) for entry in entries)
-    second = max(len(entry[1]) for entry in entries)
+    first = max(len(name) for name, *_ in entries)
+    second = max(len(mode) for _, mode, *_ in entries)
     lines = ["", pen(title, _BOLD)]
     for name, mode, results, cases in entries[:_MOST]:
         counts = {word: sum(r.outcome == word for r in results) for word in TOLD}

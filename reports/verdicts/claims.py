@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from reports.model.wording import BAD, number, quantity, several
+from reports.model.wording import BAD, SECONDS, number, quantity, several
+from reports.records.base import one_of
 from reports.records.results import EXPECTED_FAILURE, PASSED, SKIPPED, UNCLAIMED
-from reports.verdicts.recommend import NO_FIGURES, knowledge, recommendations
+from reports.verdicts.recommend import (
+    EITHER,
+    NO_FIGURES,
+    UNDECIDED,
+    knowledge,
+    measured_pairs,
+    recommendations,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reports.model.bench import Bench
     from reports.model.comparison import Column, Comparison
-    from reports.records.figures import Figure
 
 HOLDS: Final = "holds"
 LOOSE: Final = "loose"
 FAILS: Final = "does not hold"
 OPEN: Final = "not measured"
 
-Finding = tuple[str, str]
-"""A word and the sentence that says why."""
+Word = Annotated[str, one_of((HOLDS, LOOSE, FAILS, OPEN))]
 
-_IN_SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check has shown."""
+
+    word: Word
+    text: str
+    """The sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Claim:
 
     id: str
     statement: str
-    word: str
+    word: Word
     """holds; does not hold; loose: it holds in part; not measured."""
     findings: tuple[Finding, ...]
     known: str
@@ -43,7 +56,7 @@ class Claim:
     @property
     def checked(self) -> str:
         """How much of what it is checked by could be: `2 of 3 checks`."""
-        made = sum(word != OPEN for word, _ in self.findings)
+        made = sum(finding.word != OPEN for finding in self.findings)
         return f"{made} of {several(len(self.findings), 'check')}"
 
 
@@ -59,7 +72,7 @@ def claims(comparison: Comparison) -> tuple[Claim, ...]:
 
 
 def _together(findings: Iterable[Finding]) -> str:
-    words = {word for word, _ in findings} - {OPEN}
+    words = {finding.word for finding in findings} - {OPEN}
     if not words:
         return OPEN
     return words.pop() if len(words) == 1 else LOOSE
@@ -76,7 +89,7 @@ def _find(check: Mapping[str, Any], comparison: Comparison) -> list[Finding]:
         found for bench in comparison.benches if (found := _figure(check, bench)) is not None
     ]
     modes = " and ".join(check["modes"])
-    return measured or [(OPEN, f"{check['figure']}: no figures of {modes} were given")]
+    return measured or [Finding(OPEN, f"{check['figure']}: no figures of {modes} were given")]
 
 
 # --- from results ---------------------------------------------------------------------------------
@@ -87,7 +100,7 @@ def _requirements(check: Mapping[str, Any], comparison: Comparison) -> list[Find
     columns = [c for c in comparison.columns if c.mode in check.get("modes", [c.mode])]
     if not columns:
         named = ", ".join(check["requirements"])
-        return [(OPEN, f"{named}: no run in {' or '.join(check['modes'])} mode was given")]
+        return [Finding(OPEN, f"{named}: no run in {' or '.join(check['modes'])} mode was given")]
     return [_requirement(name, columns) for name in check["requirements"]]
 
 
@@ -95,15 +108,15 @@ def _requirement(name: str, columns: Sequence[Column]) -> Finding:
     passed = [c.label for c in columns if c.cell(name).word == PASSED]
     broken = [c.label for c in columns if c.cell(name).word in (*BAD, EXPECTED_FAILURE)]
     if not passed and not broken:
-        return OPEN, f"{name}: not tested"
+        return Finding(OPEN, f"{name}: not tested")
     everywhere = "in every column" if len(columns) > 1 else f"in {columns[0].label}"
     if not broken:
         where = everywhere if len(passed) == len(columns) else f"in {', '.join(passed)}"
-        return HOLDS, f"{name} holds {where}"
+        return Finding(HOLDS, f"{name} holds {where}")
     parts = [f"{name} does not hold in {', '.join(broken)}"]
     if passed:
         parts.append(f"but in {', '.join(passed)}")
-    return (LOOSE if passed else FAILS), " ".join(parts)
+    return Finding(LOOSE if passed else FAILS, " ".join(parts))
 
 
 def _same(level: str, comparison: Comparison) -> list[Finding]:
@@ -130,8 +143,9 @@ def _same(level: str, comparison: Comparison) -> list[Finding]:
                 f" between {modes}; they differ in {documented} as documented, and in {silent}"
                 " without a word"
             )
-            findings.append((FAILS if silent else HOLDS, text))  # documented is what was said
-    return findings or [(OPEN, f"{level} requirements: no run of several modes was given")]
+            word = FAILS if silent else HOLDS  # documented is what was said
+            findings.append(Finding(word, text))
+    return findings or [Finding(OPEN, f"{level} requirements: no run of several modes was given")]
 
 
 def _scenarios(comparison: Comparison) -> list[Finding]:
@@ -139,11 +153,12 @@ def _scenarios(comparison: Comparison) -> list[Finding]:
     for each in recommendations(comparison):
         told = f"{each.about}: said {each.said}, measured {each.pick}"
         if each.pick == NO_FIGURES:
-            findings.append((OPEN, f"{each.about}: {each.pick}"))
+            findings.append(Finding(OPEN, f"{each.about}: {each.pick}"))
         elif each.pick == each.said:
-            findings.append((HOLDS, told))
+            findings.append(Finding(HOLDS, told))
         else:
-            findings.append((LOOSE if each.pick in ("either", "it depends") else FAILS, told))
+            word = LOOSE if each.pick in (EITHER, UNDECIDED) else FAILS
+            findings.append(Finding(word, told))
     return findings
 
 
@@ -155,12 +170,11 @@ def _figure(check: Mapping[str, Any], bench: Bench) -> Finding | None:
     for key, judge in _JUDGES.items():
         if key in check:
             found = judge(check, bench)
-            if found is None:
-                return None
-            word, text = found
-            if _disturbed(check, bench):
-                return OPEN, f"{text} (on a disturbed machine: not judged)"
-            return word, f"{text} (emulated)" if bench.header.emulated else text
+            if found and _disturbed(check, bench):
+                return Finding(OPEN, f"{found.text} (on a disturbed machine: not judged)")
+            if found and bench.header.emulated:
+                return Finding(found.word, f"{found.text} (emulated)")
+            return found
     raise AssertionError(f"no way to judge {check}")
 
 
@@ -179,16 +193,8 @@ def _law(check: Mapping[str, Any], bench: Bench) -> Finding | None:
     for fit in bench.fits:
         same = fit.name == check["figure"] and fit.mode == mode and fit.series == "same-period"
         if same and fit.target == check.get("target", fit.target):
-            return (HOLDS if fit.law == check["law"] else FAILS), fit.sentence
+            return Finding(HOLDS if fit.law == check["law"] else FAILS, fit.sentence)
     return None
-
-
-def _pair(check: Mapping[str, Any], bench: Bench, size: int) -> tuple[Figure, Figure] | None:
-    found = [bench.figure(check["figure"], m, size, check.get("target")) for m in check["modes"]]
-    one, other = found
-    if one is None or other is None or one.p50 is None or other.p50 is None:
-        return None
-    return one, other
 
 
 def _ratio(check: Mapping[str, Any], bench: Bench) -> Finding | None:
@@ -211,9 +217,10 @@ def _ratio(check: Mapping[str, Any], bench: Bench) -> Finding | None:
         return None
     size, (estimate, low, high) = best
     word = HOLDS if high < wanted else FAILS if low > 1 else LOOSE
-    return word, (
+    return Finding(
+        word,
         f"{check['figure']} at {size:,} Services: {one} takes {number(estimate)} times as long as"
-        f" {other} (95 % CI {number(low)} to {number(high)}; said: below {number(wanted)})"
+        f" {other} (95 % CI {number(low)} to {number(high)}; said: below {number(wanted)})",
     )
 
 
@@ -225,15 +232,15 @@ def _bound(check: Mapping[str, Any], bench: Bench) -> Finding | None:
     said = f"at least {quantity(least, unit)}" if least else f"at most {quantity(most, unit)}"
     for size in reversed(bench.sizes):
         figure = bench.figure(check["figure"], mode, size, check.get("target"))
-        median = (figure.mean if figure.p50 is None else figure.p50) if figure else None
-        if figure is None or median is None:
+        if figure is None or figure.middle is None:
             continue
-        value = _convert(median, figure.unit, unit)
+        value = _convert(figure.middle, figure.unit, unit)
         near = least / 10 <= value <= most * 10
         word = HOLDS if least <= value <= most else LOOSE if near else FAILS
-        return word, (
-            f"{check['figure']} of {mode} at {size:,} Services: {quantity(median, figure.unit)}"
-            f" (said: {said})"
+        return Finding(
+            word,
+            f"{check['figure']} of {mode} at {size:,} Services:"
+            f" {quantity(figure.middle, figure.unit)} (said: {said})",
         )
     return None
 
@@ -247,37 +254,34 @@ def _below(check: Mapping[str, Any], bench: Bench) -> Finding | None:
         other = bench.figure(check["below"], mode, size, "random")
         if one is None or other is None or one.p50 is None or other.p50 is None:
             continue
-        return (HOLDS if one.p50 < other.p50 else FAILS), (
+        return Finding(
+            HOLDS if one.p50 < other.p50 else FAILS,
             f"{mode} at {size:,} Services: {check['figure']} {quantity(one.p50, one.unit)},"
-            f" {check['below']} {quantity(other.p50, other.unit)}"
+            f" {check['below']} {quantity(other.p50, other.unit)}",
         )
     return None
 
 
 def _alike(check: Mapping[str, Any], bench: Bench) -> Finding | None:
     """Whether two modes differ by less than what matters, wherever there are few Services."""
-    told = []
-    right = True
-    for size in (size for size in bench.sizes if size <= check["alike_up_to"]):
-        pair = _pair(check, bench, size)
-        if pair is None:
-            continue
-        one, other = (_convert(f.p50 or 0.0, f.unit, check["unit"]) for f in pair)
-        right = right and abs(one - other) <= check["within"]
-        told.append(f"{quantity(abs(one - other), check['unit'])} at {size:,}")
-    if not told:
+    name, modes, unit, most = (check[key] for key in ("figure", "modes", "unit", "within"))
+    sizes = [size for size in bench.sizes if size <= check["alike_up_to"]]
+    apart = {
+        one.services: _convert(abs((one.p50 or 0.0) - (other.p50 or 0.0)), one.unit, unit)
+        for one, other in measured_pairs(bench, modes, name, check.get("target"), sizes)
+    }
+    if not apart:
         return None
-    modes = " and ".join(check["modes"])
-    limit = quantity(check["within"], check["unit"])
-    return (HOLDS if right else FAILS), (
-        f"{check['figure']}: {modes} differ by {', '.join(told)} Services (alike: up to {limit})"
+    told = ", ".join(f"{quantity(value, unit)} at {size:,}" for size, value in apart.items())
+    return Finding(
+        HOLDS if max(apart.values()) <= most else FAILS,
+        f"{name}: {' and '.join(modes)} differ by {told} Services"
+        f" (alike: up to {quantity(most, unit)})",
     )
 
 
 def _convert(value: float, unit: str, wanted: str) -> float:
-    if unit == wanted:
-        return value
-    return value * _IN_SECONDS[unit] / _IN_SECONDS[wanted]
+    return value if unit == wanted else value * SECONDS[unit] / SECONDS[wanted]
 
 
 _JUDGES: Final[Mapping[str, Callable[[Mapping[str, Any], Bench], Finding | None]]] = {

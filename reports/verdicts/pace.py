@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class Pace:
     """One figure of a proxy that takes longer, or less long, than that of the first one."""
 
-    name: str
-    """The figure, its number of Services and mode."""
+    figure: str
+    """What takes longer or less long, its number of Services and mode."""
     subject: str
     before: str
-    """What it is held against."""
+    """The proxy that it is held against."""
     slower: bool
     times: float
     """How many times as long the slower of both takes, in the median."""

@@ -85,33 +85,29 @@ def recommendations(comparison: Comparison) -> tuple[Recommendation, ...]:
     found = []
     for scenario in knowledge()["scenario"]:
         if "refused" in scenario:
-            found.append(_decided(scenario, "", *_refused(scenario, comparison)))
-        elif len(subjects) < 2:
-            found.append(_decide(scenario, "", comparison.columns, benches))
+            told = {"": _refused(scenario, comparison)}
         else:
-            found += [
-                _decide(
+            told = {
+                subject: _decide(
                     scenario,
-                    subject,
-                    [column for column in comparison.columns if column.subject == subject],
-                    [bench for bench in benches if bench.header.subject == subject],
+                    [column for column in comparison.columns if subject in ("", column.subject)],
+                    [bench for bench in benches if subject in ("", bench.header.subject)],
                 )
-                for subject in subjects
-            ]
+                for subject in (subjects if len(subjects) > 1 else [""])
+            }
+        found += [
+            Recommendation(scenario["name"], subject, pick, tuple(why), scenario["said"])
+            for subject, (pick, why) in told.items()
+        ]
     return tuple(found)
 
 
 def _decide(
-    scenario: Mapping[str, Any],
-    subject: str,
-    columns: Sequence[Column],
-    benches: Sequence[Bench],
-) -> Recommendation:
+    scenario: Mapping[str, Any], columns: Sequence[Column], benches: Sequence[Bench]
+) -> tuple[str, list[str]]:
     """What all benches of one proxy say together, and of which mode it is known to be unfit."""
     if not benches:
-        return _decided(
-            scenario, "", NO_FIGURES, ["give the folder of a bench (./conform bench) with the runs"]
-        )
+        return NO_FIGURES, ["give the folder of a bench (./conform bench) with the runs"]
     told = [_measured(scenario, bench) for bench in benches]
     picks = {pick for pick, _ in told if pick != NO_FIGURES}
     pick = picks.pop() if len(picks) == 1 else UNDECIDED if picks else NO_FIGURES
@@ -120,13 +116,7 @@ def _decide(
         for c in columns
         if c.mode in scenario["modes"] and c.verdict in ("fail", "error")
     ]
-    return _decided(scenario, subject, pick, [*(line for _, why in told for line in why), *unfit])
-
-
-def _decided(
-    scenario: Mapping[str, Any], subject: str, pick: str, why: Sequence[str]
-) -> Recommendation:
-    return Recommendation(scenario["name"], subject, pick, tuple(why), scenario["said"])
+    return pick, [*(line for _, why in told for line in why), *unfit]
 
 
 def _refused(scenario: Mapping[str, Any], comparison: Comparison) -> tuple[str, list[str]]:
@@ -170,7 +160,8 @@ def better(modes: Sequence[str], bench: Bench, sizes: Sequence[int]) -> tuple[st
     why: list[str] = []
     shaky: list[str] = []
     for name, rule in knowledge()["alike"].items():
-        measured = list(_measured_pairs(bench, modes, name, rule.get("target"), sizes))
+        most_first = sorted(sizes, reverse=True)
+        measured = list(measured_pairs(bench, modes, name, rule.get("target"), most_first))
         peaceful = [pair for pair in measured if not (pair[0].disturbed or pair[1].disturbed)]
         if not measured:
             continue
@@ -196,11 +187,11 @@ def better(modes: Sequence[str], bench: Bench, sizes: Sequence[int]) -> tuple[st
     return (EITHER if not ahead else next(iter(ahead)) if len(ahead) == 1 else UNDECIDED), why
 
 
-def _measured_pairs(
+def measured_pairs(
     bench: Bench, modes: Sequence[str], name: str, target: str | None, sizes: Sequence[int]
 ) -> Iterator[tuple[Figure, Figure]]:
-    """The figures of both modes, those at the most Services first."""
-    for size in sorted(sizes, reverse=True):
+    """The figures of both modes at these numbers of Services, as far as both have a median."""
+    for size in sizes:
         one, other = (bench.figure(name, mode, size, target) for mode in modes)
         if one and other and one.p50 is not None and other.p50 is not None:
             yield one, other

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from reports.model.bench import Bench
     from reports.model.comparison import Column
-    from reports.records.base import Interval
     from reports.records.figures import Figure
     from reports.verdicts.gate_rules import Latency
 
@@ -55,15 +54,11 @@ def of_runs(baseline: Column, candidate: Column, rules: Latency) -> list[Pair]:
         Pair(
             f"{name}, {candidate.mode}",
             tuple(high for _, high in before[name, unit]),
-            tuple(low for low, _ in _seen(samples)),
+            tuple(low for low, _ in samples if math.isfinite(low)),
         )
         for (name, unit), samples in after.items()
         if (name, unit) in before and _wanted(name, rules)
     ]
-
-
-def _seen(samples: Sequence[Interval]) -> Sequence[Interval]:
-    return [sample for sample in samples if math.isfinite(sample.low)]
 
 
 def of_benches(baseline: Bench, candidate: Bench, rules: Latency) -> list[Pair]:

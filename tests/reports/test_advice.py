@@ -201,7 +201,7 @@ def test_a_version_whose_changes_take_longer_is_told(tmp_path: Path) -> None:
     assert len(found) == len(grown_bench.SIZES) * len(bench.MODES) * 2
     for pace in found:
         assert pace.slower
-        assert pace.name.startswith("sync-")
+        assert pace.figure.startswith("sync-")
         assert (pace.before, pace.subject) == ("kube-proxy v1.1.0", "kube-proxy v1.2.0")
         assert 1.2 < pace.at_least <= pace.times
         assert pace.times == pytest.approx(3, rel=0.1)

@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from reports.model.run import read
-from reports.records.schema import FILES, schema
 from reports.render import render
+from reports.schemas import SCHEMAS, schema
 from specification.errors import ResultFileError
 from tests.samples import run as sample
 from tests.samples.schemas import valid
@@ -26,12 +26,23 @@ def reports(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_the_schema_is_a_schema_and_printed(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
     done = reports("schema", name)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads(json.dumps(schema(name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("comparison", "comparison"), ("conformance-report", "conformance")]
+)
+def test_the_schemas_beside_the_code_are_fresh(name: str, file: str) -> None:
+    path = f"reports/texts/{file}.schema.json"
+    there = (ROOT / path).read_text("utf-8")
+    assert there == json.dumps(schema(name), indent=2) + "\n", (
+        f"refresh it: python -m reports schema {name} > {path}"
+    )
 
 
 def test_the_schema_tells_what_every_member_is() -> None:

@@ -20,6 +20,7 @@ from reports.model.comparison import (
     Comparison,
     compare,
 )
+from reports.schemas import schema
 from reports.texts import comparison_json, junit, markdown
 from tests.reports.test_html import NASTY
 from tests.samples import grown_bench
@@ -165,9 +166,9 @@ def fixture_whole(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 
 def test_the_document_is_as_its_schema_says(whole: Comparison) -> None:
-    Draft202012Validator.check_schema(comparison_json.schema())
+    Draft202012Validator.check_schema(schema("comparison"))
     found = json.loads(comparison_json.render(whole))
-    Draft202012Validator(comparison_json.schema()).validate(found)
+    Draft202012Validator(schema("comparison")).validate(found)
     assert [c["verdict"] for c in found["columns"]] == ["fail", "fail"]
     assert len(found["claims"]) == 23
     assert any(table["title"].startswith("First packet") for table in found["measured"])

@@ -14,6 +14,7 @@ from reports.__main__ import main
 from reports.model.comparison import compare
 from reports.model.run import read
 from reports.pages import comparison_page, history, run_page
+from reports.schemas import schema
 from reports.texts import badge, comparison_json, comparison_terminal, markdown, publish, terminal
 from tests.reports.test_html import Page
 from tests.samples import run as sample
@@ -77,7 +78,7 @@ def test_terminal_badge_and_pages_count_the_known_faults(folder: Path) -> None:
 
 def test_json_and_the_published_report_count_them_too(folder: Path) -> None:
     told = json.loads(comparison_json.render(compare([folder])))
-    Draft202012Validator(comparison_json.schema()).validate(told)
+    Draft202012Validator(schema("comparison")).validate(told)
     (column,) = told["columns"]
     assert column["verdict"] == "known-faults"
     assert column["known_faults"] == {"core": 2, "extended": 1}

@@ -14,6 +14,7 @@ from reports.model.parity import Parity, parities
 from reports.model.run import read
 from reports.pages import comparison_page
 from reports.pages import run_page as page_of_a_run
+from reports.schemas import schema
 from reports.texts import comparison_json, comparison_terminal, markdown
 from reports.texts.terminal import summary
 from tests.reports.test_html import NASTY, Page
@@ -274,7 +275,7 @@ def test_pages_without_parity_have_no_such_section(tmp_path: Path) -> None:
     assert "arity" not in comparison_page.render(comparison, tmp_path)
     assert "arity" not in markdown.render(comparison)
     assert "arity" not in comparison_terminal.summary(comparison)
-    assert comparison_json.document(comparison)["parity"] == []
+    assert comparison_json.document(comparison).parity == ()
 
 
 def test_links_of_the_page_lead_somewhere(differing: Comparison, tmp_path: Path) -> None:
@@ -308,7 +309,7 @@ def test_the_terminal_says_both_words(differing: Comparison, explained: Comparis
 
 def test_the_document_is_as_its_schema_says(differing: Comparison) -> None:
     told = json.loads(comparison_json.render(differing))
-    Draft202012Validator(comparison_json.schema()).validate(told)
+    Draft202012Validator(schema("comparison")).validate(told)
     assert [column["nodes"] for column in told["columns"]] == ["namespace nodes", "kind nodes"]
     assert told["parity"] == [
         {
@@ -329,7 +330,7 @@ def test_the_document_is_as_its_schema_says(differing: Comparison) -> None:
         }
     ]
     told["parity"][0]["nodes"].append("a third")
-    assert not Draft202012Validator(comparison_json.schema()).is_valid(told)
+    assert not Draft202012Validator(schema("comparison")).is_valid(told)
 
 
 def test_markup_of_others_stays_text(tmp_path: Path) -> None:

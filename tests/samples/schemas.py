@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from reports.records import result_file
 from reports.records.figures import FIGURES
 from reports.records.results import RESULTS
-from reports.records.schema import schema
+from reports.schemas import schema
 
 
 def valid(path: Path) -> int:
