@@ -130,9 +130,9 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
     from reports.model.bench import read
     from reports.texts.bench_terminal import summary
 
-    asked, emulated = chosen.asked, chosen.emulated
+    asked = chosen.asked
     plan = plans.PLANS[asked.plan].cut(
-        asked.sizes, asked.probes, asked.repetitions, asked.minutes, emulated=emulated
+        asked.sizes, asked.probes, asked.repetitions, asked.minutes, emulated=chosen.emulated
     )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -148,7 +148,7 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
             journal = _open_journal(chosen, _header(chosen, arguments, plan, sites.floor.node))
             seed = journal.header.seed
             configurable = bool(chosen.implementation.config)
-            todo = list(plans.tasks(plan, seed, configurable=configurable, emulated=emulated))
+            todo = list(plans.tasks(plan, seed, configurable=configurable))
             with Progress("bench") as progress:
                 runner = Runner(
                     sites,
@@ -157,7 +157,6 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
                     seed,
                     progress.update,
                     minutes=plan.minutes,
-                    emulated=emulated,
                 )
                 runner.run()
             runner.derive()
@@ -179,22 +178,18 @@ def _open_journal(chosen: Chosen, header: BenchHeader) -> Journal:
     if chosen.asked.resume:
         folder = Path(chosen.asked.resume)
         old, records = unfinished(folder)
-        if differing := different(old, header, _SAME):
+        if differing := different(old, header):
             raise ResultFileError(
                 f"{folder}: was a bench with another {', '.join(differing)}; give the options that"
                 f" it was begun with: {old.reproduce}"
             )
         return Journal(folder, old, records)
     written = chosen.asked.written
-    found = None if chosen.asked.new else newest_like(written, header, _SAME)
+    found = None if chosen.asked.new else newest_like(written, header)
     if found:
         print(f"going on with {os.path.relpath(found[0])} (--new begins anew)", file=sys.stderr)
         return Journal(*found)
     return Journal(written / header.bench, header)
-
-
-_SAME: Final = ("plan", "modes", "implementation", "machine", "emulated")
-"""What an interrupted bench must have in common with one that goes on with it."""
 
 
 def _header(chosen: Chosen, arguments: Sequence[str], plan: Plan, node: Any) -> BenchHeader:

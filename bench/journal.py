@@ -56,14 +56,12 @@ class Journal:
         """The figures so far."""
         return [record for record in self.records if isinstance(record, Figure)]
 
-    def gaps(self) -> dict[str, tuple[int, str]]:
-        """Modes that cannot be measured from so many Services on, and why."""
-        found: dict[str, tuple[int, str]] = {}
-        for record in self.records:
-            if isinstance(record, Gap):
-                least = found.get(record.mode)
-                if least is None or record.services < least[0]:
-                    found[record.mode] = record.services, record.reason
+    def gaps(self) -> dict[str, int]:
+        """Modes that cannot be measured, and from how many Services on."""
+        found: dict[str, int] = {}
+        for gap in self.records:
+            if isinstance(gap, Gap):
+                found[gap.mode] = min(gap.services, found.get(gap.mode, gap.services))
         return found
 
     def has(self, task: Task, modes: Iterable[str]) -> bool:
@@ -81,23 +79,24 @@ class Journal:
 
 
 def newest_like(
-    results: Path, wanted: BenchHeader, same: Iterable[str]
+    results: Path, wanted: BenchHeader
 ) -> tuple[Path, BenchHeader, list[Figure | Gap]] | None:
-    """Folder, header and records of the newest interrupted bench whose header has the ``same``
-    members as the ``wanted`` one.
+    """Folder, header and records of the newest interrupted bench that the wanted one can go on
+    with.
     """
     for path in sorted(results.glob(f"*-bench-*/{FIGURES}"), reverse=True):
         try:
             header, records = unfinished(path.parent)
         except ResultFileError:
             continue  # complete, or of no use
-        if not different(header, wanted, same):
+        if not different(header, wanted):
             return path.parent, header, records
     return None
 
 
-def different(one: BenchHeader, other: BenchHeader, members: Iterable[str]) -> list[str]:
-    """The members in which two headers differ."""
+def different(one: BenchHeader, other: BenchHeader) -> list[str]:
+    """In what two benches differ of which one cannot go on with the other."""
+    members = "plan", "modes", "implementation", "machine", "emulated"
     return [name for name in members if getattr(one, name) != getattr(other, name)]
 
 

@@ -21,7 +21,8 @@ STEAL: Final = 0.02
 not ours, and by the machine's owner from the machine as a whole.
 """
 
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+"""A second has so many."""
 _PROC = Path("/proc")
 
 
@@ -46,7 +47,7 @@ class Watch:
         processors).
         """
         now = read()
-        elapsed = max(time.monotonic() - self._began, 1 / _TICKS) * _TICKS * (os.cpu_count() or 1)
+        elapsed = max(time.monotonic() - self._began, 1 / TICKS) * TICKS * (os.cpu_count() or 1)
         busy, steal, ours = (b - a for a, b in zip(self._before, now, strict=True))
         return {
             "load": os.getloadavg()[0],
@@ -55,9 +56,14 @@ class Watch:
         }
 
 
+def trouble(state: Mapping[str, float]) -> float:
+    """How much of what figures can bear others have taken."""
+    return max(state["foreign"] / FOREIGN, state["steal"] / STEAL)
+
+
 def disturbed(state: Mapping[str, float]) -> bool:
     """Whether figures of such a time are visibly other people's business too."""
-    return state["foreign"] > FOREIGN or state["steal"] > STEAL
+    return trouble(state) > 1
 
 
 def read() -> Ticks:
@@ -69,44 +75,28 @@ def read() -> Ticks:
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # it may have ended
-                ours += sum(process_ticks((entry / "stat").read_text()))
+                ours += process_ticks((entry / "stat").read_text())
     return Ticks(user + nice + system + irq + soft, steal, ours)
 
 
-def process_ticks(stat: str) -> tuple[int, int]:
-    """Clock ticks of a process itself, and of its children that have ended: proc(5), stat."""
-    fields = stat.rpartition(")")[2].split()
-    user, system, children_user, children_system = map(int, fields[11:15])
-    return user + system, children_user + children_system
-
-
-def seconds(ticks: float) -> float:
-    """Clock ticks as seconds."""
-    return ticks / _TICKS
+def process_ticks(stat: str) -> int:
+    """Clock ticks of a process and of its children that have ended: proc(5), stat."""
+    return sum(map(int, stat.rpartition(")")[2].split()[11:15]))
 
 
 def description(node: Node) -> dict[str, str]:
     """The machine and the tools that a mode uses, for the header; ``node`` is one of its nodes."""
-    tools = {
-        "nft": ["nft", "--version"],
-        "iptables": ["iptables", "--version"],
-        "ipvsadm": ["ipvsadm", "--version"],
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    governor = "none (no frequency scaling here)"
+    with contextlib.suppress(OSError):
+        governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    tools = {name: first_line(node, [name, "--version"]) for name in ("nft", "iptables", "ipvsadm")}
+    return {
+        "kernel": str(node.system.description["kernel"]),
+        "cpu": cpu.model(),
+        "cpus": str(os.cpu_count()),
+        "memory": f"{memory // 2**20} MiB",
+        "governor": governor,
+        "node": str(node.system.description["kind"]),
+        **{name: version for name, version in tools.items() if version},
     }
-    found = {"kernel": str(node.system.description["kernel"]), "cpu": cpu.model()}
-    found["cpus"] = str(os.cpu_count())
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    found["memory"] = f"{pages // 2**20} MiB"
-    found["governor"] = _governor()
-    found["node"] = str(node.system.description["kind"])
-    for name, argv in tools.items():
-        if version := first_line(node, argv):
-            found[name] = version
-    return found
-
-
-def _governor() -> str:
-    file = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return "none (no frequency scaling here)"

@@ -42,30 +42,32 @@ def periods(*, emulated: bool) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured; ``name`` is what it is asked for by."""
+    """How much is measured; ``name`` is what it is asked for by. Unless said otherwise, it is what
+    the default plan has.
+    """
 
     name: str
-    sizes: tuple[int, ...]
-    probes: int
+    sizes: tuple[int, ...] = (1, 100, 1000, 5000, 10_000)
+    probes: int = 2000
     """Packets of each kind, for each mode and number of Services."""
-    repetitions: int
+    repetitions: int = 30
     """Changes of each kind, but for ..."""
-    batches: int
+    batches: int = 30
     """... those of 100 Services at once."""
-    starts: int
-    rates: int
+    starts: int = 2
+    rates: int = 10
     """Rounds of the connection rate."""
-    churns: int
-    churned: tuple[int, ...]
+    churns: int = 1
+    churned: tuple[int, ...] = (1000,)
     """Numbers of Services at which churn is measured."""
-    batched: tuple[int, ...]
+    batched: tuple[int, ...] = (1000,)
     """Numbers of Services at which 100 are made at once."""
-    defaults: tuple[int, ...]
+    defaults: tuple[int, ...] = (1000,)
     """Numbers of Services at which the modes are measured with their own minSyncPeriod too."""
-    minutes: float
+    minutes: float = 25
     """How long it may take: on a slow machine things are repeated less often, see
     ``Sites.repeat``."""
-    brief: tuple[int, ...] = ()
+    brief: tuple[int, ...] = (5000, 10_000)
     """Numbers of Services at which, of all changes, only those of endpoints are made."""
     least_sync: float = 0.02
     """Seconds that a change takes to show with one Service, roughly."""
@@ -106,41 +108,22 @@ class Plan:
 PLANS: Final = {
     plan.name: plan
     for plan in (
+        Plan("default"),
         Plan(
-            name="quick",
+            "quick",
             sizes=(1, 100, 1000),
-            probes=2000,
             repetitions=10,
             batches=10,
-            starts=2,
             rates=5,
-            churns=1,
-            churned=(1000,),
             batched=(1, 1000),
             defaults=(),
             minutes=4,
         ),
         Plan(
-            name="default",
-            sizes=(1, 100, 1000, 5000, 10_000),
-            probes=2000,
-            repetitions=30,
-            batches=30,
-            starts=2,
-            rates=10,
-            churns=1,
-            churned=(1000,),
-            batched=(1000,),
-            defaults=(1000,),
-            minutes=25,
-            brief=(5000, 10_000),
-        ),
-        Plan(
-            name="full",
+            "full",
             sizes=(1, 100, 1000, 5000, 10_000, 30_000),
             probes=5000,
             repetitions=50,
-            batches=30,
             starts=3,
             rates=20,
             churns=3,
@@ -148,6 +131,7 @@ PLANS: Final = {
             batched=(1, 100, 1000, 5000, 10_000, 30_000),
             defaults=(1000, 10_000),
             minutes=math.inf,
+            brief=(),
         ),
     )
 }
@@ -159,49 +143,40 @@ class Task:
 
     title: str
     services: int
-    series: Series
     figures: tuple[tuple[Name, str | None], ...]
     """Name and target of each figure that it gives for each mode."""
     run: Callable[[Sites], list[Measured]]
     seconds: float
     """What it takes for each mode on a machine of two quiet processors, roughly."""
+    series: Series = SAME
     repeatable: bool = False
     """Whether it is quickly done once more where the machine was disturbed."""
     starts: bool = False
     """Whether it starts the proxies itself."""
-    floor: bool = False
-    """Whether a node without a proxy takes part."""
 
 
-def tasks(plan: Plan, seed: int, *, configurable: bool, emulated: bool) -> Iterator[Task]:
+def tasks(plan: Plan, seed: int, *, configurable: bool) -> Iterator[Task]:
     """All tasks, in their order; the modes' defaults only where the proxy's configuration can be
     varied.
     """
     for size in plan.sizes:
-        yield from _tasks_of(size, plan, seed, emulated=emulated)
+        yield from _tasks_of(size, plan, seed)
         if configurable and size in plan.defaults:
             yield _endpoint_changes(size, DEFAULTS, plan, seed)
 
 
-def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[Task]:
+def _tasks_of(size: int, plan: Plan, seed: int) -> Iterator[Task]:
     yield Task(
         "full sync",
         size,
-        SAME,
         (("full-sync", None), ("cpu-seconds", "full-sync"), ("peak-memory", "proxy")),
-        partial(
-            starts.measure_starts,
-            repetitions=plan.starts,
-            config=CONFIGURATIONS[SAME],
-            patience=starts.patience(size, emulated=emulated),
-        ),
+        partial(starts.measure_starts, repetitions=plan.starts),
         plan.starts * (0.7 + size**2 * 3.3e-7),
         starts=True,
     )
     yield Task(
         "first packets",
         size,
-        SAME,
         (
             *(("first-packet", position) for position in lookups.POSITIONS),
             ("established-packet", None),
@@ -209,22 +184,18 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         partial(lookups.measure_packets, probes=plan.probes, seed=seed),
         plan.probes * 0.0012,
         repeatable=True,
-        floor=True,
     )
     yield Task(
         "connection rate",
         size,
-        SAME,
         (("connection-rate", None),),
         partial(lookups.measure_rates, rounds=plan.rates, seed=seed),
         plan.rates * (0.2 + size * 0.00004),
         repeatable=True,
-        floor=True,
     )
     yield Task(
         "rules",
         size,
-        SAME,
         (("rules", None), ("ruleset-bytes", None)),
         starts.measure_rules,
         1 + size**2 * 1.5e-7,
@@ -236,7 +207,6 @@ def _tasks_of(size: int, plan: Plan, seed: int, *, emulated: bool) -> Iterator[T
         yield Task(
             "churn",
             size,
-            SAME,
             (("churn", None), ("cpu-seconds", "churn"), ("peak-memory", "proxy-churn")),
             partial(churn.measure_churn, repetitions=plan.churns, seed=seed),
             plan.churns * 60 * _sync(size, plan),
@@ -248,7 +218,6 @@ def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
     yield Task(
         "Services added and removed",
         size,
-        SAME,
         (
             ("sync-service-add", None),
             ("sync-service-remove", None),
@@ -267,7 +236,6 @@ def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
         yield Task(
             "100 Services at once",
             size,
-            SAME,
             (("sync-100-services", None), ("cpu-seconds", "100-services")),
             partial(changes.measure_batches, repetitions=plan.batches),
             plan.batches * (1 + 2 * sync),
@@ -275,7 +243,6 @@ def _other_changes(size: int, plan: Plan, seed: int) -> Iterator[Task]:
     yield Task(
         "rolling updates",
         size,
-        SAME,
         (
             ("sync-rolling-update", None),
             ("gone-endpoint-packets", None),
@@ -295,11 +262,10 @@ def _endpoint_changes(size: int, series: Series, plan: Plan, seed: int) -> Task:
     """With the modes' defaults, changes come at random moments of their period."""
     choose = random.Random(seed)
     longest = 1.0 if series == DEFAULTS else 0.0
-    sync = _sync(size, plan) + (1.0 if series == DEFAULTS else 0.0)
+    sync = _sync(size, plan) + longest
     return Task(
         "endpoints added and removed",
         size,
-        series,
         (
             ("sync-endpoint-add", None),
             ("sync-endpoint-remove", None),
@@ -313,6 +279,7 @@ def _endpoint_changes(size: int, series: Series, plan: Plan, seed: int) -> Task:
             pause=lambda: choose.uniform(0.0, longest),
         ),
         plan.repetitions * 2 * sync,
+        series,
     )
 
 

@@ -72,13 +72,23 @@ class Target:
         )
 
 
-def _writes(old: ServiceSpec | None, new: ServiceSpec | None) -> list[Write]:
-    return difference(old, new, "the node under test, on which no endpoint is")
+_Step = tuple[ServiceSpec | None, ServiceSpec | None]
+"""A Service as it is, and as it is to be."""
+
+
+def _writes(steps: Iterable[_Step]) -> list[Write]:
+    node = "the node under test, on which no endpoint is"
+    return [write for old, new in steps for write in difference(old, new, node)]
 
 
 def _alone(spec: ServiceSpec) -> ServiceSpec:
     """Its slice without the Service."""
     return replace(spec, slices_only=True)
+
+
+def _listing(target: Target, endpoints: Sequence[Host]) -> _Step:
+    """Its slice lists these endpoints, whatever it lists now."""
+    return target.spec(), target.spec(endpoints, trigger_time())
 
 
 class Population:
@@ -94,18 +104,18 @@ class Population:
 
     def remove(self) -> None:
         """Have none."""
-        make_all(self._api, [each for t in self.targets for each in _writes(t.spec(), None)])
+        make_all(self._api, _writes((each.spec(), None) for each in self.targets))
         self.targets = []
 
     def withdraw(self, targets: Iterable[Target]) -> None:
         """Delete these Services, at once; their slices stay."""
         specs = [each.spec() for each in targets]
-        make_all(self._api, [each for spec in specs for each in _writes(spec, _alone(spec))])
+        make_all(self._api, _writes((spec, _alone(spec)) for spec in specs))
 
     def restore(self, targets: Iterable[Target]) -> None:
         """Make these Services again, at once, with the addresses that they had."""
         specs = [each.spec() for each in targets]
-        make_all(self._api, [each for spec in specs for each in _writes(_alone(spec), spec)])
+        make_all(self._api, _writes((_alone(spec), spec) for spec in specs))
 
     def repair(self) -> None:
         """Have every Service with its endpoints as it was made, whatever a change that was given up
@@ -127,12 +137,12 @@ class Population:
 
     def write(self, target: Target, endpoints: Sequence[Host]) -> None:
         """Have the Service's slice list these endpoints."""
-        for each in _listing(target, endpoints):
+        for each in _writes([_listing(target, endpoints)]):
             each.make(self._api)
 
     def write_back(self, targets: Iterable[Target]) -> None:
         """Have the Services' slices list the endpoints that they were made with."""
-        make_all(self._api, [each for t in targets for each in _listing(t, t.endpoints())])
+        make_all(self._api, _writes(_listing(each, each.endpoints()) for each in targets))
 
     def grow(self, size: int, endpoints: int = ENDPOINTS) -> None:
         """Have ``size`` Services, made in pieces; those that are there already stay.
@@ -143,15 +153,9 @@ class Population:
             numbers = range(len(self.targets), min(len(self.targets) + _PIECE, size))
             unborn = [Target(f"{self._prefix}-{n}", n, IPv4Address(0)) for n in numbers]
             specs = [each.spec(each.endpoints(endpoints)) for each in unborn]
-            slices = [each for spec in specs for each in _writes(None, _alone(spec))]
-            make_all(self._api, slices)
-            services = [each for spec in specs for each in _writes(_alone(spec), spec)]
+            make_all(self._api, _writes((None, _alone(spec)) for spec in specs))
+            services = _writes((_alone(spec), spec) for spec in specs)
             self.targets += [
                 replace(each, address=ip_address(answer["spec"]["clusterIP"]))
                 for each, answer in zip(unborn, make_all(self._api, services), strict=True)
             ]
-
-
-def _listing(target: Target, endpoints: Sequence[Host]) -> list[Write]:
-    """What has its slice list these endpoints, whatever it lists now."""
-    return _writes(target.spec(), target.spec(endpoints, trigger_time()))

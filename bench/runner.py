@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from bench import machine
-from bench.figures import starts
 from bench.plan import CONFIGURATIONS, SAME
 from clusters.build.progress import duration
 from reports.records.figures import Gap
@@ -40,14 +39,12 @@ class Runner:
         tell: Callable[[str], None],
         *,
         minutes: float,
-        emulated: bool,
     ) -> None:
         self._sites = sites
         sites.deadline = time.monotonic() + 60 * minutes - _CLOSING
         self._journal = journal
         self._seed = seed
         self._tell = tell
-        self._emulated = emulated
         self._running: dict[Site, str] = {}
         self._began = time.monotonic()
         self._left = [task for task in tasks if not journal.has(task, self._able(task))]
@@ -71,7 +68,7 @@ class Runner:
         """Write down what follows from the figures."""
         from bench.derive import conclusions as derive  # scipy takes seconds to load
 
-        figures, modes = self._journal.figures, list(self._sites.all_modes)
+        figures, modes = self._journal.figures, list(self._sites.modes)
         for records in (derive.ratios, derive.fits, derive.crossovers):
             for record in records(figures, modes, self._seed):
                 self._journal.add(record)
@@ -109,7 +106,7 @@ class Runner:
         found, state = self._watched(task)
         if machine.disturbed(state) and task.repeatable:
             again, later = self._watched(task)
-            if _trouble(later) < _trouble(state):
+            if machine.trouble(later) < machine.trouble(state):
                 return again, later
         return found, state
 
@@ -129,8 +126,7 @@ class Runner:
     def _have_running(self, series: str) -> None:
         for site in self._sites:
             if self._running.get(site) != series or not site.proxy.running:
-                patience = starts.patience(self._size, emulated=self._emulated)
-                site.start_cold(CONFIGURATIONS[series], patience)
+                site.start_cold(CONFIGURATIONS[series])
                 self._running[site] = series
 
     def _give_up(self, task: Task, problem: UnmeasurableError) -> None:
@@ -145,14 +141,10 @@ class Runner:
     def _able(self, task: Task) -> list[str]:
         """The modes that can be measured: not those that could not with fewer Services."""
         gaps = self._journal.gaps()
-        return [
-            mode
-            for mode in self._sites.all_modes
-            if mode not in gaps or task.services < gaps[mode][0]
-        ]
+        return [mode for mode in self._sites.modes if task.services < gaps.get(mode, math.inf)]
 
     def _estimate(self, tasks: Sequence[Task]) -> float:
-        modes = len(self._sites.all_modes)
+        modes = len(self._sites.modes)
         making = max((task.services for task in tasks), default=0) - self._size
         return modes * (sum(task.seconds for task in tasks) + max(0, making) * _PER_SERVICE)
 
@@ -177,7 +169,3 @@ class Runner:
         left = duration(min(expected, max(60.0, self._sites.deadline - time.monotonic())))
         series = "" if task.series == SAME else ", the modes' own sync periods"
         self._tell(f"{task.services:,} Services: {doing}{series}; about {left} left")
-
-
-def _trouble(state: dict[str, float]) -> float:
-    return max(state["foreign"] / machine.FOREIGN, state["steal"] / machine.STEAL)

@@ -47,6 +47,8 @@ _STILL: Final = 0.03  # seconds in which an idle proxy uses no processor time ..
 _STILL_EMULATED: Final = 0.3  # ... and where a program that it has started takes longer to end
 _SHARE: Final = 0.1  # of the time that is left, for one more of what takes long
 _PAUSE: Final = 0.002  # seconds, at least, between looks at a proxy that starts
+_PATIENCE: Final = 60.0  # seconds for a start, and ...
+_PATIENCE_EACH: Final = 0.04  # ... for each Service: some ten times what kube-proxy takes
 _LISTING: Final = 300.0  # seconds for a listing of everything
 _LOG: Final = 4000  # bytes of the log in which a complaint is looked for
 _FAILURES: Final = 2  # times that a proxy fails to program before it is given up
@@ -94,15 +96,21 @@ class Site:
         """All Services, as they were made."""
         return self.population.targets
 
-    def start_cold(self, config: Mapping[str, Any] | None, patience: float) -> float:
+    @property
+    def patience(self) -> float:
+        """Seconds after which a proxy that has not programmed all Services is given up."""
+        seconds = _PATIENCE + _PATIENCE_EACH * len(self.population)
+        return seconds * (8 if self.node.system.emulated else 1)
+
+    def start_cold(self, config: Mapping[str, Any] | None = None) -> float:
         """Remove what the proxy has programmed, start it, and return the seconds until every
         Service is in force, seen on the wire.
 
         Raises:
             UnmeasurableError: it has ended, has failed again and again, or has not made it in
-                ``patience`` seconds.
+                time.
         """
-        proxy = self.proxy
+        proxy, patience = self.proxy, self.patience
         proxy.stop()
         self._in_time(partial(proxy.cleanup, patience), "the removal of its rules")
         log = proxy.log_position()
@@ -114,14 +122,14 @@ class Site:
             now = time.monotonic()
             if now - looked > 1:
                 looked = now
-                self._check(now - start > patience, log, patience)
+                self._check(now - start > patience, log)
             self.lab.wait(pause(start, _PAUSE))
         taken = time.monotonic() - start
         for _ in range(2):  # a proxy that programs one thing after another is not done yet
             if self.all_served():
                 return taken
             while not self.all_served():
-                self._check(time.monotonic() - start > patience, log, patience)
+                self._check(time.monotonic() - start > patience, log)
                 taken = time.monotonic() - start
         return taken
 
@@ -155,11 +163,11 @@ class Site:
         sockets = [target.socket for target in self.targets]
         return bool(self.client.connect_to_each(sockets).is_served.all())
 
-    def _check(self, late: bool, log: int, patience: float) -> None:
+    def _check(self, late: bool, log: int) -> None:
         if not self.proxy.running:
             raise self.unmeasurable("the proxy has ended", log)
         if late or failures(self.proxy) >= _FAILURES:
-            word = f"after {patience:.0f} s" if late else "it fails again and again"
+            word = f"after {self.patience:.0f} s" if late else "it fails again and again"
             raise self.unmeasurable(f"the Services are not in force, {word}", log)
 
     def unmeasurable(self, reason: str, log: int | None = None) -> UnmeasurableError:
@@ -193,14 +201,12 @@ class Site:
 
 def failures(proxy: Proxy) -> float:
     """How often the proxy says that it failed to program the kernel, since its start."""
-    if not proxy.implementation.metrics:
-        return 0.0
-    with contextlib.suppress(OSError):  # it may serve none yet
-        metrics = proxy.metrics()
-        return sum(
-            value for name, value in metrics.items() if re.search(r"failures_total(\{|$)", name)
-        )
-    return 0.0
+    metrics: Mapping[str, float] = {}
+    if proxy.implementation.metrics:
+        with contextlib.suppress(OSError):  # it may serve none yet
+            metrics = proxy.metrics()
+    failed = re.compile(r"failures_total(\{|$)")
+    return sum(value for name, value in metrics.items() if failed.search(name))
 
 
 def _complaint(log: str) -> str:
@@ -228,7 +234,7 @@ class Sites:
         seed: int,
     ) -> None:
         self.modes: dict[str, Site] = {}
-        """The site of each mode."""
+        """The site of each mode, in the order asked for."""
         self._taking_part = list(modes)
         self._substrates: list[Substrate] = []
         for number, mode in enumerate(modes):
@@ -257,11 +263,6 @@ class Sites:
     def affords(self, seconds: float) -> bool:
         """Whether there is time to repeat what takes so long, and much else after it."""
         return seconds < _SHARE * (self.deadline - time.monotonic())
-
-    @property
-    def all_modes(self) -> tuple[str, ...]:
-        """Every mode, in the order asked for."""
-        return tuple(self.modes)
 
     def take_part(self, modes: Sequence[str]) -> None:
         """Let only these modes take part from now on."""

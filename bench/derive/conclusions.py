@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from bench.derive import growth
-from reports.records.figures import Crossover, Figure, FigureKey, Fit, Name, Ratio, Series
+from reports.records.figures import (
+    Crossover,
+    Figure,
+    FigureKey,
+    Fit,
+    Name,
+    Ratio,
+    Series,
+    rounded,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _TOLD: Final[dict[Name, str]] = {
     "first-packet": "first packet",
@@ -32,31 +43,31 @@ _PER: Final = 1000  # Services, in sentences
 
 def ratios(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> Iterator[Ratio]:
     """A record for each figure that two modes have pairs of; the later mode stands above."""
-    known = _by_key(figures)
-    for key in known:
-        if key[0] not in _COMPARED:
+    known: dict[FigureKey, dict[str | None, Figure]] = {}
+    for each in figures:
+        if each.name in _COMPARED:
+            known.setdefault(each.key, {})[each.mode] = each
+    for by_mode, (below, above) in itertools.product(
+        known.values(), itertools.combinations(modes, 2)
+    ):
+        first, second = by_mode.get(above), by_mode.get(below)
+        if not first or not second or not len(first.rounds) == len(second.rounds) > 1:
             continue
-        for below, above in itertools.combinations(modes, 2):
-            first, second = known[key].get(above), known[key].get(below)
-            if not first or not second:
-                continue
-            if len(first.rounds) != len(second.rounds) or len(first.rounds) < 2:
-                continue
-            found = growth.ratio(first.rounds, second.rounds, seed)
-            if not all(map(math.isfinite, found)) or found.low < 0:
-                continue  # some change showed before its acknowledgement: there is no ratio
-            yield Ratio(
-                name=first.name,
-                services=first.services,
-                series=first.series,
-                target=first.target,
-                modes=(above, below),
-                estimate=_round(found.value),
-                low=_round(found.low),
-                high=_round(found.high),
-                pairs=len(first.rounds),
-                disturbed=first.disturbed or second.disturbed,
-            )
+        found = growth.ratio(first.rounds, second.rounds, seed)
+        if not all(map(math.isfinite, found)) or found.low < 0:
+            continue  # some change showed before its acknowledgement: there is no ratio
+        yield Ratio(
+            name=first.name,
+            services=first.services,
+            series=first.series,
+            target=first.target,
+            modes=(above, below),
+            estimate=rounded(found.value),
+            low=rounded(found.low),
+            high=rounded(found.high),
+            pairs=len(first.rounds),
+            disturbed=first.disturbed or second.disturbed,
+        )
 
 
 def fits(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> Iterator[Fit]:
@@ -65,14 +76,17 @@ def fits(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> Iterator
     What a node without a proxy needs for a first packet is taken off each round, and put back into
     the intercept: the machine is not the same all the time.
     """
-    for (name, series, target), mode in itertools.product(_curves(figures), modes):
-        found = _curve(figures, name, series, target, mode)
+    floors = {each.services: each.rounds for each in figures if each.name == "floor"}
+    for ((name, series, target), by_mode), mode in itertools.product(
+        _curves(figures).items(), modes
+    ):
+        found = list(by_mode[mode].values())
         if len(found) < 2 or min(len(each.rounds) for each in found) < 2:
             continue
         sizes = [each.services for each in found]
-        floor = _floor(figures, sizes) if name == "first-packet" else {}
-        values = [_above(each.rounds, floor.get(each.services)) for each in found]
-        lift = _middle([value for rounds in floor.values() for value in rounds])
+        under = {size: floors.get(size, ()) for size in sizes if name == "first-packet"}
+        values = [_above(each.rounds, under.get(each.services, ())) for each in found]
+        lift = statistics.median_high([*itertools.chain(*under.values())] or [0.0])
         line = growth.line(sizes, values, seed, lift)
         unit = found[0].unit
         yield Fit(
@@ -81,10 +95,10 @@ def fits(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> Iterator
             series=series,
             target=target,
             law=line.law,
-            intercept=_round(line.intercept),
-            slope=_round(line.slope.value),
-            low=_round(line.slope.low),
-            high=_round(line.slope.high),
+            intercept=rounded(line.intercept),
+            slope=rounded(line.slope.value),
+            low=rounded(line.slope.low),
+            high=rounded(line.slope.high),
             unit=unit,
             sizes=tuple(sizes),
             sentence=f"{_subject(name, target)}: {mode} {_growth(line, unit)}",
@@ -93,26 +107,21 @@ def fits(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> Iterator
 
 def crossovers(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> Iterator[Crossover]:
     """A record for each figure and pair of modes: the mode that wins at most Services is first."""
-    for (name, series, target), pair in itertools.product(
-        _curves(figures), itertools.combinations(modes, 2)
+    for ((name, series, target), by_mode), pair in itertools.product(
+        _curves(figures).items(), itertools.combinations(modes, 2)
     ):
-        curves = {
-            mode: {each.services: each for each in _curve(figures, name, series, target, mode)}
-            for mode in pair
-        }
-        sizes = sorted(
-            size
-            for size in curves[pair[0]].keys() & curves[pair[1]].keys()
-            if len(curves[pair[0]][size].rounds) == len(curves[pair[1]][size].rounds) > 1
-        )
+        one, other = (by_mode[mode] for mode in pair)
+        both = one.keys() & other.keys()
+        sizes = sorted(s for s in both if len(one[s].rounds) == len(other[s].rounds) > 1)
         if len(sizes) < 2:
             continue
-        at_most = {mode: _middle(curves[mode][sizes[-1]].rounds) for mode in pair}
-        winner, loser = sorted(pair, key=lambda mode: at_most[mode])
+        winner, loser = sorted(
+            pair, key=lambda mode: statistics.median_high(by_mode[mode][sizes[-1]].rounds)
+        )
         found = growth.crossover(
             sizes,
-            [curves[winner][size].rounds for size in sizes],
-            [curves[loser][size].rounds for size in sizes],
+            [by_mode[winner][size].rounds for size in sizes],
+            [by_mode[loser][size].rounds for size in sizes],
             seed,
         )
         yield Crossover(
@@ -120,9 +129,9 @@ def crossovers(figures: Sequence[Figure], modes: Sequence[str], seed: int) -> It
             series=series,
             target=target,
             modes=(winner, loser),
-            services=_round(found.value) if 0 < found.value < math.inf else None,
-            low=_round(found.low) if math.isfinite(found.low) else None,
-            high=_round(found.high) if math.isfinite(found.high) else None,
+            services=rounded(found.value) if 0 < found.value < math.inf else None,
+            low=rounded(found.low) if math.isfinite(found.low) else None,
+            high=rounded(found.high) if math.isfinite(found.high) else None,
             sentence=f"{_subject(name, target)}: {_crossing(winner, loser, found, sizes)}",
         )
 
@@ -162,51 +171,23 @@ def _subject(name: Name, target: str | None) -> str:
     )
 
 
-def _curves(figures: Sequence[Figure]) -> list[tuple[Name, Series, str | None]]:
-    """Name, series and target of all figures of time, each once."""
-    curves = ((each.name, each.series, each.target) for each in figures if each.name in _TOLD)
-    return list(dict.fromkeys(curves))
-
-
-def _curve(
-    figures: Sequence[Figure], name: Name, series: Series, target: str | None, mode: str
-) -> list[Figure]:
-    """The figures of one curve, by number of Services."""
-    wanted = name, series, target, mode
-    found = (e for e in figures if (e.name, e.series, e.target, e.mode) == wanted)
-    return sorted(found, key=lambda each: each.services)
-
-
-def _floor(figures: Sequence[Figure], sizes: Iterable[int]) -> dict[int, Sequence[float]]:
-    wanted = set(sizes)
-    return {
-        each.services: each.rounds
-        for each in figures
-        if each.name == "floor" and each.services in wanted
-    }
-
-
-def _above(rounds: Sequence[float], floor: Sequence[float] | None) -> list[float]:
-    if floor is None or len(floor) != len(rounds):
-        return list(rounds)
-    return [value - under for value, under in zip(rounds, floor, strict=True)]
-
-
-def _by_key(figures: Sequence[Figure]) -> dict[FigureKey, dict[str | None, Figure]]:
-    """All modes' figures of the same kind."""
-    found: dict[FigureKey, dict[str | None, Figure]] = {}
-    for each in figures:
-        found.setdefault(each.key, {})[each.mode] = each
+def _curves(
+    figures: Sequence[Figure],
+) -> dict[tuple[Name, Series, str | None], dict[str | None, dict[int, Figure]]]:
+    """The figures of time of each name, series and target: by mode and number of Services."""
+    found: dict[tuple[Name, Series, str | None], dict[str | None, dict[int, Figure]]] = {}
+    for each in sorted(figures, key=lambda each: each.services):
+        if each.name in _TOLD:
+            curve = found.setdefault((each.name, each.series, each.target), defaultdict(dict))
+            curve[each.mode][each.services] = each
     return found
 
 
-def _middle(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else 0.0
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.6g}")
+def _above(rounds: Sequence[float], floor: Sequence[float]) -> list[float]:
+    """What is left of each round without what the floor took in it, where it is of as many."""
+    if len(floor) != len(rounds):
+        return list(rounds)
+    return [value - under for value, under in zip(rounds, floor, strict=True)]
 
 
 def _number(value: float) -> str:

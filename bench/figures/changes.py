@@ -130,7 +130,7 @@ def measure_turns(
     ``pause`` says how many seconds to wait before each change. ``cost`` names what the processor
     time is spent on.
     """
-    taken: dict[tuple[str, Name], list[float]] = {}
+    taken: dict[Site, dict[Name, list[float]]] = {site: {} for site in sites}
     spendings = {site: Spending(site) for site in sites}
     for number in sites.repeat(numbers):
         for name, change in turns(number):
@@ -139,11 +139,10 @@ def measure_turns(
                 time.sleep(seconds)
                 milliseconds = 1000 * timed(site, change(site))
                 site.rest()
-                taken.setdefault((str(site.mode), name), []).append(milliseconds)
+                taken[site].setdefault(name, []).append(milliseconds)
     found = []
-    for site in sites:
+    for site, mine in taken.items():
         own = spendings[site].own
-        mine = {name: values for (mode, name), values in taken.items() if mode == site.mode}
         found += [
             Measured(name, site.mode, "ms", values, own=own, note=_short(len(values), len(numbers)))
             for name, values in mine.items()
@@ -165,25 +164,23 @@ def measure_batches(sites: Sites, repetitions: int) -> list[Measured]:
         site.batch.remove()  # where an earlier try has left one
         site.batch.grow(BATCH)
         _remove_batch(site)
-    taken: dict[str, list[float]] = {}
+    taken: dict[Site, list[float]] = {site: [] for site in sites}
     spendings = {site: Spending(site) for site in sites}
     for _ in sites.repeat(range(repetitions)):
         for site in sites.shuffled():
             targets = site.batch.targets
             make = partial(site.batch.restore, targets)
             change = Change(make, [partial(served, site, targets)])
-            taken.setdefault(str(site.mode), []).append(1000 * timed(site, change))
+            taken[site].append(1000 * timed(site, change))
             _remove_batch(site)
             site.rest()
     found = []
-    for site in sites:
+    for site, mine in taken.items():
         site.batch.remove()  # a Service that is made later may have one of its addresses
-        mode, spending = str(site.mode), spendings[site]
-        mine = taken[mode]
-        note = _short(len(mine), repetitions)
+        own, note = spendings[site].own, _short(len(mine), repetitions)
         found += [
-            Measured("sync-100-services", mode, "ms", mine, own=spending.own, note=note),
-            spending.of(len(mine), "100-services", ", and as many removals"),
+            Measured("sync-100-services", site.mode, "ms", mine, own=own, note=note),
+            spendings[site].of(len(mine), "100-services", ", and as many removals"),
         ]
     return found
 
@@ -192,7 +189,7 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
     """Replace so many endpoints of a Service of ten, one by one, under new connections all the
     time: milliseconds until the new endpoint gets one, and how many the one that is gone gets.
     """
-    taken: dict[str, list[Replacement]] = {}
+    taken: dict[Site, list[Replacement]] = {site: [] for site in sites}
     has: dict[Site, list[Host]] = {}
     for site in sites:
         site.rolling.remove()  # where an earlier try has left one
@@ -204,14 +201,12 @@ def measure_rolling_updates(sites: Sites, repetitions: int) -> list[Measured]:
         for site in sites.shuffled():
             endpoints = has[site]
             gone, endpoints[turn % ROLLING] = endpoints[turn % ROLLING], pod(_FIRST_FRESH + turn)
-            replacement = _replace(site, endpoints, gone, endpoints[turn % ROLLING])
-            taken.setdefault(str(site.mode), []).append(replacement)
+            taken[site].append(_replace(site, endpoints, gone, endpoints[turn % ROLLING]))
             site.rest()
     found = []
-    for site in sites:
+    for site, mine in taken.items():
         site.rolling.remove()
-        mode, own = str(site.mode), spendings[site].own
-        mine = taken[mode]
+        mode, own = site.mode, spendings[site].own
         rate = np.median([each.rate for each in mine])
         latencies, packets = [each.milliseconds for each in mine], [each.to_gone for each in mine]
         told = f"a Service of {ROLLING} endpoints under {rate:.0f} new connections a second"

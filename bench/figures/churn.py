@@ -66,13 +66,9 @@ class _Churn:
         """Changes a second so far: the API server may take fewer than it is asked to."""
         return self.written / max(time.monotonic() - self._began, 1e-9)
 
-    @property
-    def _due(self) -> float:
-        """When the next change is."""
-        return self._began + self.written / self._rate
-
     def _run(self) -> None:
-        while not self._end.wait(max(0.0, self._due - time.monotonic())):
+        due = self._began
+        while not self._end.wait(max(0.0, due - time.monotonic())):
             target = self._choose.choice(self._others)
             self._changed.add(target)
             try:
@@ -81,6 +77,7 @@ class _Churn:
                 self.problem = problem
                 return
             self.written += 1
+            due += 1 / self._rate
 
 
 class Found(NamedTuple):
@@ -90,8 +87,6 @@ class Found(NamedTuple):
     limit: str
     changes: int
     """How many were made in all."""
-    tools: float
-    """Peak memory of the programs that the proxy has started meanwhile, in MiB."""
 
 
 def measure_churn(sites: Sites, repetitions: int, seed: int) -> list[Measured]:
@@ -99,37 +94,33 @@ def measure_churn(sites: Sites, repetitions: int, seed: int) -> list[Measured]:
     the proxy then, and the memory that it has taken by the end.
     """
     found: dict[Site, list[Found]] = {}
+    tools: dict[Site, float] = {}
     spendings = {site: Spending(site) for site in sites}
     for turn in range(repetitions):
         for site in sites.shuffled():
-            found.setdefault(site, []).append(_found(site, seed + turn))
+            with costs.ToolMemory(site.node) as memory:
+                found.setdefault(site, []).append(_sustained(site, seed + turn))
+            tools[site] = max(tools.get(site, 0.0), memory.peak)
     measured = []
     for site, results in found.items():
         rates = [each.rate for each in results]
-        memory = {
+        peaks = {
             "proxy-churn": costs.peak_memory(site.node, site.proxy.pid),
-            "tools-churn": max(each.tools for each in results),
+            "tools-churn": tools[site],
         }
         measured += [
             Measured("churn", site.mode, "1/s", rates, note=results[-1].limit),
             spendings[site].of(sum(each.changes for each in results), "churn"),
             *(
                 Measured("peak-memory", site.mode, "MiB", [peak], target)
-                for target, peak in memory.items()
+                for target, peak in peaks.items()
                 if peak
             ),
         ]
     return measured
 
 
-def _found(site: Site, seed: int) -> Found:
-    with costs.ToolMemory(site.node) as memory:
-        rate, limit, changes = _sustained(site, seed)
-    return Found(rate, limit, changes, memory.peak)
-
-
-def _sustained(site: Site, seed: int) -> tuple[float, str, int]:
-    """The fastest rate that is sustained, what came of the next, and the changes made in all."""
+def _sustained(site: Site, seed: int) -> Found:
     number = len(site.targets) // 2
     quiet = _latency(site, number, _LOOKS)
     best, changes = 0.0, _LOOKS
@@ -144,11 +135,11 @@ def _sustained(site: Site, seed: int) -> tuple[float, str, int]:
             raise churn.problem
         if latency > _DOUBLED * quiet:
             told = f"at {achieved:.3g}/s a change took {1000 * latency:.0f} ms"
-            return best, f"{told}, in quiet times {1000 * quiet:.0f} ms", changes
+            return Found(best, f"{told}, in quiet times {1000 * quiet:.0f} ms", changes)
         best = achieved
         if achieved < 0.6 * rate:
-            return best, "the API server takes no more changes a second", changes
-    return best, "no faster churn was tried", changes
+            return Found(best, "the API server takes no more changes a second", changes)
+    return Found(best, "no faster churn was tried", changes)
 
 
 def _latency(site: Site, number: int, looks: int) -> float:

@@ -4,6 +4,7 @@ second a node takes.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -112,8 +113,6 @@ def _opening(site: Site, sockets: Sequence[SocketAddress]) -> Bytes:
 def _tried(measure: Callable[[], Sequence[float]]) -> Sequence[float]:
     """What ``measure`` returns, after another try or two where the machine lost frames."""
     for _ in range(_TRIES - 1):
-        try:
+        with contextlib.suppress(WireError):
             return measure()
-        except WireError:
-            continue
     return measure()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from bench.machine import disturbed
-from reports.records.figures import Figure, Name, Series, Unit
+from reports.records.figures import Figure, Name, Series, Unit, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from fixtures.world.latency import OwnWord
 
 QUANTILES: Final = (1, 50, 90, 99)
-
-_SHORT: Final = {
-    "kubeproxy_sync_proxy_rules_duration_seconds": "sync_proxy_rules",
-    "kubeproxy_network_programming_duration_seconds": "network_programming",
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Measured:
         """
         values = np.asarray(self.samples, float)
         several, many = len(values) > 1, len(values) >= 10
-        p1, p50, p90, p99 = (_round(np.percentile(values, percent)) for percent in QUANTILES)
+        p1, p50, p90, p99 = (rounded(np.percentile(values, percent)) for percent in QUANTILES)
         return Figure(
             name=self.name,
             mode=self.mode,
@@ -59,10 +54,10 @@ class Measured:
             p50=p50,
             p90=p90 if many else None,
             p99=p99 if many else None,
-            min=_round(values.min()) if several else None,
-            max=_round(values.max()) if several else None,
-            mean=_round(values.mean()) if several else None,
-            rounds=tuple(map(_round, self.samples if self.rounds is None else self.rounds)),
+            min=rounded(values.min()) if several else None,
+            max=rounded(values.max()) if several else None,
+            mean=rounded(values.mean()) if several else None,
+            rounds=tuple(map(rounded, self.samples if self.rounds is None else self.rounds)),
             own=dict(self.own),
             state=dict(state),
             disturbed=disturbed(state),
@@ -73,13 +68,8 @@ class Measured:
 
 def own_word(word: OwnWord) -> dict[str, float]:
     """What the proxy says of itself since ``word`` was made: mean seconds and counts."""
-    found = {}
+    found: dict[str, float] = {}
     for name, (mean, count) in word.means().items():
-        found[_SHORT.get(name, name)] = round(mean, 6)
-        found[f"{_SHORT.get(name, name)}_count"] = count
+        short = name.removeprefix("kubeproxy_").removesuffix("_duration_seconds")
+        found |= {short: round(mean, 6), f"{short}_count": count}
     return found
-
-
-def _round(value: float) -> float:
-    """Six significant digits: more would be noise, and make files large."""
-    return float(f"{value:.6g}")

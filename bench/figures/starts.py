@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import costs
 from bench.figures.measured import Measured, own_word
 from fixtures.world.latency import OwnWord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bench.sites import Site, Sites
 
 _REST = 0.5  # seconds
 _LONG = 5.0  # seconds
-_PATIENCE = 60.0  # seconds for a start, and ...
-_PATIENCE_EACH = 0.04  # ... for each Service: some ten times what kube-proxy takes
 
 
-def patience(services: int, *, emulated: bool) -> float:
-    """Seconds after which a proxy that has not programmed so many Services is given up."""
-    return (_PATIENCE + _PATIENCE_EACH * services) * (8 if emulated else 1)
-
-
-def measure_starts(
-    sites: Sites, repetitions: int, config: Mapping[str, Any] | None, patience: float
-) -> list[Measured]:
+def measure_starts(sites: Sites, repetitions: int) -> list[Measured]:
     """Start every mode's proxy that often, as far as there is time, on a node where nothing is
     programmed; seconds until the last Service is in force.
     """
@@ -39,7 +28,7 @@ def measure_starts(
         began = time.monotonic()
         for site in sites.shuffled():
             with costs.ToolMemory(site.node) as memory:
-                taken.setdefault(site, []).append(site.start_cold(config, patience))
+                taken.setdefault(site, []).append(site.start_cold())
             spent.setdefault(site, []).append(costs.cpu_seconds(site.node))
             tools[site] = max(tools.get(site, 0.0), memory.peak)
             own[site] = own_word(OwnWord(site.proxy, since_start=True))

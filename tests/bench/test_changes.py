@@ -157,7 +157,7 @@ def test_what_a_change_that_was_given_up_has_left_is_mended() -> None:
 def test_where_time_is_short_every_task_gets_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     runner: Any = object.__new__(Runner)
-    runner._sites = SimpleNamespace(deadline=1100.0, all_modes=("a", "b"))
+    runner._sites = SimpleNamespace(deadline=1100.0, modes=("a", "b"))
     runner._began, runner._size = 800.0, 100
     runner._spent, runner._total = 100.0, 200.0  # twice as slow as estimated
     task: Any = SimpleNamespace(seconds=5.0, services=100)
