@@ -16,6 +16,7 @@ from pathlib import Path
 
 from clusters import sandbox
 from clusters.build import artifacts, toolchain
+from clusters.build.cache import cache_folder
 from clusters.vm import accelerator
 from launch import trials
 
@@ -138,7 +139,7 @@ def _conntrack_size() -> Check:
 def _resources() -> list[Check]:
     cores = os.cpu_count() or 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    folder = artifacts.cache_folder()
+    folder = cache_folder()
     built = [name for name in artifacts.NAMES if artifacts.location(name).exists()]
     needed = 1.0 if len(built) == len(artifacts.NAMES) else 6.0
     there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -157,7 +158,7 @@ def _resources() -> list[Check]:
 def _binaries() -> list[Check]:
     missing = [name for name in artifacts.NAMES if not artifacts.location(name).exists()]
     if not missing:
-        return [Check("binaries", ok=True, detail=f"built, in {artifacts.cache_folder()}")]
+        return [Check("binaries", ok=True, detail=f"built, in {cache_folder()}")]
     minimum = artifacts.needed_go()
     go = toolchain.find(minimum)
     found = str(go) if go else f"none from {minimum} on; ./conform installs one into the cache"

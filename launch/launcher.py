@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from clusters import sandbox
 from clusters.build import artifacts
-from clusters.build.toolchain import locked
+from clusters.build.cache import locked
 from clusters.vm import accelerator, kernel
 from launch import doctor
 from launch.invocation import HOW, WHAT, Run

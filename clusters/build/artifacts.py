@@ -14,28 +14,18 @@ import os
 import re
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusters.build import toolchain
+from clusters.build.cache import cache_folder, digest, once
 from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder, locked
 from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
-
-__all__ = [
-    "NAMES",
-    "PINNED",
-    "ArtifactError",
-    "cache_folder",
-    "checksum",
-    "ensure",
-    "location",
-    "proxy",
-]
 
 BUILD = Path(__file__).parent
 NAMES = ("kube-proxy", "kube-apiserver", "etcd")
@@ -52,16 +42,16 @@ _KNOWN = (
 )
 
 
-def _pinned(module: str) -> str:
-    match = re.search(
-        rf"^\s*{re.escape(module)} (v\S+)$", (BUILD / "go.mod").read_text(), re.MULTILINE
-    )
+def stated(name: str, module: Path = BUILD) -> str:
+    """The version behind a name in the go.mod of the Go module in a folder."""
+    file = module / "go.mod"
+    match = re.search(rf"^\s*{re.escape(name)} (\S+)", file.read_text(), re.MULTILINE)
     if match is None:
-        raise ArtifactError(f"clusters/build/go.mod requires no {module}")
+        raise ArtifactError(f"{file} names no version of {name}")
     return match[1]
 
 
-PINNED = _pinned("k8s.io/kubernetes").removeprefix("v")
+PINNED = stated("k8s.io/kubernetes").removeprefix("v")
 """The version of kube-proxy and kube-apiserver that is built when no other is asked for."""
 
 
@@ -76,38 +66,24 @@ def location(name: str) -> Path:
     if name not in NAMES:
         raise ArtifactError(f"no such binary: {name} (there are {', '.join(NAMES)})")
     sources = [BUILD / "go.mod", BUILD / "go.sum", BUILD / name / "main.go"]
-    return _place(
-        name, _pinned(_MODULES.get(name, _ETCD)), [source.read_bytes() for source in sources]
-    )
+    return _place(name, stated(_MODULES.get(name, _ETCD)), sources)
 
 
-def _place(name: str, version: str, sources: Iterable[bytes]) -> Path:
+def _place(name: str, version: str, sources: Iterable[Path]) -> Path:
     """The path of a binary in the cache; its folder names what it was made from."""
-    digest = hashlib.sha256(f"{_RECIPE} {os.uname().machine}".encode())
-    for source in sources:
-        digest.update(hashlib.sha256(source).digest())
-    return cache_folder() / "binaries" / f"{name}-{version}-{digest.hexdigest()[:12]}" / name
+    made_of = digest(f"{_RECIPE} {os.uname().machine}", sources)
+    return cache_folder() / "binaries" / f"{name}-{version}-{made_of}" / name
 
 
-def ensure(
-    names: Sequence[str] = NAMES, version: str = PINNED, progress: TextIO | None = None
-) -> dict[str, Path]:
+def ensure(names: Sequence[str] = NAMES, progress: TextIO | None = None) -> dict[str, Path]:
     """Build the named binaries unless they are in the cache, and return where they are.
 
-    ``version`` is kube-proxy's alone: the control plane stays at the pinned one. Progress is
-    written to the stream ``progress``, standard error by default.
+    Progress is written to the stream ``progress``, standard error by default.
     Raises ArtifactError with one line that says what failed.
     """
-    paths: dict[str, Path] = {}
-    for name in names:
-        if name == "kube-proxy" and version.removeprefix("v") != PINNED:
-            paths[name] = proxy(version, progress)
-            continue
-        paths[name] = location(name)
-        if not paths[name].exists():
-            with locked(_lock(paths[name]), f"waiting: another process builds {name}", progress):
-                if not paths[name].exists():
-                    _build_pinned(name, paths[name], progress)
+    paths = {name: location(name) for name in names}
+    for name, path in paths.items():
+        built(path, name, partial(_build_pinned, path, progress), progress)
     return paths
 
 
@@ -125,45 +101,49 @@ def proxy(version: str, progress: TextIO | None = None) -> Path:
     if version == PINNED:
         return ensure(["kube-proxy"], progress=progress)["kube-proxy"]
     main = BUILD / "kube-proxy" / "main.go"
-    path = _place("kube-proxy", f"v{version}", [main.read_bytes()])
-    if not path.exists():
-        with locked(_lock(path), f"waiting: another process builds kube-proxy {version}", progress):
-            if not path.exists():
-                _build_other(version, main, path, progress)
-    return path
+    path = _place("kube-proxy", f"v{version}", [main])
+    build = partial(_build_other, version, main, path, progress)
+    return built(path, f"kube-proxy {version}", build, progress)
 
 
-def _lock(path: Path) -> Path:
-    return path.parent.with_name(f"{path.parent.name}.lock")
+def built(path: Path, what: str, build: Callable[[], None], progress: TextIO | None) -> Path:
+    """A binary in a folder of its own in the cache, which ``build`` puts there where it is not."""
+    waiting = f"waiting: another process builds {what}"
+    return once(path, build, waiting, progress, f"{path.parent}.lock")
 
 
 def needed_go() -> str:
     """The oldest Go that builds the pinned binaries, such as ``1.26.0``."""
-    match = re.search(r"^go (\S+)$", (BUILD / "go.mod").read_text(), re.MULTILINE)
-    if match is None:
-        raise ArtifactError("clusters/build/go.mod names no version of Go")
-    return match[1]
+    return stated("go")
 
 
-def _build_pinned(name: str, path: Path, progress: TextIO | None) -> None:
+def _build_pinned(path: Path, progress: TextIO | None) -> None:
     go = toolchain.need(needed_go(), progress)
-    version = _pinned("k8s.io/kubernetes")
-    with Progress(f"building {name} {_pinned(_MODULES.get(name, _ETCD))} (once)", progress) as step:
-        _compile(go, BUILD, path, ["-mod=readonly"], version=version, step=step)
+    version = stated(_MODULES.get(path.name, _ETCD))
+    with Progress(f"building {path.name} {version} (once)", progress) as step:
+        stamped = stamp(gitVersion=f"v{PINNED}")
+        compile_to(path, f"./{path.name}", go, BUILD, stamped, step, "readonly")
 
 
-def _compile(
-    go: Path, module: Path, path: Path, flags: list[str], *, version: str, step: Progress
+def stamp(**version: str) -> str:
+    """Linker flags that tell a program its version, by its names in Kubernetes' component-base."""
+    told = (f"-X k8s.io/component-base/version.{name}={value}" for name, value in version.items())
+    return " ".join(["-s -w", *told])
+
+
+def compile_to(
+    path: Path, package: str, go: Path, module: Path, stamped: str, step: Progress, mod: str
 ) -> None:
-    """Compile the package of that name in ``module``, and move it to ``path`` when it is whole."""
+    """Compile a package of the Go module in a folder, and move it to ``path`` when it is whole.
+    ``mod`` says whether ``go`` may change the module's go.mod: its flag of that name.
+    """
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent.parent) as folder:
         unfinished = Path(folder) / path.name
-        stamp = f"-s -w -X k8s.io/component-base/version.gitVersion={version}"
-        flags = ["-v", "-trimpath", *flags, "-ldflags", stamp, "-o", str(unfinished)]
-        toolchain.run(go, ["build", *flags, f"./{path.name}"], module, step)
+        flags = ["-v", "-trimpath", f"-mod={mod}", "-ldflags", stamped, "-o", str(unfinished)]
+        toolchain.run(go, ["build", *flags, package], module, step)
         if not unfinished.exists():
-            raise ArtifactError(f"go build ./{path.name} succeeded but made no binary")
+            raise ArtifactError(f"go build {package} succeeded but made no binary")
         path.parent.mkdir(exist_ok=True)
         unfinished.replace(path)
 
@@ -180,7 +160,8 @@ def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) 
         shutil.copy(main, module / "kube-proxy")
         try:
             with Progress(f"building kube-proxy v{version} (once)", progress) as step:
-                _compile(go, module, path, ["-mod=mod"], version=f"v{version}", step=step)
+                stamped = stamp(gitVersion=f"v{version}")
+                compile_to(path, "./kube-proxy", go, module, stamped, step, "mod")
         except ArtifactError as problem:
             raise ArtifactError(f"{_why_not(version, str(problem))}; {_KNOWN}") from None
 

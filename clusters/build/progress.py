@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import TextIO
 
@@ -60,3 +62,24 @@ class Progress:
         else:
             self.stream.write(f"{self.step}: {text}\n")
         self.stream.flush()
+
+
+def watch(
+    process: subprocess.Popen[Any],
+    end: Callable[[], None],
+    step: Progress | None,
+    detail: Callable[[], str] = str,
+) -> None:
+    """Wait until a process has ended, which ``end`` sees to where we are not to wait longer, and
+    show ``step`` with its ``detail`` meanwhile.
+    """
+    with process:
+        try:
+            while process.poll() is None:
+                try:
+                    process.wait(timeout=1)
+                except subprocess.TimeoutExpired:
+                    if step:
+                        step.update(detail())
+        finally:
+            end()

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
+import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.build.progress import Progress
+from clusters.build.cache import cache_folder, once
+from clusters.build.progress import Progress, watch
 from clusters.sandbox import die_with_parent
 from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import TextIO
 
 LOCK = Path(__file__).with_name("toolchain.lock")
 """Names the package with the toolchain, its version and its checksums."""
-
-
-def cache_folder() -> Path:
-    """The per-user folder for what takes long to make; it may be deleted at any time."""
-    configured = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
-    return base / "kube-proxy-conformance"
-
-
-@contextmanager
-def locked(path: Path, waiting: str, progress: TextIO | None) -> Iterator[None]:
-    """Hold the lock file ``path``; say ``waiting`` when another process holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(waiting, file=progress or sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def environment(go: Path) -> dict[str, str]:
@@ -62,14 +41,9 @@ def parse(version: str) -> tuple[int, ...]:
 
 def version_of(go: Path) -> tuple[int, ...]:
     """The version of the toolchain ``go``; empty when it does not run."""
+    argv, env = [go, "env", "GOVERSION"], environment(go)
     try:
-        done = subprocess.run(
-            [go, "env", "GOVERSION"],
-            env=environment(go),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     except OSError:
         return ()
     return parse(done.stdout.strip())
@@ -107,11 +81,8 @@ def need(minimum: str, progress: TextIO | None = None) -> Path:
             f"Go {minimum} or newer is needed and not on this machine: install it from go.dev"
         )
     folder = go.parents[2]
-    with locked(
-        folder.with_name(f"{folder.name}.lock"), "waiting: another process installs Go", progress
-    ):
-        if not go.exists():
-            _install(folder, minimum, progress)
+    install = partial(_install, folder, minimum, progress)
+    once(go, install, "waiting: another process installs Go", progress, f"{folder}.lock")
     if version_of(go) < parse(minimum):
         raise ArtifactError(f"Go {minimum} or newer is needed, and {go} is older or does not run")
     return go
@@ -123,16 +94,7 @@ def _install(folder: Path, minimum: str, progress: TextIO | None) -> None:
     installer = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
     unfinished = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    argv = [
-        *installer,
-        "install",
-        "-q",
-        "--target",
-        str(unfinished),
-        "--require-hashes",
-        "-r",
-        str(LOCK),
-    ]
+    argv = [*installer, "install", "-q", "--require-hashes", "-r", LOCK, "--target", unfinished]
     with Progress(f"no Go {minimum} here; installing it into {folder}", progress):
         env = {"UV_SYSTEM_CERTS": "1", **os.environ}  # trust whom this machine trusts
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
@@ -147,40 +109,25 @@ def run(go: Path, arguments: list[str], folder: Path, progress: Progress | None 
 
     Raises ArtifactError with what it said last when it fails.
     """
-    process = subprocess.Popen(
-        [str(go), *arguments],
-        cwd=folder,
-        env=environment(go),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl call, and no thread of ours runs yet
-    )
-    heard: list[str] = []
-    printed: list[str] = []
-    readers = [
-        threading.Thread(target=lambda stream=stream, to=to: to.extend(stream), daemon=True)
-        for stream, to in ((process.stdout, printed), (process.stderr, heard))
-    ]
-    with process:
-        for reader in readers:
-            reader.start()
-        try:
-            while process.poll() is None:
-                try:
-                    process.wait(timeout=1)
-                except subprocess.TimeoutExpired:
-                    if progress:
-                        progress.update(_stage(heard))
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            for reader in readers:
-                reader.join()
-    if process.returncode:
-        raise ArtifactError(f"go {arguments[0]} failed: {_complaint(heard)}")
-    return "".join(printed)
+    with tempfile.NamedTemporaryFile() as printed, tempfile.NamedTemporaryFile() as told:
+        heard = Path(told.name)
+        process = subprocess.Popen(
+            [str(go), *arguments],
+            cwd=folder,
+            env=environment(go),
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=told,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl call, and no thread runs
+        )
+        watch(process, process.terminate, progress, lambda: _stage(_lines(heard)))
+        if process.returncode:
+            raise ArtifactError(f"go {arguments[0]} failed: {_complaint(_lines(heard))}")
+        return Path(printed.name).read_text()
+
+
+def _lines(heard: Path) -> list[str]:
+    return heard.read_text(errors="replace").splitlines()
 
 
 def _stage(heard: list[str]) -> str:

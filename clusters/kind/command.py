@@ -54,8 +54,7 @@ def clean() -> int:
 
     Raises ArtifactError with one line where that fails.
     """
-    for line in tidy.clean().lines():
-        print(line)
+    print(*tidy.clean(), sep="\n")
     return 0
 
 

@@ -7,18 +7,18 @@ unpack than to load.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters.build import packing
+from clusters.build.cache import cache_folder, digest, once
 from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder, locked
 from clusters.vm.cpio import Archive
 from specification.errors import ArtifactError
 
@@ -75,13 +75,9 @@ def build(kernel: Kernel, progress: TextIO | None = None, *, emulated: bool = Fa
     """
     files = dict(_files(kernel, _legacy if emulated else shutil.which))
     described = [(str(path), str(source), *_state(source)) for path, source in files.items()]
-    digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
-    image = cache_folder() / "images" / f"{kernel.release}-{digest}.cpio"
-    if not image.exists():
-        with locked(image.with_suffix(".lock"), "waiting: another process packs it", progress):
-            if not image.exists():
-                _pack(files, image, progress)
-    return image
+    image = cache_folder() / "images" / f"{kernel.release}-{digest(json.dumps(described))}.cpio"
+    pack = partial(_pack, files, image, progress)
+    return once(image, pack, "waiting: another process packs it", progress)
 
 
 def with_programs(image: Path, programs: Iterable[Path], place: Path) -> None:

@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusters.build.artifacts import checksum
+from clusters.build.cache import cache_folder, once
 from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder, locked
 from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -62,14 +63,8 @@ def packaged(version: str = "", progress: TextIO | None = None) -> Kernel:
     if version and not f"{pinned}.".startswith(f"{version}."):
         name, pinned, digest = _offered(version), "", ""
     place = cache_folder() / "kernels" / f"{name}-{pinned or 'newest'}-{_RECIPE}"
-    if not place.exists():
-        with locked(
-            place.with_name(f"{place.name}.lock"),
-            "waiting: another process fetches a kernel",
-            progress,
-        ):
-            if not place.exists():
-                _fetch(name, pinned, digest, place, progress)
+    fetch = partial(_fetch, name, pinned, digest, place, progress)
+    once(place, fetch, "waiting: another process fetches a kernel", progress)
     (modules,) = (place / "modules").iterdir()
     return Kernel(modules.name, place / "vmlinuz", modules)
 
@@ -85,12 +80,8 @@ def _offered(version: str) -> str:
     """The newest package with a kernel of that version; those for virtual machines are smallest."""
     _check_packages()
     pattern = rf"^linux-image-{re.escape(version)}[.-].*amd64$"
-    done = subprocess.run(
-        ["apt-cache", "--names-only", "search", pattern],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    argv = ["apt-cache", "--names-only", "search", pattern]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     names = [line.split()[0] for line in done.stdout.splitlines()]
     names = [name for name in names if not re.search(r"unsigned|dbg|-rt-", name)]
     if not names:
@@ -127,22 +118,16 @@ def _fetch(name: str, version: str, digest: str, place: Path, progress: TextIO |
 
 def _download(package: str, folder: Path) -> tuple[Path | None, str]:
     """The package's file, or ``None`` and the last thing that apt-get said."""
-    done = subprocess.run(
-        ["apt-get", "download", "-q", package],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    argv = ["apt-get", "download", "-q", package]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     said = done.stderr.strip().splitlines() or ["apt-get said nothing"]
     return next(folder.glob("*.deb"), None), said[-1].removeprefix("E: ")
 
 
 def _unpack(package: Path, folder: Path, place: Path) -> None:
     root, kept = folder / "root", folder / "kept"
-    done = subprocess.run(
-        ["dpkg-deb", "-x", package, root], capture_output=True, text=True, check=False
-    )
+    argv = ["dpkg-deb", "-x", package, root]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     images = list(root.glob("boot/vmlinu*"))
     modules = [*root.glob("lib/modules/*"), *root.glob("usr/lib/modules/*")]
     if done.returncode or len(images) != 1 or len(modules) != 1:

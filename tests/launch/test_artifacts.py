@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clusters.build import artifacts, toolchain
+from clusters.build.cache import cache_folder
 from clusters.build.progress import Progress, duration
 from specification.errors import ArtifactError
 
@@ -92,8 +93,8 @@ def test_a_failed_build_says_why_on_one_line_and_leaves_nothing(
     with pytest.raises(ArtifactError) as raised:
         artifacts.ensure(["etcd"], progress=io.StringIO())
     assert str(raised.value) == "go build failed: main.go:7:2: undefined: app"
-    left = [path for path in artifacts.cache_folder().rglob("*") if path.suffix != ".lock"]
-    assert left == [artifacts.cache_folder() / "binaries"]
+    left = [path for path in cache_folder().rglob("*") if path.suffix != ".lock"]
+    assert left == [cache_folder() / "binaries"]
 
 
 def test_another_version_gets_a_module_with_its_staging_modules(calls: Path) -> None:
@@ -107,7 +108,7 @@ def test_another_version_gets_a_module_with_its_staging_modules(calls: Path) -> 
         "require k8s.io/component-base v0.33.4",
         "replace k8s.io/api => k8s.io/api v0.33.4",
     ]
-    assert artifacts.ensure(["kube-proxy"], version="1.33.4") == {"kube-proxy": path}
+    assert artifacts.proxy("1.33.4") == path
     assert len(builds(calls)) == 1
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clusters.build.toolchain import cache_folder
+from clusters.build.cache import cache_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from clusters.build.cache import cache_folder, locked
 from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder, locked
 from clusters.kind.cluster import configuration, delivery
 from clusters.kind.cluster.configuration import KUBECTL, NODES
 from clusters.kind.cluster.delivery import KUBEADMS, Delivered

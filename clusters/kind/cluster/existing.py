@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from clusters.build.toolchain import locked
+from clusters.build.cache import locked
 from clusters.kind.cluster import configuration, delivery
 from clusters.kind.cluster.configuration import KUBECTL, NODES
 from clusters.kind.cluster.creation import Kind, lock_of, running_proxy

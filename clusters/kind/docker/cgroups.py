@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from pathlib import Path
 
-from clusters.build.toolchain import cache_folder
+from clusters.build.cache import cache_folder
 
 ROOT = Path("/sys/fs/cgroup")
 

@@ -7,7 +7,6 @@ in use takes another folder, which it removes in the end.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import re
 import shutil
@@ -15,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.build.toolchain import cache_folder
+from clusters.build import cache
 from clusters.kind.docker import cgroups
 from clusters.kind.docker.engine import Engine, answers
 from clusters.kind.image import programs as image_programs
@@ -41,7 +40,7 @@ _PATIENCE = 90.0  # seconds for its start, and for its end
 
 def root(name: str) -> Path:
     """The folder with the data of the private Docker of that name."""
-    return cache_folder() / "kind" / name
+    return cache.cache_folder() / "kind" / name
 
 
 def roots() -> list[Path]:
@@ -55,22 +54,11 @@ def left(name: str) -> bool:
     return folder.is_dir() and (name != _FIRST or any((folder / "containers").glob("*")))
 
 
-@contextlib.contextmanager
-def claimed(name: str) -> Iterator[bool]:
+def claimed(name: str) -> contextlib.AbstractContextManager[bool]:
     """Be the one process that runs the private Docker ``name``, for as long as the block lasts;
     false where another is.
-
-    The claim ends with the process, however that ends.
     """
-    folder = root(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    return cache.claimed(root(f"{name}.lock"))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder
+from clusters.build.cache import cache_folder, digest
+from clusters.build.progress import Progress, watch
 from clusters.sandbox import die_with_parent
 from specification.errors import ArtifactError
 
@@ -69,8 +68,7 @@ _RECIPE = "1"
 def location() -> Path:
     """Where the archive of the system is, or will be once made."""
     described = json.dumps([_RECIPE, os.uname().machine, SUITE, PACKAGES, _SUPERFLUOUS])
-    digest = hashlib.sha256(described.encode()).hexdigest()[:12]
-    return cache_folder() / "kind" / f"base-{digest}.tar"
+    return cache_folder() / "kind" / f"base-{digest(described)}.tar"
 
 
 def ensure(work: Path, progress: TextIO | None = None) -> Path:
@@ -99,22 +97,10 @@ def run(argv: Sequence[str], what: str, step: Progress | None = None) -> None:
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl call, and no thread runs
         )
-        with process:
-            try:
-                while process.poll() is None:
-                    try:
-                        process.wait(timeout=1)
-                    except subprocess.TimeoutExpired:
-                        if step:
-                            step.update()
-            finally:
-                process.kill()
+        watch(process, process.kill, step)
         if process.returncode:
             said.seek(0)
-            lines = said.read().split("\n")
-            last = next(
-                (line.strip() for line in reversed(lines) if line.strip()), "it said nothing"
-            )
+            last = said.read().strip().rpartition("\n")[2].strip() or "it said nothing"
             raise ArtifactError(f"{what} failed: {last}")
 
 

@@ -8,7 +8,6 @@ made again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from clusters.build import artifacts
 from clusters.build.artifacts import PINNED
+from clusters.build.cache import cache_folder, claimed, digest, locked
 from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder, locked
 from clusters.kind.image import base as image_base
 from clusters.kind.image import node as image_node
 from clusters.kind.image import programs as image_programs
@@ -122,13 +121,10 @@ def remove_unfinished() -> bool:
     folder = _folder()
     if not (folder / "unfinished").exists():
         return False
-    with (folder / "build.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # it is being built
-            return False
-        shutil.rmtree(folder / "unfinished")
-    return True
+    with claimed(folder / "build.lock") as free:
+        if free:  # else it is being built
+            shutil.rmtree(folder / "unfinished")
+        return free
 
 
 def _folder() -> Path:
@@ -158,7 +154,7 @@ def _digest() -> str:
     for file in (*(Path(__file__).with_name(f"{name}.py") for name in _RECIPE), *sorted(files)):
         place = file.relative_to(image_node.FILES) if file in files else file.name
         described += [str(place), hashlib.sha256(file.read_bytes()).hexdigest()]
-    return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
+    return digest(json.dumps(described))
 
 
 def _check() -> None:

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusters.build import toolchain
+from clusters.build import artifacts, toolchain
 from clusters.build.artifacts import PINNED
+from clusters.build.cache import cache_folder, digest
 from clusters.build.progress import Progress
-from clusters.build.toolchain import cache_folder, locked
-from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
     from typing import TextIO
 
 MODULE = Path(__file__).parents[1] / "programs"
 KIND = "sigs.k8s.io/kind"
-_PACKAGES = {
-    "bounded": "./bounded",
-    "kind": KIND,
-    "kubernetes": "./kubernetes",
-    "pause": "./pause",
-}
 
 
 def location(name: str) -> Path:
     """Where a program is, or will be once built; its folder names what it was made from."""
-    digest = hashlib.sha256(f"{os.uname().machine} {_stamp()}".encode())
-    for source in (MODULE / "go.mod", MODULE / "go.sum", *sorted((MODULE / name).glob("*.go"))):
-        digest.update(hashlib.sha256(source.read_bytes()).digest())
-    return cache_folder() / "kind" / "programs" / f"{name}-{digest.hexdigest()[:12]}" / name
+    sources = (MODULE / "go.mod", MODULE / "go.sum", *sorted((MODULE / name).glob("*.go")))
+    made_of = digest(f"{os.uname().machine} {_stamp()}", sources)
+    return cache_folder() / "kind" / "programs" / f"{name}-{made_of}" / name
 
 
 def ensure(name: str, progress: TextIO | None = None) -> Path:
@@ -44,12 +35,7 @@ def ensure(name: str, progress: TextIO | None = None) -> Path:
     Raises ArtifactError with one line that says what failed.
     """
     path = location(name)
-    if not path.exists():
-        lock = path.parent.with_name(f"{path.parent.name}.lock")
-        with locked(lock, f"waiting: another process builds {name}", progress):
-            if not path.exists():
-                _build(name, path, progress)
-    return path
+    return artifacts.built(path, name, partial(_build, path, progress), progress)
 
 
 def kind(progress: TextIO | None = None) -> Path:
@@ -62,10 +48,7 @@ def kind(progress: TextIO | None = None) -> Path:
 
 def pinned_kind() -> str:
     """The version of kind that is built, such as ``0.33.0``."""
-    match = re.search(rf"\b{re.escape(KIND)} v(\S+)", (MODULE / "go.mod").read_text())
-    if match is None:
-        raise ArtifactError(f"clusters/kind/programs/go.mod requires no {KIND}")
-    return match[1]
+    return artifacts.stated(KIND, MODULE).removeprefix("v")
 
 
 def _version(program: str) -> tuple[int, ...]:
@@ -79,25 +62,13 @@ def _version(program: str) -> tuple[int, ...]:
 
 
 def _stamp() -> str:
-    """Linker flags that tell Kubernetes its version, which kubeadm compares with the cluster's."""
+    """The version of Kubernetes, which kubeadm compares with the cluster's."""
     major, minor, _ = PINNED.split(".", 2)
-    values = {"gitVersion": f"v{PINNED}", "gitMajor": major, "gitMinor": minor}
-    set_values = (f"-X k8s.io/component-base/version.{key}={values[key]}" for key in values)
-    return " ".join(["-s -w", *set_values])
+    return artifacts.stamp(gitVersion=f"v{PINNED}", gitMajor=major, gitMinor=minor)
 
 
-def _build(name: str, path: Path, progress: TextIO | None) -> None:
-    match = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)
-    if match is None:
-        raise ArtifactError("clusters/kind/programs/go.mod names no version of Go")
-    go = toolchain.need(match[1], progress)
-    path.parent.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        Progress(f"building {name} for kind (once)", progress) as step,
-        tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent.parent) as folder,
-    ):
-        unfinished = Path(folder, name)
-        flags = ["-v", "-trimpath", "-mod=readonly", "-ldflags", _stamp(), "-o", str(unfinished)]
-        toolchain.run(go, ["build", *flags, _PACKAGES[name]], MODULE, step)
-        path.parent.mkdir(exist_ok=True)
-        unfinished.replace(path)
+def _build(path: Path, progress: TextIO | None) -> None:
+    go = toolchain.need(artifacts.stated("go", MODULE), progress)
+    with Progress(f"building {path.name} for kind (once)", progress) as step:
+        package = KIND if path.name == "kind" else f"./{path.name}"
+        artifacts.compile_to(path, package, go, MODULE, _stamp(), step, "readonly")

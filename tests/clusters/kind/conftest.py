@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import sandbox
-from clusters.build.toolchain import cache_folder
+from clusters.build.cache import cache_folder
 from clusters.kind.docker import engine
 
 if TYPE_CHECKING:

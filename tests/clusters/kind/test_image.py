@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters.build import artifacts
-from clusters.build.toolchain import cache_folder
+from clusters.build.cache import cache_folder
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import archive
 from clusters.kind.image import base as image_base

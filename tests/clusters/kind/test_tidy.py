@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clusters.build.toolchain import cache_folder
+from clusters.build.cache import cache_folder
 from clusters.kind import command
 from clusters.kind.cluster.configuration import MARK
 from clusters.kind.docker import cgroups, private
