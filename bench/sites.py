@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from bench.costs import cpu_seconds
 from bench.figures.packets import Stopwatch
 from bench.population import Population, Target
-from clusters.substrates import of_this_machine
+from clusters.embedded.substrate import Embedded
 from fixtures.clients.client import LabClient
 from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
@@ -239,8 +239,8 @@ class Sites:
         self._substrates: list[Substrate] = []
         for number, mode in enumerate(modes):
             place = folder / f"cluster-{number}"
-            substrate = of_this_machine(
-                machines, implementation, binaries, place, number, many_services=True
+            substrate = Embedded(
+                implementation, binaries, place, number, machines=machines, many_services=True
             )
             self._substrates.append(substrate)
             cluster = substrate.cluster(mode)

@@ -10,18 +10,18 @@ import json
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 from kubernetes import client as kubernetes
+from kubernetes.config import load_kube_config_from_dict
 
 from specification.addresses import FAMILIES, Family
 from specification.errors import RefusedError
 from specification.services import Object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -48,29 +48,14 @@ class Api:
     A refused request raises ``RefusedError``.
     """
 
-    def __init__(
-        self,
-        server: str,
-        certificate_authority: Path,
-        *,
-        token: str = "",
-        certificate: tuple[Path, Path] | None = None,
-        server_name: str | None = None,
-    ) -> None:
-        """``server`` is known by a ``token`` or a client ``certificate`` with its key, and is
-        called ``server_name`` in its own certificate where that is not in the URL.
-        """
+    def __init__(self, kubeconfig: Mapping[str, Any]) -> None:
+        """The API that a kubeconfig, read from its file, leads to."""
         configuration = kubernetes.Configuration()
-        configuration.host = server
-        configuration.ssl_ca_cert = str(certificate_authority)
-        configuration.tls_server_name = server_name
-        if certificate:
-            configuration.cert_file, configuration.key_file = map(str, certificate)
-        self._headers = {"accept": "application/json"}
-        if token:
-            configuration.api_key = {"authorization": f"Bearer {token}"}
-            self._headers["authorization"] = f"Bearer {token}"
+        load_kube_config_from_dict(kubeconfig, client_configuration=configuration)
         configuration.connection_pool_maxsize = _WRITERS + 2
+        self._headers = {"accept": "application/json"}
+        for known_by in configuration.auth_settings().values():
+            self._headers[known_by["key"]] = known_by["value"]
         self.client = kubernetes.ApiClient(configuration)
         """The official client, for whatever this class does not offer."""
         self._pool = ThreadPoolExecutor(_WRITERS, "api")

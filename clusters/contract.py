@@ -55,7 +55,9 @@ class Node(Protocol):
 
     @property
     def wires(self) -> Mapping[str, Wire]:
-        """To the lab: ``pod``, and ``external`` for everything else."""
+        """To the lab: ``pod``, and ``external`` for everything else: other nodes and their pods,
+        the router, the world outside.
+        """
 
     @property
     def system(self) -> System:
@@ -68,10 +70,6 @@ class Node(Protocol):
     @property
     def host(self) -> Host:
         """A testinfra host: what is inside."""
-
-    @property
-    def external_wire(self) -> Wire:
-        """Where everything else is: other nodes and their pods, the router, the world outside."""
 
     def address(self, family: Family) -> IPAddress:
         """Its InternalIP."""

@@ -30,6 +30,9 @@ POD_INTERFACE = "pod0"
 EXTERNAL_INTERFACE = "ext0"
 MANAGEMENT_INTERFACE = "mgmt0"
 
+_INTERFACES = {"pod": POD_INTERFACE, "external": EXTERNAL_INTERFACE}
+"""The node's end of each wire."""
+
 _COUNTERS = "/proc/thread-self/net/dev"
 _NODE_MACS = {"pod": bytes.fromhex("02000000a001"), "external": bytes.fromhex("02000000e001")}
 _LAB_MACS = {"pod": bytes.fromhex("02000000a0fe"), "external": bytes.fromhex("02000000e0fe")}
@@ -65,6 +68,12 @@ class Management:
     port: str
     address: str
 
+    @property
+    def link(self) -> Link:
+        """The link to it."""
+        mac = b"\x02\x00" + ip_address(self.address).packed
+        return Link(MANAGEMENT_INTERFACE, mac, self.port, bridge=self.bridge)
+
 
 MakeSystem = Callable[[str, "Sequence[Link]", str], "System"]
 """Makes the system of that name, with an end of each of these links, the last of which is the
@@ -91,16 +100,13 @@ class WiredNode:
             netns.add(self._lab)
             made.callback(netns.delete, self._lab)
             links = {
-                "pod": self._link("pod", POD_INTERFACE),
-                "external": self._link("external", EXTERNAL_INTERFACE),
+                wire: Link(
+                    interface, _NODE_MACS[wire], wire, namespace=self._lab, peer_mac=_LAB_MACS[wire]
+                )
+                for wire, interface in _INTERFACES.items()
             }
-            port = Link(
-                MANAGEMENT_INTERFACE,
-                b"\x02\x00" + ip_address(management.address).packed,
-                management.port,
-                bridge=management.bridge,
-            )
-            self.system = make_system(name, [*links.values(), port], management.address)
+            joined = [*links.values(), management.link]
+            self.system = make_system(name, joined, management.address)
             made.callback(self.system.close)
             self.host = self.system.host
             self.run = self.system.run
@@ -118,7 +124,7 @@ class WiredNode:
             there = made.enter_context(self.system.open(_COUNTERS))
             self._counters = [
                 DropCounter(ours, self.wires),
-                DropCounter(there, (POD_INTERFACE, EXTERNAL_INTERFACE)),
+                DropCounter(there, _INTERFACES.values()),
             ]
             self._drops = self._count_drops()
             self.proxy = make_proxy(self)
@@ -127,11 +133,6 @@ class WiredNode:
 
     def __repr__(self) -> str:
         return f"<node {self.name}>"
-
-    @property
-    def external_wire(self) -> Wire:
-        """See Node."""
-        return self.wires["external"]
 
     def address(self, family: Family) -> IPAddress:
         """See Node."""
@@ -183,32 +184,22 @@ class WiredNode:
 
         for key, value in SYSCTLS.items():
             # what is the default applies to interfaces that are made later
-            names = ("default", POD_INTERFACE, EXTERNAL_INTERFACE) if "/default/" in key else ("",)
+            names = ("default", *_INTERFACES.values()) if "/default/" in key else ("",)
             for name in names:
                 self.write(Path("/proc/sys", key.replace("default", name)), str(value))
         pod, external = f"dev {POD_INTERFACE}", f"dev {EXTERNAL_INTERFACE}"
-        commands = [
-            *(f"link set {name} mtu {MTU} up" for name in (POD_INTERFACE, EXTERNAL_INTERFACE)),
-        ]
+        commands = [f"link set {name} mtu {MTU} up" for name in _INTERFACES.values()]
         for family in FAMILIES:
-            router, gateway = ROUTERS[family], POD_GATEWAYS[family]
+            own, router, gateway = self.address(family), ROUTERS[family], POD_GATEWAYS[family]
             commands += [
-                f"addr add {self.address(family)}/{router.max_prefixlen} {external} nodad",
+                f"addr add {own}/{router.max_prefixlen} {external} nodad",
                 f"neigh add {router} lladdr {mac(_LAB_MACS['external'])} {external} nud permanent",
                 f"neigh add {gateway} lladdr {mac(_LAB_MACS['pod'])} {pod} nud permanent",
                 # what is no namespace of ours may have had another way out
-                f"route replace default via {router} {external} onlink src {self.address(family)}",
-                (
-                    f"route add {pod_cidr(0, family)} via {gateway} dev {POD_INTERFACE} onlink"
-                    f" src {self.address(family)}"
-                ),
+                f"route replace default via {router} {external} onlink src {own}",
+                f"route add {pod_cidr(0, family)} via {gateway} {pod} onlink src {own}",
             ]
         # the address that the kernel prefers towards pods; it would take a cluster IP where a proxy
         # puts those on the node (RFC 6724, section 5, rules 5 and 8)
         commands.append(f"addr add {self.address('IPv6')}/128 {pod} nodad noprefixroute")
         self.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n")
-
-    def _link(self, kind: str, interface: str) -> Link:
-        return Link(
-            interface, _NODE_MACS[kind], kind, namespace=self._lab, peer_mac=_LAB_MACS[kind]
-        )

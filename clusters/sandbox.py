@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,6 +72,21 @@ def enter(command: list[str]) -> NoReturn:
     stays.
     """
     os.execv(sys.executable, [sys.executable, "-m", "clusters.sandbox", *command])
+
+
+def tried(command: Sequence[str], timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in a sandbox that is thrown away, inside this one where we are in one."""
+    nested = {NESTED: "1"} if inside() else {}
+    return subprocess.run(
+        [sys.executable, "-m", "clusters.sandbox", *command],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, **nested},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def entering(command: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -23,26 +22,19 @@ from launch import trials
 MODES = ("iptables", "nftables", "ipvs")
 """The modes of kube-proxy on Linux, in the order in which they are reported."""
 
-_PACKAGES = {
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "ipset": "ipset",
-    "ipvsadm": "ipvsadm",
-    "ip6tables-restore": "iptables",
-    "iptables-restore": "iptables",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "unshare": "util-linux",
-}
 _ALL = frozenset(MODES)
-_TOOL_MODES = {
-    "ipset": frozenset({"ipvs"}),
-    "ipvsadm": frozenset({"ipvs"}),
-    "ip6tables-restore": frozenset({"iptables", "ipvs"}),
-    "iptables-restore": frozenset({"iptables", "ipvs"}),
-    "nft": frozenset({"nftables"}),
+_TOOLS = {
+    "conntrack": ("conntrack", _ALL),
+    "ip": ("iproute2", _ALL),
+    "ipset": ("ipset", {"ipvs"}),
+    "ipvsadm": ("ipvsadm", {"ipvs"}),
+    "ip6tables-restore": ("iptables", {"iptables", "ipvs"}),
+    "iptables-restore": ("iptables", {"iptables", "ipvs"}),
+    "nft": ("nftables", {"nftables"}),
+    "nsenter": ("util-linux", _ALL),
+    "unshare": ("util-linux", _ALL),
 }
-"""The modes that need a tool; one that is not named here is needed by every mode."""
+"""Debian's package of each tool, and the modes that need it."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +53,10 @@ class Check:
 
 def _tools() -> list[Check]:
     checks = []
-    for tool, package in _PACKAGES.items():
+    for tool, (package, needing) in _TOOLS.items():
         path = shutil.which(tool)
         remedy = f"./conform installs it on Debian and Ubuntu (package {package})"
-        checks.append(
-            Check(tool, bool(path), path or "not found", remedy, _TOOL_MODES.get(tool, _ALL))
-        )
+        checks.append(Check(tool, bool(path), path or "not found", remedy, frozenset(needing)))
     return checks
 
 
@@ -87,17 +77,7 @@ def _tried() -> list[Check]:
     if missing:
         detail = f"not tried without {' and '.join(missing)}"
         return [Check("sandbox", ok=False, detail=detail, modes=_ALL)]
-    inside = [sys.executable, "-m", "clusters.sandbox"]
-    nested = ["unshare", "--net", "--mount"]  # where we are in a sandbox already
-    done = subprocess.run(
-        [*(nested if sandbox.inside() else inside), "sh", "-c", trials.script()],
-        cwd=Path(__file__).parents[1],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = sandbox.tried(["sh", "-c", trials.script()], timeout=60)
     results = trials.parse(done.stdout)
     if not results:
         why = (

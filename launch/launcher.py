@@ -101,21 +101,9 @@ def workers() -> int:
     return max(1, min((os.cpu_count() or 1) + (0 if emulated else 1), memory, 8))
 
 
-def _option_or_path(word: str) -> bool:
-    return word.startswith("-") or Path(word.partition("::")[0]).exists()
-
-
-def _absolute(text: str) -> str:
-    """A path as the caller's folder sees it: tox and pytest run in the project's."""
-    return str(Path(text).absolute())
-
-
-def _rest(rest: list[str]) -> list[str]:
-    """Arguments for pytest, with tests that are named by path made absolute."""
-    return [
-        word if word.startswith("-") or not _option_or_path(word) else _absolute(word)
-        for word in rest
-    ]
+def _exists(word: str) -> bool:
+    """Whether a word names a file, or a folder, of tests."""
+    return Path(word.partition("::")[0]).exists()
 
 
 def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
@@ -138,7 +126,8 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
         several = len(asked.modes.split(",")) if asked.provider == "kind" else workers()
         alone = asked.keep or "--pdb" in rest
         asked = replace(asked, numprocesses="0" if alone else str(several))
-    return asked.argv() + _rest(rest)
+    # pytest runs in the project's folder, not in the caller's
+    return asked.argv() + [str(Path(word).absolute()) if _exists(word) else word for word in rest]
 
 
 def _runnable() -> list[str]:
@@ -184,7 +173,7 @@ def _command(arguments: list[str]) -> str:
     first = arguments[0] if arguments else "-"
     if first in COMMANDS:
         return arguments.pop(0)
-    if not _option_or_path(first):
+    if not (first.startswith("-") or _exists(first)):
         near = difflib.get_close_matches(first, COMMANDS, 1)
         guess = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"there is no command, file or folder {first}{guess} (./conform --help)")

@@ -23,7 +23,7 @@ class Trial:
 IP_VS = "IP_VS"
 """The trial that need not succeed where a virtual machine can be had."""
 
-_BOTH = ("iptables", "nftables", "ipvs")
+_ALL = ("iptables", "nftables", "ipvs")
 _NO_MODULES = "as root: modprobe {}; or boot a distribution's kernel"
 
 _VETH = """
@@ -84,36 +84,37 @@ COMMIT
 END
 """
 
+_FAMILIES = (
+    ("IPv4", "ip", "ipv4_addr", "192.0.2.7:80"),
+    ("IPv6", "ip6", "ipv6_addr", "[2001:db8::7]:80"),
+)
+
 TRIALS = (
-    Trial("veth", "veth pairs", _VETH, _BOTH, _NO_MODULES.format("veth")),
-    Trial("IPv6", "addresses and forwarding", _IPV6, _BOTH, "boot without ipv6.disable=1"),
-    Trial(
-        "nftables, IPv4",
-        "maps, numgen, dnat, masquerade, reject",
-        _NFT.format(family="ip", address="ipv4_addr", destination="192.0.2.7:80"),
-        ("nftables",),
-        _NO_MODULES.format("nf_tables nft_chain_nat nft_numgen nft_masq nft_reject nft_fib_inet"),
+    Trial("veth", "veth pairs", _VETH, _ALL, _NO_MODULES.format("veth")),
+    Trial("IPv6", "addresses and forwarding", _IPV6, _ALL, "boot without ipv6.disable=1"),
+    *(
+        Trial(
+            f"nftables, {name}",
+            "maps, numgen, dnat, masquerade, reject",
+            _NFT.format(family=family, address=address, destination=destination),
+            ("nftables",),
+            _NO_MODULES.format(
+                "nf_tables nft_chain_nat nft_numgen nft_masq nft_reject nft_fib_inet"
+            ),
+        )
+        for name, family, address, destination in _FAMILIES
     ),
-    Trial(
-        "nftables, IPv6",
-        "maps, numgen, dnat, masquerade, reject",
-        _NFT.format(family="ip6", address="ipv6_addr", destination="[2001:db8::7]:80"),
-        ("nftables",),
-        _NO_MODULES.format("nf_tables nft_chain_nat nft_numgen nft_masq nft_reject nft_fib_inet"),
-    ),
-    Trial(
-        "iptables",
-        "statistic, recent, conntrack, marks, masquerade",
-        _IPTABLES.format(tool="iptables-restore", destination="192.0.2.7:80"),
-        ("iptables", "ipvs"),
-        _NO_MODULES.format("iptable_nat nft_compat xt_statistic xt_recent xt_conntrack xt_mark"),
-    ),
-    Trial(
-        "ip6tables",
-        "statistic, recent, conntrack, marks, masquerade",
-        _IPTABLES.format(tool="ip6tables-restore", destination="[2001:db8::7]:80"),
-        ("iptables", "ipvs"),
-        _NO_MODULES.format("ip6table_nat nft_compat xt_statistic xt_recent xt_conntrack xt_mark"),
+    *(
+        Trial(
+            f"{family}tables",
+            "statistic, recent, conntrack, marks, masquerade",
+            _IPTABLES.format(tool=f"{family}tables-restore", destination=destination),
+            ("iptables", "ipvs"),
+            _NO_MODULES.format(
+                f"{family}table_nat nft_compat xt_statistic xt_recent xt_conntrack xt_mark"
+            ),
+        )
+        for _, family, _, destination in _FAMILIES
     ),
     Trial(
         IP_VS,

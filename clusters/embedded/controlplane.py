@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clusters.api import Api
 from clusters.embedded import certificates
@@ -28,7 +27,8 @@ on the gate is locked; an API server of 1.36 is the last that can emulate 1.33."
 
 
 class ControlPlane:
-    """etcd and kube-apiserver on one management address; ``api`` talks to them as administrator.
+    """etcd and kube-apiserver on one management address; ``api`` talks to them as administrator,
+    and programs on a node do by ``kubeconfig``.
 
     ``many_services`` makes Services in a time that does not grow with their number; the API is
     that of Kubernetes 1.33 then.
@@ -88,7 +88,8 @@ class ControlPlane:
                 *(_BITMAP if many_services else []),
             ],
         )
-        self.api = Api(f"https://127.0.0.1:{self._port}", folder / "ca.crt", token=self._token)
+        self.kubeconfig = self._kubeconfig()
+        self.api = Api(self.kubeconfig)
 
     def wait_ready(self) -> float:
         """Wait until the API server serves and return the seconds that took; raises StartError."""
@@ -99,10 +100,9 @@ class ControlPlane:
         """The API server's URL as a node reaches it over the management wire."""
         return f"https://{self.address}:{self._port}"
 
-    def kubeconfig(self) -> str:
-        """A kubeconfig for programs on a node."""
+    def _kubeconfig(self) -> dict[str, Any]:
         authority = base64.b64encode((self._folder / "ca.crt").read_bytes()).decode()
-        config = {
+        return {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [
@@ -115,7 +115,6 @@ class ControlPlane:
             "contexts": [{"name": "suite", "context": {"cluster": "suite", "user": "admin"}}],
             "current-context": "suite",
         }
-        return json.dumps(config)
 
     def stop(self) -> None:
         """End both programs at once: nothing of theirs is kept."""

@@ -1,7 +1,10 @@
-"""Clusters of this machine: a real control plane, and a namespace beside it for each node."""
+"""Clusters of this machine: a real control plane, and beside it a namespace for each node, or a
+virtual machine.
+"""
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from clusters.api import Api
     from clusters.contract import Node, System
     from clusters.implementation import Implementation
+    from clusters.vm.supply import Machines
     from clusters.wires import Link
 
 
@@ -32,12 +36,14 @@ class EmbeddedCluster(NamedTuple):
 
 
 class Embedded:
-    """See clusters.contract.Substrate; ``number`` tells those of a run apart. ``many_services`` is
-    for thousands of them (see ControlPlane).
+    """See clusters.contract.Substrate; ``number`` tells those of a run apart. The modes that
+    ``machines`` names have virtual machines. ``many_services`` is for thousands of them (see
+    ControlPlane).
 
-    Raises:
+    Raises (and ``node`` does):
         StartError: a program did not start; the message shows the end of its log.
         NetworkError: an interface or namespace could not be made.
+        NodeError: a virtual machine did not start.
     """
 
     def __init__(
@@ -47,12 +53,14 @@ class Embedded:
         folder: Path,
         number: int = 0,
         *,
+        machines: Machines | None = None,
         many_services: bool = False,
     ) -> None:
         self._implementation = implementation
         self._binaries = binaries
         self._folder = folder
         self._number = number
+        self._machines = machines
         self._nodes = 0
         self._bridge = f"mgmt{number}"
         address = f"100.64.{number}.1"
@@ -87,11 +95,14 @@ class Embedded:
                 "binary": str(node.system.program(self._binaries["proxy"])),
                 **values_of(node, self._control_plane.server),
             }
-            kubeconfig = self._control_plane.kubeconfig()
+            kubeconfig = json.dumps(self._control_plane.kubeconfig)
             return Program(self._implementation, mode, node.system, values, kubeconfig)
 
         return WiredNode(name, management, partial(self._system, mode), make_proxy)
 
-    def _system(self, _mode: str, name: str, links: Sequence[Link], address: str) -> System:
+    def _system(self, mode: str, name: str, links: Sequence[Link], address: str) -> System:
         """What a node of a mode is made of."""
-        return Namespace(name, self._folder / name, links, address)
+        folder = self._folder / name
+        if self._machines and mode in self._machines.modes:
+            return self._machines.boot(name, folder, links, address, [self._binaries["proxy"]])
+        return Namespace(name, folder, links, address)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from clusters.kind.node.kubeadm import KubeProxy
 from clusters.node import Management, WiredNode
 from clusters.proxy import values_of
 from clusters.registration import ZONE_LABEL, register
-from clusters.wires import Link
 from specification.addresses import family_of
 from specification.places import LAB_NODES, ZONES
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from clusters.contract import Node, System
     from clusters.implementation import Implementation
     from clusters.kind.cluster.creation import Kind
-    from clusters.kind.docker.engine import Engine
+    from clusters.wires import Link
     from specification.addresses import Family, IPAddress
     from specification.services import Object
 
@@ -47,36 +46,23 @@ class KindClusters:
     def __init__(
         self, implementation: Implementation, kind: Kind, folder: Path, program: Path | None = None
     ) -> None:
-        self._implementation = implementation
-        self._kind = kind
-        self._folder = folder
-        self._program = program
+        self._enter = partial(KindCluster, implementation, kind, folder, program)
         self._entered: dict[str, KindCluster] = {}
 
     def cluster(self, mode: str) -> KindCluster:
         """See Substrate."""
         if mode not in self._entered:
-            self._entered[mode] = KindCluster(
-                self._implementation,
-                mode,
-                self._kind.clusters[mode],
-                self._kind.engine,
-                self._folder / mode,
-                list(self._kind.clusters).index(mode),
-                self._program,
-            )
+            self._entered[mode] = self._enter(mode)
         return self._entered[mode]
 
     def close(self) -> None:
         """See Substrate; the clusters stay, as they were found."""
         for cluster in self._entered.values():
             cluster.close()
-        self._entered = {}
 
 
 class KindCluster:
-    """See clusters.contract.Cluster: the kind cluster ``name``, in ``mode``; ``number`` tells the
-    clusters of a run apart.
+    """See clusters.contract.Cluster: that of ``kind`` which is in ``mode``.
 
     Raises (here and in ``node``):
         NodeError: one of its containers does not run.
@@ -86,29 +72,25 @@ class KindCluster:
     def __init__(
         self,
         implementation: Implementation,
-        mode: str,
-        name: str,
-        engine: Engine,
+        kind: Kind,
         folder: Path,
-        number: int,
-        program: Path | None = None,
+        program: Path | None,
+        mode: str,
     ) -> None:
         self._implementation = implementation
         self._program = program
         self._mode = mode
-        self._name = name
-        self._engine = engine
-        self._folder = folder
-        self._number = number
-        self._bridge = f"mgmt{number}"
+        self._name = kind.clusters[mode]
+        self._engine = kind.engine
+        self._folder = folder / mode
+        self._number = list(kind.clusters).index(mode)
+        self._bridge = f"mgmt{self._number}"
         self._zone: dict[str, str | None] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        netns.add_bridge(self._bridge, f"100.64.{number}.1/24")
-        control = Container(control_plane(name), engine, folder / "control-plane", self._addresses)
-        self._control_plane = control
-        address = f"100.64.{number}.2"
-        control.join([self._port("control", address)], address)
-        self.server = f"https://{address}:{_PORT}"
+        netns.add_bridge(self._bridge, f"100.64.{self._number}.1/24")
+        control = self._control_plane = self._container(control_plane(self._name))
+        place = self._place("control", 2)
+        control.join([place.link], place.address)
+        self.server = f"https://{place.address}:{_PORT}"
         self.api = self._administrator()
         self.others = [control]
         for position, node in enumerate(LAB_NODES, start=1):
@@ -121,7 +103,7 @@ class KindCluster:
         labels = self.api.get("nodes", name)["metadata"]["labels"]
         self._zone = {name: labels.get(ZONE_LABEL)}
         self._set_zone(name, ZONES[0])
-        container = Container(name, self._engine, self._folder / name, self._addresses)
+        container = self._container(name)
 
         def make_system(_: str, links: Sequence[Link], address: str) -> System:
             container.join(links, address)
@@ -135,8 +117,7 @@ class KindCluster:
             deployment = self._implementation.kind
             return DaemonSetProxy(*given, deployment) if deployment else KubeProxy(*given)
 
-        port, address = f"m{self._number}-node", f"100.64.{self._number}.10"
-        return WiredNode(name, Management(self._bridge, port, address), make_system, make_proxy)
+        return WiredNode(name, self._place("node", 10), make_system, make_proxy)
 
     def close(self) -> None:
         """Leave the cluster; nodes are closed by whoever asked for them."""
@@ -148,6 +129,9 @@ class KindCluster:
         self.api.close()
         self._control_plane.close()
         netns.configure(None, [f"link delete {self._bridge}"])
+
+    def _container(self, name: str) -> Container:
+        return Container(name, self._engine, self._folder / name, self._addresses)
 
     def _addresses(self, node: str) -> dict[Family, IPAddress]:
         """A node's InternalIPs."""
@@ -161,27 +145,16 @@ class KindCluster:
     def _set_zone(self, node: str, zone: str | None) -> Object:
         return self.api.patch("nodes", node, {"metadata": {"labels": {ZONE_LABEL: zone}}})
 
-    def _port(self, name: str, address: str) -> Link:
-        mac = b"\x02\x00" + ip_address(address).packed
-        return Link("mgmt0", mac, f"m{self._number}-{name}"[:15], bridge=self._bridge)
+    def _place(self, name: str, host: int) -> Management:
+        number = self._number
+        return Management(self._bridge, f"m{number}-{name}", f"100.64.{number}.{host}")
 
     def _administrator(self) -> Api:
         """The API as its administrator, with what kubeadm left on the control plane."""
         with self._control_plane.open(_ADMINISTRATOR) as file:
-            config = yaml.safe_load(file)
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        secrets = {
-            "ca.crt": cluster["certificate-authority-data"],
-            "client.crt": user["client-certificate-data"],
-            "client.key": user["client-key-data"],
+            kubeconfig = yaml.safe_load(file)
+        kubeconfig["clusters"][0]["cluster"] |= {
+            "server": self.server,
+            "tls-server-name": _SERVER_NAME,
         }
-        for name, encoded in secrets.items():
-            (self._folder / name).touch(0o600)
-            (self._folder / name).write_bytes(base64.b64decode(encoded))
-        certificate = self._folder / "client.crt", self._folder / "client.key"
-        return Api(
-            self.server,
-            self._folder / "ca.crt",
-            certificate=certificate,
-            server_name=_SERVER_NAME,
-        )
+        return Api(kubeconfig)

@@ -104,21 +104,18 @@ class Machine:
         self.log.touch()
         whole = folder / "image.cpio"
         with_programs(image, programs, whole)
-        taps = [_tap(link) for link in links]
         try:
-            self._qemu = self._power_on(kernel, whole, links, taps)
-        finally:
-            for tap in taps:
-                os.close(tap)
-        threading.Thread(target=self._hang_up_at_the_end, daemon=True).start()
-        try:
-            self._wait_until_it_answers()
-        except BaseException:
-            self.close()
-            raise
+            self._qemu = self._power_on(kernel, whole, links)
+            threading.Thread(target=self._hang_up_at_the_end, daemon=True).start()
+            with contextlib.ExitStack() as stack:
+                stack.callback(self.close)
+                self._qemu.wait_ready(self._connections.answers, _BOOT_TIMEOUT)
+                stack.pop_all()
+        except StartError as problem:
+            raise NodeError(str(problem)) from None
         whole.unlink()  # a file in memory, as a rule
         self.run(["mkdir", "-p", str(folder)])
-        self.host = inspect_host(name, lambda argv: self.run(argv, check=False))
+        self.host = inspect_host(self)
 
     def __repr__(self) -> str:
         return f"<virtual machine {self.name}>"
@@ -177,13 +174,8 @@ class Machine:
 
     # --- how it is made ---------------------------------------------------------------------------
 
-    def _power_on(
-        self,
-        kernel: Kernel,
-        image: Path,
-        links: Sequence[Link],
-        taps: Sequence[int],
-    ) -> Daemon:
+    def _power_on(self, kernel: Kernel, image: Path, links: Sequence[Link]) -> Daemon:
+        """Start QEMU; the taps are its own then."""
         interfaces = ",".join(f"{link.interface}/{link.node_mac.hex(':')}" for link in links)
         options = [
             "console=ttyS0 panic=-1 quiet loglevel=4 random.trust_cpu=on",
@@ -202,25 +194,19 @@ class Machine:
             *("-chardev", f"file,id=log,path={self.log},append=on"),
             *("-device", "virtserialport,chardev=log,name=log"),
         ]
-        for link, tap in zip(links, taps, strict=True):
-            device = f"virtio-net-pci,netdev={link.interface},mac={link.node_mac.hex(':')},romfile="
-            argv += ["-netdev", f"tap,id={link.interface},fd={tap}", "-device", device]
-        try:
+        with contextlib.ExitStack() as stack:
+            taps = [_tap(link, stack) for link in links]
+            for link, tap in zip(links, taps, strict=True):
+                name, mac = link.interface, link.node_mac.hex(":")
+                argv += ["-netdev", f"tap,id={name},fd={tap}"]
+                argv += ["-device", f"virtio-net-pci,netdev={name},mac={mac},romfile="]
             return Daemon(
                 self.name, lambda: LocalProcess(argv, self.console, pass_fds=taps), self.console
             )
-        except StartError as problem:
-            raise NodeError(str(problem)) from None
 
     def _hang_up_at_the_end(self) -> None:
         self._qemu.wait(None)
         self._connections.hang_up()
-
-    def _wait_until_it_answers(self) -> None:
-        try:
-            self._qemu.wait_ready(self._connections.answers, _BOOT_TIMEOUT)
-        except StartError as problem:
-            raise NodeError(str(problem)) from None
 
     def _lost(self, problem: OSError) -> NodeError:
         self.check()
@@ -231,10 +217,13 @@ class Machine:
         return NodeError(f"{self.name} {what}; the end of its console:\n{lines}")
 
 
-def _tap(link: Link) -> int:
-    """Make the lab's end of a link, in its namespace, for as long as the descriptor is open."""
+def _tap(link: Link, here: contextlib.ExitStack) -> int:
+    """Make the lab's end of a link, in its namespace, for as long as the descriptor is open; it is
+    closed with ``here``.
+    """
     with netns.inside(link.namespace) if link.namespace else contextlib.nullcontext():
         tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+        here.callback(os.close, tap)
         request = struct.pack("16sH", link.peer.encode(), _IFF_TAP | _IFF_NO_PI)
         fcntl.ioctl(tap, _TUNSETIFF, request)
     link.raise_peer()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+
+import msgspec
 
 from clusters import sandbox
 from clusters.vm import accelerator, kernel
@@ -15,9 +14,11 @@ from clusters.vm.kernel import Kernel
 from specification.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from clusters.implementation import Implementation
+    from clusters.vm.machine import Machine
+    from clusters.wires import Link
 
 NodeKind = Literal["auto", "netns", "vm"]
 """What nodes are: namespaces, machines, or machines only where this kernel cannot run the mode."""
@@ -36,24 +37,22 @@ class Machines:
         """Whether their processors are."""
         return accelerator.emulates()
 
-    def as_record(self) -> dict[str, object]:
+    def boot(
+        self, name: str, folder: Path, links: Sequence[Link], address: str, programs: Sequence[Path]
+    ) -> Machine:
+        """A machine; the arguments are those of Machine."""
+        from clusters.vm.machine import Machine  # noqa: PLC0415  (only runs with machines pay for it)
+
+        return Machine(name, folder, self.kernel, self.image, links, address, programs)
+
+    def as_record(self) -> Any:
         """As values of JSON."""
-        found = self.kernel
-        return {
-            "kernel": [found.release, str(found.image), str(found.modules)],
-            "image": str(self.image),
-            "modes": sorted(self.modes),
-        }
+        return msgspec.to_builtins(self, enc_hook=str)
 
     @classmethod
-    def of_record(cls, record: dict[str, Any]) -> Self:
+    def of_record(cls, record: Any) -> Self:
         """What ``as_record`` has made JSON of."""
-        release, image, modules = record["kernel"]
-        return cls(
-            Kernel(release, Path(image), Path(modules)),
-            Path(record["image"]),
-            frozenset(record["modes"]),
-        )
+        return msgspec.convert(record, cls, dec_hook=lambda _, text: Path(text))
 
 
 def supply(
@@ -97,13 +96,4 @@ def needs_machine(implementation: Implementation, mode: str, node: NodeKind = "a
 
 def _succeeds(trial: tuple[str, ...]) -> bool:
     """Whether a command succeeds in a network namespace that is made for it."""
-    nested = {sandbox.NESTED: "1"} if sandbox.inside() else {}
-    done = subprocess.run(
-        [sys.executable, "-m", "clusters.sandbox", *trial],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, **nested},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode == 0
+    return sandbox.tried(trial).returncode == 0

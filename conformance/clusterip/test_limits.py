@@ -198,5 +198,5 @@ def test_node_does_not_claim_cluster_ips(service: Services, world: World, family
     """
     web = service.shared(endpoints=1)
     neighbours = Neighbours(world.lab, "external")
-    assert neighbours.ask(world.node.address(family)) == [world.node.external_wire.node_mac]
+    assert neighbours.ask(world.node.address(family)) == [world.node.wires["external"].node_mac]
     assert neighbours.ask(web.cluster_ip) == []

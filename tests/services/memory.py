@@ -8,7 +8,6 @@ import copy
 import itertools
 import json
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from clusters.api import Api
@@ -46,7 +45,13 @@ class MemoryApi(Api):
     """Stores what is written, and fills in what an API server allocates."""
 
     def __init__(self) -> None:
-        super().__init__("http://memory", Path("/dev/null"))
+        super().__init__(
+            {
+                "clusters": [{"name": "memory", "cluster": {"server": "http://memory"}}],
+                "contexts": [{"name": "memory", "context": {"cluster": "memory"}}],
+                "current-context": "memory",
+            }
+        )
         self._pool = cast("ThreadPoolExecutor", _InTurn())
         self.objects: dict[str, Object] = {}
         """What is stored, by path."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from clusters import netns
-from clusters.inspection.docker import host as inspect_host
+from clusters.inspection.machine import host as inspect_host
 from clusters.kind.docker.engine import answers
 from clusters.node import SYSCTLS
 from clusters.system import Joined
@@ -57,7 +57,7 @@ class Container(Joined):
             "kubernetes": _kubernetes(self.process),
             "image": image,
         }
-        self.host = inspect_host(name, engine.host)
+        self.host = inspect_host(self)
         self._addresses = addresses
         self._engine = engine
         self._management = ""

@@ -149,7 +149,7 @@ def test_node_answers_for_virtual_addresses(service: Services, world: World) -> 
     web = service(1, **exposure(91))
     neighbours = Neighbours(world.lab)
     for address in virtual_addresses(web):
-        assert neighbours.ask(address) == [world.node.external_wire.node_mac], address
+        assert neighbours.ask(address) == [world.node.wires["external"].node_mac], address
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_strict_node_does_not_answer_for_virtual_addresses(
     web = service(1, **exposure(92))
     neighbours = Neighbours(world.lab)
     own = neighbours.ask(world.node.address(family))
-    assert own == [world.node.external_wire.node_mac]
+    assert own == [world.node.wires["external"].node_mac]
     for address in virtual_addresses(web):
         assert address in bound(strict_node)
         assert neighbours.ask(address) == [], address
