@@ -31,22 +31,15 @@ def path(name: str) -> Path:
     return Path("/run/netns") / name
 
 
-def add(*names: str) -> None:
-    """Make empty network namespaces; raises NetworkError where one of that name exists."""
-    for name in names:
-        _ip(["netns", "add", name])
+def add(name: str) -> None:
+    """Make an empty network namespace; raises NetworkError where one of that name exists."""
+    _ip(["netns", "add", name])
 
 
 def add_bridge(name: str, address: str) -> None:
     """Make a bridge in our namespace, with an address such as 100.64.0.1/24."""
-    configure(
-        None,
-        [
-            f"link add {name} type bridge",
-            f"addr add {address} dev {name}",
-            f"link set {name} up",
-        ],
-    )
+    made = f"link add {name} type bridge", f"addr add {address} dev {name}"
+    configure(None, [*made, f"link set {name} up"])
 
 
 def adopt(name: str, file: Path) -> None:
@@ -57,17 +50,15 @@ def adopt(name: str, file: Path) -> None:
     place = path(name)
     place.parent.mkdir(exist_ok=True)
     place.touch()
-    done = subprocess.run(
-        ["mount", "--bind", file, place], text=True, capture_output=True, check=False
-    )
+    argv = ["mount", "--bind", file, place]
+    done = subprocess.run(argv, text=True, capture_output=True, check=False)
     if done.returncode:
         raise NetworkError(f"{file} cannot be entered: {done.stderr.strip()}")
 
 
-def delete(*names: str) -> None:
-    """Remove network namespaces with all they hold; a missing one is no error."""
-    for name in names:
-        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+def delete(name: str) -> None:
+    """Remove a network namespace with all it holds; a missing one is no error."""
+    subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
 def configure(name: str | None, commands: Iterable[str]) -> None:
@@ -78,9 +69,8 @@ def configure(name: str | None, commands: Iterable[str]) -> None:
 
 
 def _ip(arguments: list[str], batch: str | None = None) -> None:
-    done = subprocess.run(
-        ["ip", *arguments], input=batch, text=True, capture_output=True, check=False
-    )
+    argv = ["ip", *arguments]
+    done = subprocess.run(argv, input=batch, text=True, capture_output=True, check=False)
     if done.returncode:
         raise NetworkError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 

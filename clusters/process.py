@@ -68,7 +68,8 @@ class Daemon:
             raise StartError(f"{name} cannot be started: {problem}") from None
 
     def __repr__(self) -> str:
-        state = "running" if self.running else f"ended with {self.exit_code}"
+        code = self._process.poll()
+        state = "running" if code is None else f"ended with {code}"
         return f"<{self.name} {state}, pid {self._process.pid}>"
 
     @property
@@ -80,11 +81,6 @@ class Daemon:
     def running(self) -> bool:
         """Whether the program has not ended yet."""
         return self._process.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit code, negative for a signal, ``None`` while it runs."""
-        return self._process.poll()
 
     def last_lines(self, count: int = 12) -> str:
         """The end of what the program has logged since this start."""
@@ -100,16 +96,13 @@ class Daemon:
         """
         start = time.monotonic()
         while not ready():
-            if not self.running:
-                raise StartError(
-                    f"{self.name} ended with exit code {self.exit_code} before it was ready;"
-                    f" the end of its log:\n{self.last_lines()}"
-                )
-            if time.monotonic() - start > timeout:
-                raise StartError(
-                    f"{self.name} was not ready after {timeout:.0f} s;"
-                    f" the end of its log:\n{self.last_lines()}"
-                )
+            why = ""
+            if (code := self._process.poll()) is not None:
+                why = f"ended with exit code {code} before it was ready"
+            elif time.monotonic() - start > timeout:
+                why = f"was not ready after {timeout:.0f} s"
+            if why:
+                raise StartError(f"{self.name} {why}; the end of its log:\n{self.last_lines()}")
             time.sleep(POLL)
         return time.monotonic() - start
 

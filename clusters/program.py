@@ -17,11 +17,14 @@ from specification.errors import UsageError
 
 @dataclass(frozen=True)
 class Judged:
-    """What is judged, as it says of itself."""
+    """What is judged, as it says of itself; what comes with a kind cluster is named by its image:
+    that of its pods or, where kubeadm deploys it, the node's.
+    """
 
     name: str
     version: str
     sha256: str
+    """Of the program or, where a manifest deploys it, of the image."""
 
 
 def modes(chosen: Implementation, named: str) -> tuple[str, ...]:

@@ -87,18 +87,8 @@ class Frames:
 
 # struct mmsghdr and struct iovec (sendmmsg(2)) on 64-bit Linux; narrow members are widened by their
 # padding
-_HEADER = np.dtype(
-    [
-        ("name", "u8"),
-        ("name_length", "u8"),
-        ("parts", "u8"),
-        ("parts_count", "u8"),
-        ("control", "u8"),
-        ("control_length", "u8"),
-        ("flags", "u8"),
-        ("sent", "u8"),
-    ]
-)
+_HEADER_FIELDS = "name name_length parts parts_count control control_length flags sent"
+_HEADER = np.dtype([(name, "u8") for name in _HEADER_FIELDS.split()])
 _PART = np.dtype([("base", "u8"), ("length", "u8")])
 
 _libc = ctypes.CDLL(None, use_errno=True)

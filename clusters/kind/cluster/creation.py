@@ -10,17 +10,20 @@ import signal
 import subprocess
 import tempfile
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from clusters.build.cache import cache_folder, locked
 from clusters.build.progress import Progress
 from clusters.kind.cluster import configuration, delivery
 from clusters.kind.cluster.configuration import KUBECTL, NODES
-from clusters.kind.cluster.delivery import KUBEADMS, Delivered
+from clusters.kind.cluster.delivery import KUBEADMS
 from clusters.kind.docker.engine import Engine
 from clusters.kind.image import build as image
+from clusters.program import Judged
 from clusters.sandbox import INSIDE, die_with_parent
 from specification.errors import ArtifactError, CannotJudgeError
 
@@ -41,31 +44,19 @@ _LOOK = 0.5  # seconds between words about what is done
 class Kind:
     """The kind clusters of a run: name by mode, and the Docker that they are in."""
 
-    host: str
-    proc: str
-    own: bool
-    """Whether the Docker is the suite's."""
+    engine: Engine
     clusters: dict[str, str]
-    version: str
-    """Of the proxy that came with them: kubeadm's is that of Kubernetes, as the node image says."""
-    image: str
-    """What it came with: the node image, or the image of the pods that a manifest describes."""
-    sha256: str
-    """Checksum of kube-proxy as it runs, or of that image."""
+    judged: Judged
+    """The proxy that came with them; kubeadm's has the version of Kubernetes."""
 
-    @property
-    def engine(self) -> Engine:
-        """The Docker."""
-        return Engine(self.host, Path(self.proc), own=self.own)
-
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> Any:
         """As values of JSON."""
-        return asdict(self)
+        return msgspec.to_builtins(self, enc_hook=str)
 
     @classmethod
-    def of_record(cls, record: dict[str, Any]) -> Self:
+    def of_record(cls, record: Any) -> Self:
         """What ``as_record`` has made JSON of."""
-        return cls(**record)
+        return msgspec.convert(record, cls, dec_hook=lambda _, text: Path(text))
 
 
 @contextlib.contextmanager
@@ -101,8 +92,8 @@ def clusters(
             )
             (folder / f"{name}.json").write_text(json.dumps(described))
             manifest = delivery.manifest(implementation, mode, name)
-            proxy = _Proxy(implementation.kind or KUBEADMS, manifest, images)
-            making.append(_Making(engine, program, name, mode, node_image, proxy, folder, logs))
+            proxy = implementation.kind or KUBEADMS, manifest, images
+            making.append(_Making(engine, program, name, mode, node_image, *proxy, folder, logs))
         stack.callback(_remove, engine, program, list(names.values()))
         with Progress(f"creating kind clusters ({', '.join(modes)})") as step:
             _all(making, step)
@@ -111,8 +102,8 @@ def clusters(
             judged = delivery.delivered(implementation, engine, first)
         else:
             checksum = running_proxy(engine, configuration.worker(first))
-            judged = Delivered(version, node_image, checksum)
-        yield Kind(engine.host, str(engine.proc), engine.own, names, *judged)
+            judged = Judged(node_image, version, checksum)
+        yield Kind(engine, names, judged)
 
 
 def lock_of(name: str) -> Path:
@@ -151,7 +142,7 @@ def _all(making: Sequence[_Making], step: Progress) -> None:
         tasks = [pool.submit(one.make) for one in making]
         try:
             while waiting := wait(tasks, _LOOK, FIRST_EXCEPTION).not_done:
-                step.update("; ".join(one.state for one in making))
+                step.update("; ".join(f"{one.mode}: {one.state}" for one in making))
                 if any(task.exception() for task in tasks if task not in waiting):
                     break
         finally:
@@ -162,98 +153,80 @@ def _all(making: Sequence[_Making], step: Progress) -> None:
         raise problem
 
 
-@dataclass(frozen=True)
-class _Proxy:
-    """What a cluster is to have as its Service proxy."""
-
-    deployment: Deployment
-    manifest: str
-    """Empty where kubeadm deploys it."""
-    images: Path | None
-    """An archive of what nodes are not to pull."""
-
-
 class _GivenUpError(CannotJudgeError):
     """The cluster is not wanted any more."""
 
 
+@dataclass
 class _Making:
-    """One cluster while it is being made."""
+    """One cluster while it is being made by the program ``kind``."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        program: Path,
-        name: str,
-        mode: str,
-        node_image: str,
-        proxy: _Proxy,
-        folder: Path,
-        logs: Path,
-    ) -> None:
-        self.state = f"{mode}: begun"
-        self._engine = engine
-        self._kind = program
-        self._name = name
-        self._mode = mode
-        self._image = node_image
-        self._proxy = proxy
-        self._log = folder / f"{name}.log"
-        self._folder = folder
-        self._kept = logs / name
-        self._process: subprocess.Popen[bytes] | None = None
-        self._given_up = False
+    engine: Engine
+    kind: Path
+    name: str
+    mode: str
+    image: str
+    """The node image."""
+    deployment: Deployment
+    manifest: str
+    """What deploys the Service proxy; empty where kubeadm does."""
+    images: Path | None
+    """An archive of what nodes are not to pull."""
+    folder: Path
+    """Where its configuration is, and its log comes to."""
+    logs: Path
+    state: str = "begun"
+    process: subprocess.Popen[bytes] | None = None
+    given_up: bool = False
+
+    def __post_init__(self) -> None:
+        self.log = self.folder / f"{self.name}.log"
 
     def make(self) -> None:
         """Make it and wait until its nodes are ready."""
-        self._tell("kind creates it")
+        self.state = "kind creates it"
         self._run(
-            self._kind,
-            *("create", "cluster", f"--name={self._name}", f"--image={self._image}", "--retain"),
-            *(f"--config={self._folder / self._name}.json", f"--kubeconfig={self._folder}/none"),
+            self.kind,
+            *("create", "cluster", f"--name={self.name}", f"--image={self.image}", "--retain"),
+            *(f"--config={self.folder / self.name}.json", f"--kubeconfig={self.folder}/none"),
         )
         for position, role in enumerate(NODES):
             network = json.dumps(configuration.pod_network(position))
             write = f"mkdir -p {_NETWORKS} && cat > {_NETWORKS}/10-conformance.conflist"
-            node = f"{self._name}-{role}"
-            self._engine.docker("exec", "-i", node, "sh", "-c", write, input=network)
-        self._tell("waiting for its nodes")
-        node = configuration.control_plane(self._name)
+            node = f"{self.name}-{role}"
+            self.engine.docker("exec", "-i", node, "sh", "-c", write, input=network)
+        self.state = "waiting for its nodes"
+        node = configuration.control_plane(self.name)
         control_plane = ("docker", "exec", "-i", node, *KUBECTL)
         self._run(*control_plane, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=3m")
-        if self._proxy.images:
-            self._tell("loading images")
-            self._run(
-                self._kind, "load", "image-archive", self._proxy.images, f"--name={self._name}"
-            )
-        if self._proxy.manifest:
-            applied = self._folder / f"{self._name}.yaml"
-            applied.write_text(self._proxy.manifest)
+        if self.images:
+            self.state = "loading images"
+            self._run(self.kind, "load", "image-archive", self.images, f"--name={self.name}")
+        if self.manifest:
+            applied = self.folder / f"{self.name}.yaml"
+            applied.write_text(self.manifest)
             self._run(*control_plane, "apply", "--filename=-", stdin=applied)
-        namespace, _, daemonset = self._proxy.deployment.daemonset.partition("/")
-        self._tell(f"waiting for {daemonset}")
+        namespace, _, daemonset = self.deployment.daemonset.partition("/")
+        self.state = f"waiting for {daemonset}"
         rollout = ("rollout", "status", f"daemonset/{daemonset}", "--timeout=3m")
         try:
             self._run(*control_plane, f"--namespace={namespace}", *rollout)
         except ArtifactError as problem:
-            trouble = delivery.trouble(self._engine, self._name, self._proxy.deployment)
+            trouble = delivery.trouble(self.engine, self.name, self.deployment)
             raise ArtifactError(f"{problem}; {daemonset}: {trouble}") from None
-        self._tell("ready")
+        self.state = "ready"
 
     def give_up(self) -> None:
         """End what is under way, and begin nothing else."""
-        self._given_up = True
-        if self._process:
-            self._process.kill()
-
-    def _tell(self, what: str) -> None:
-        self.state = f"{self._mode}: {what}"
+        self.given_up = True
+        if self.process:
+            self.process.kill()
 
     def _run(self, *argv: str | Path, stdin: Path = Path(os.devnull)) -> None:
-        with self._log.open("ab") as log, stdin.open("rb") as given:
-            self._process = subprocess.Popen(
+        with self.log.open("ab") as log, stdin.open("rb") as given:
+            self.process = subprocess.Popen(
                 argv,
-                env={**os.environ, **self._engine.environment},
+                env=self.engine.environment,
                 stdin=given,
                 stdout=log,
                 stderr=log,
@@ -261,34 +234,29 @@ class _Making:
             )
             code: int | str
             try:
-                code = self._process.wait(_PATIENCE)
+                code = self.process.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self.process.kill()
+                self.process.wait()
                 code = f"no end after {_PATIENCE} s"
-        if code and self._given_up:
+        if code and self.given_up:
             raise _GivenUpError
         if code:
-            told = _error_in(self._log.read_text(errors="replace").splitlines())
+            told = _error_in(self.log.read_text(errors="replace").splitlines())
             if isinstance(code, int) and code < 0:
                 told = f"{Path(argv[0]).name} was ended by {signal.Signals(-code).name}"
             raise ArtifactError(
-                f"the kind cluster for {self._mode} mode did not get ready: {told}"
+                f"the kind cluster for {self.mode} mode did not get ready: {told}"
                 f" ({code}); its logs are in {self._keep()}"
             )
 
     def _keep(self) -> Path:
-        """Put what can be known of the cluster into the folder of logs."""
-        self._kept.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self._log, self._kept / "kind.log")
-        subprocess.run(
-            [self._kind, "export", "logs", self._kept, f"--name={self._name}"],
-            env={**os.environ, **self._engine.environment},
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        return self._kept
+        """Put what can be known of the cluster into the folder of logs; where in it."""
+        kept = self.logs / self.name
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.log, kept / "kind.log")
+        _tell(self.engine, self.kind, "export", "logs", kept, f"--name={self.name}")
+        return kept
 
 
 def _error_in(lines: Sequence[str]) -> str:
@@ -304,15 +272,17 @@ def _error_in(lines: Sequence[str]) -> str:
 
 def _remove(engine: Engine, program: Path, names: Sequence[str]) -> None:
     """Remove clusters, or what there is of them."""
-
-    def remove(name: str) -> None:
-        subprocess.run(
-            [program, "delete", "cluster", f"--name={name}", "--kubeconfig=/dev/null"],
-            env={**os.environ, **engine.environment},
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-
+    words = "delete", "cluster", "--kubeconfig=/dev/null"
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(remove, names))
+        list(pool.map(lambda name: _tell(engine, program, *words, f"--name={name}"), names))
+
+
+def _tell(engine: Engine, program: Path, *words: str | Path) -> None:
+    """Have ``kind`` do something, as far as it can."""
+    subprocess.run(
+        [program, *words],
+        env=engine.environment,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from clusters.implementation import SYNC_PERIOD, Deployment, fill
 from clusters.kind.cluster.configuration import KUBECTL, control_plane
+from clusters.program import Judged
 from specification.addresses import CLUSTER_CIDRS
 from specification.errors import ArtifactError
 
@@ -28,14 +28,6 @@ KUBEADMS = Deployment(
 """What kubeadm deploys."""
 
 _PORT = 6443
-
-
-class Delivered(NamedTuple):
-    """A proxy that came with a kind cluster."""
-
-    version: str
-    image: str
-    sha256: str
 
 
 def manifest(implementation: Implementation, mode: str, cluster: str) -> str:
@@ -82,7 +74,7 @@ def images(implementation: Implementation, engine: Engine, folder: Path) -> Path
             done = subprocess.run(
                 argv,
                 cwd=implementation.path.parent,
-                env={**os.environ, **engine.environment},
+                env=engine.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=archive,
                 stderr=subprocess.PIPE,
@@ -96,7 +88,7 @@ def images(implementation: Implementation, engine: Engine, folder: Path) -> Path
     return place
 
 
-def delivered(implementation: Implementation, engine: Engine, cluster: str) -> Delivered:
+def delivered(implementation: Implementation, engine: Engine, cluster: str) -> Judged:
     """What a manifest's DaemonSet runs in the kind cluster ``cluster``.
 
     Raises ArtifactError where it does not say its version.
@@ -110,8 +102,9 @@ def delivered(implementation: Implementation, engine: Engine, cluster: str) -> D
         )
     status = statuses[0]
     argv = fill(implementation.version, {"binary": deployment.binary})
-    into = ("exec", f"daemonset/{name}", f"--container={status['name']}", "--")
-    done = _kubectl(engine, cluster, namespace, *into, *argv)
+    into = (f"--namespace={namespace}", "exec", f"daemonset/{name}")
+    container = f"--container={status['name']}"
+    done = kubectl(engine, cluster, *into, container, "--", *argv, check=False)
     version = re.search(implementation.version_pattern, done.stdout)
     if done.returncode or not version:
         said = (done.stdout + done.stderr).strip().partition("\n")[0][:100]
@@ -119,7 +112,7 @@ def delivered(implementation: Implementation, engine: Engine, cluster: str) -> D
             f"{implementation.path}: version: {' '.join(argv)} in a pod of {name} said"
             f" {said or 'nothing'!r}"
         )
-    return Delivered(version[1], status["image"], status["imageID"].rpartition("sha256:")[2])
+    return Judged(status["image"], version[1], status["imageID"].rpartition("sha256:")[2])
 
 
 def trouble(engine: Engine, cluster: str, deployment: Deployment) -> str:
@@ -136,7 +129,8 @@ def trouble(engine: Engine, cluster: str, deployment: Deployment) -> str:
 def _statuses(engine: Engine, cluster: str, deployment: Deployment) -> list[dict[str, Any]]:
     """The statuses of the proxy's containers in all pods of the deployment."""
     namespace, _, name = deployment.daemonset.partition("/")
-    listed = _kubectl(engine, cluster, namespace, "get", "pods", "--output=json").stdout
+    asked = (f"--namespace={namespace}", "get", "pods", "--output=json")
+    listed = kubectl(engine, cluster, *asked, check=False).stdout
     found = []
     for pod in json.loads(listed)["items"] if listed else []:
         owners = [each["name"] for each in pod["metadata"].get("ownerReferences", [])]
@@ -147,8 +141,8 @@ def _statuses(engine: Engine, cluster: str, deployment: Deployment) -> list[dict
     return found
 
 
-def _kubectl(
-    engine: Engine, cluster: str, namespace: str, *argv: str
+def kubectl(
+    engine: Engine, cluster: str, *argv: str, **more: Any
 ) -> subprocess.CompletedProcess[str]:
-    kubectl = ("exec", control_plane(cluster), *KUBECTL, f"--namespace={namespace}")
-    return engine.docker(*kubectl, *argv, check=False)
+    """Run kubectl on the control plane of the kind cluster ``cluster``; see Engine.docker."""
+    return engine.docker("exec", control_plane(cluster), *KUBECTL, *argv, **more)

@@ -11,9 +11,10 @@ import yaml
 
 from clusters.build.cache import locked
 from clusters.kind.cluster import configuration, delivery
-from clusters.kind.cluster.configuration import KUBECTL, NODES
+from clusters.kind.cluster.configuration import NODES
 from clusters.kind.cluster.creation import Kind, lock_of, running_proxy
-from clusters.kind.cluster.delivery import KUBEADMS, Delivered
+from clusters.kind.cluster.delivery import KUBEADMS, kubectl
+from clusters.program import Judged
 from specification.addresses import SERVICE_RANGES
 from specification.errors import ArtifactError
 
@@ -59,35 +60,34 @@ def cluster(
     if implementation.kind:
         judged = delivery.delivered(implementation, engine, name)
     else:
-        information = _kubectl(engine, name, "get", "node", worker)["status"]["nodeInfo"]
+        information = _told(engine, name, "get", "node", worker)["status"]["nodeInfo"]
         image = engine.docker("inspect", "-f", "{{.Config.Image}}", worker).stdout.strip()
-        judged = Delivered(information["kubeletVersion"], image, running_proxy(engine, worker))
+        judged = Judged(image, information["kubeletVersion"], running_proxy(engine, worker))
     with locked(lock_of(name), f"waiting: another run judges {name}", None):
-        yield Kind(engine.host, str(engine.proc), engine.own, {mode: name}, *judged)
+        yield Kind(engine, {mode: name}, judged)
         namespace, _, daemonset = (implementation.kind or KUBEADMS).daemonset.partition("/")
         rollout = ("rollout", "status", f"daemonset/{daemonset}", f"--timeout={_ROLLOUT:.0f}s")
-        argv = (*KUBECTL, "-n", namespace, *rollout)
-        engine.docker("exec", configuration.control_plane(name), *argv, timeout=_ROLLOUT + 10)
+        kubectl(engine, name, "-n", namespace, *rollout, timeout=_ROLLOUT + 10)
 
 
 def _mode(engine: Engine, name: str) -> str:
     """The mode that kubeadm's configuration of kube-proxy names."""
-    maps = _kubectl(engine, name, "-n", "kube-system", "get", "configmap", "kube-proxy")
+    maps = _told(engine, name, "-n", "kube-system", "get", "configmap", "kube-proxy")
     described = yaml.safe_load(maps["data"]["config.conf"])
     return str(described.get("mode") or _DEFAULT_MODE)
 
 
 def _obstacle(engine: Engine, name: str) -> str:
     """Why the cluster cannot be judged; empty where it can."""
-    node = _kubectl(engine, name, "get", "node", configuration.worker(name))
+    node = _told(engine, name, "get", "node", configuration.worker(name))
     addresses = [each for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
     if {ip_address(each["address"]).version for each in addresses} != {4, 6}:
         return "it is single-stack, and every requirement is judged in both families: ipFamily dual"
-    ranges = _kubectl(engine, name, "get", "servicecidr", "kubernetes")["spec"]["cidrs"]
+    ranges = _told(engine, name, "get", "servicecidr", "kubernetes")["spec"]["cidrs"]
     wanted = [str(each) for each in SERVICE_RANGES.values()]
     if sorted(ranges) != sorted(wanted):
         return f"its serviceSubnet is {','.join(ranges)}, and {','.join(wanted)} is needed"
-    daemons = _kubectl(engine, name, "-n", "kube-system", "get", "daemonsets")["items"]
+    daemons = _told(engine, name, "-n", "kube-system", "get", "daemonsets")["items"]
     if any(each["metadata"]["name"] == "kindnet" for each in daemons):
         return (
             "its kindnet masquerades what leaves the pod network, which would be taken for"
@@ -96,8 +96,7 @@ def _obstacle(engine: Engine, name: str) -> str:
     return ""
 
 
-def _kubectl(engine: Engine, name: str, *argv: str) -> dict[str, Any]:
-    """What kubectl on the control plane says, as JSON."""
-    done = engine.docker("exec", configuration.control_plane(name), *KUBECTL, *argv, "-o", "json")
-    found: dict[str, Any] = json.loads(done.stdout)
+def _told(engine: Engine, name: str, *argv: str) -> dict[str, Any]:
+    """What kubectl says, from its JSON."""
+    found: dict[str, Any] = json.loads(kubectl(engine, name, *argv, "-o", "json").stdout)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from specification.errors import ArtifactError
@@ -13,20 +14,20 @@ _USUAL = (Path("/var/run/docker.sock"), Path("/run/podman/podman.sock"))
 """Where engines listen when nobody says otherwise; podman's speaks Docker's language there."""
 
 
+@dataclass
 class Engine:
     """A Docker that listens at ``host``, such as ``unix:///run/docker.sock``; ``proc`` is where the
     processes of its machine are seen, and ``own`` tells whether it is the suite's.
     """
 
-    def __init__(self, host: str, proc: Path, *, own: bool = False) -> None:
-        self.host = host
-        self.proc = proc
-        self.own = own
+    host: str
+    proc: Path
+    own: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
-        """What has to be in the environment of kind, and of ``docker``, for them to use it."""
-        return {"DOCKER_HOST": self.host}
+        """The environment in which kind, and ``docker``, use it."""
+        return {**os.environ, "DOCKER_HOST": self.host}
 
     def docker(
         self,
@@ -43,7 +44,7 @@ class Engine:
         try:
             done = subprocess.run(
                 ["docker", *argv],
-                env={**os.environ, **self.environment},
+                env=self.environment,
                 input=input,
                 capture_output=True,
                 text=True,

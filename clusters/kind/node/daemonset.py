@@ -16,7 +16,6 @@ import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -63,11 +62,15 @@ class DaemonSetProxy(DescribedProxy):
         super().__init__(implementation, mode, system, values, DIRECTORY)
         self._values.setdefault("binary", deployment.binary)
         self._node = system
+        self._root = system.process / "root"
+        """The node's files, as they are seen from here."""
         self._api = api
         self._namespace, _, self._name = deployment.daemonset.partition("/")
         self._configured_by = deployment.configmap
         self._before = self._found()
         """What of the DaemonSet's specification is going to be changed, as it was found."""
+        self._container_name = str(self._container(self._before["template"])["name"])
+        """What the manifest calls the container that is the proxy."""
         self._numbers = itertools.count(1)
         self._configmap = ""
         self._pod: Object | None = None
@@ -81,12 +84,7 @@ class DaemonSetProxy(DescribedProxy):
     @property
     def running(self) -> bool:
         """See Proxy."""
-        return bool(self._pid) and (self._processes / str(self._pid) / "exe").exists()
-
-    @property
-    def _processes(self) -> Path:
-        """Where the node's processes are seen, by the ids that they have there."""
-        return self._node.process / "root/proc"
+        return bool(self._pid) and (self._root / f"proc/{self._pid}/exe").exists()
 
     @property
     def pid(self) -> int:
@@ -146,7 +144,7 @@ class DaemonSetProxy(DescribedProxy):
         spec.pop("affinity")
         name = f"{self._name}-cleanup-{next(self._numbers)}"
         body = {"metadata": {"name": name, "namespace": self._namespace}, "spec": spec}
-        code, printed = run_to_end(self._api, self._node.process / "root", body, timeout)
+        code, printed = run_to_end(self._api, self._root, body, timeout)
         return subprocess.CompletedProcess(argv, code, printed, "")
 
     def log_since(self, position: int) -> str:
@@ -193,11 +191,10 @@ class DaemonSetProxy(DescribedProxy):
         files = self._files(found, config)
         if not self._configured_by:
             return
-        old, self._configmap = self._configmap, f"{self._name}-{next(self._numbers)}-conformance"
+        self._forget_configuration()
+        self._configmap = f"{self._name}-{next(self._numbers)}-conformance"
         body = {"metadata": {"name": self._configmap}, "data": files}
         self._api.create("configmaps", body, self._namespace)
-        if old:
-            self._api.delete("configmaps", old, self._namespace)
 
     def _files(self, found: dict[str, str], config: Mapping[str, Any] | None) -> dict[str, str]:
         """The files of the configuration, made from those that were ``found``; raises
@@ -243,9 +240,7 @@ class DaemonSetProxy(DescribedProxy):
         """The pod template, with a command in front of the proxy's."""
         template = self._template()
         container = self._container(template)
-        if environment:
-            variables = [{"name": name, "value": value} for name, value in environment.items()]
-            container["env"] = [*container.get("env", []), *variables]
+        add_environment(container, environment)
         if wrapper:
             if not container.get("command"):
                 raise UnsupportedError(f"the manifest of {self._name} names no command to wrap")
@@ -273,11 +268,6 @@ class DaemonSetProxy(DescribedProxy):
             if time.monotonic() > deadline:
                 raise StartError(f"the DaemonSet {self._name} is not looked at by its controller")
             time.sleep(LOOK)
-
-    @property
-    def _container_name(self) -> str:
-        """What the manifest calls the container that is the proxy."""
-        return str(self._container(self._before["template"])["name"])
 
     def _container(self, template: Object) -> dict[str, Any]:
         container: dict[str, Any] = template["spec"]["containers"][0]
@@ -309,7 +299,7 @@ class DaemonSetProxy(DescribedProxy):
     def _asked_to_end(self) -> bool:
         """Whether a SIGTERM waits for the proxy, which stands still; or it has ended."""
         try:
-            status = (self._processes / str(self._pid) / "status").read_text()
+            status = (self._root / f"proc/{self._pid}/status").read_text()
         except OSError:
             return True
         pending = re.search(r"^ShdPnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
@@ -329,7 +319,7 @@ class DaemonSetProxy(DescribedProxy):
         if pods:
             self._forget_pod()
             self._pod = pods[0]
-            self._log = PodLog(self._node.process / "root", self._pod, self._container_name)
+            self._log = PodLog(self._root, self._pod, self._container_name)
         return bool(pods)
 
     def _forget_pod(self) -> None:
@@ -339,8 +329,7 @@ class DaemonSetProxy(DescribedProxy):
 
     def _find_process(self) -> bool:
         if self._pod is not None:
-            root = self._node.process / "root"
-            self._pid = first_process(root, self._pod, self._container_name)
+            self._pid = first_process(self._root, self._pod, self._container_name)
         return self.running
 
     def _wait(self, ready: Callable[[], bool], deadline: float, complaint: str) -> None:
@@ -388,3 +377,9 @@ class DaemonSetProxy(DescribedProxy):
         if self._log and (new := self._log.new()):
             with self.log.open("ab") as log:
                 log.write(new)
+
+
+def add_environment(container: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Have a pod template's container started with these variables besides its own."""
+    variables = ({"name": name, "value": value} for name, value in environment.items())
+    container.setdefault("env", []).extend(variables)

@@ -10,7 +10,7 @@ import yaml
 
 from clusters.implementation import merge
 from clusters.kind.cluster.delivery import KUBEADMS
-from clusters.kind.node.daemonset import DaemonSetProxy
+from clusters.kind.node.daemonset import DaemonSetProxy, add_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,9 +57,5 @@ class KubeProxy(DaemonSetProxy):
         template = super()._template()
         container = self._container(template)
         container["command"] = self._filled(self.implementation.argv)
-        environment = self._filled(self.implementation.environment)
-        container["env"] = [
-            *container.get("env", []),
-            *({"name": name, "value": value} for name, value in environment.items()),
-        ]
+        add_environment(container, self._filled(self.implementation.environment))
         return template

@@ -14,10 +14,10 @@ import yaml
 
 from clusters import implementation
 from clusters.kind.cluster import configuration, creation, delivery, existing
-from clusters.kind.cluster.delivery import Delivered
 from clusters.kind.docker.engine import Engine
 from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.node.pods import first_process
+from clusters.program import Judged
 from specification.errors import ArtifactError, ImplementationError
 from tests.conftest import IMPLEMENTATION
 
@@ -177,7 +177,7 @@ def test_the_second_implementations_image_runs(tmp_path: Path) -> None:
 
 def test_what_runs_is_asked_in_its_pod(described: Described) -> None:
     told = Told(**{"--": "proxy, version 3.1\n", "pods": listed(pod("other"), pod())})
-    assert delivery.delivered(described(), told, "c") == Delivered("3.1", "proxy:dev", "ab12")
+    assert delivery.delivered(described(), told, "c") == Judged("proxy:dev", "3.1", "ab12")
     words = ["exec", "daemonset/proxy", "--container=main", "--", "/proxy", "--version"]
     assert told.asked[-1][-len(words) :] == tuple(words)
     assert "--namespace=network" in told.asked[-1]
@@ -275,7 +275,7 @@ class Stored:
 
 
 def proxy_of(known: Implementation, api: Stored, folder: Path) -> DaemonSetProxy:
-    system: Any = SimpleNamespace(name="c-worker", log=folder / "proxy.log")
+    system: Any = SimpleNamespace(name="c-worker", log=folder / "proxy.log", process=folder)
     assert known.kind is not None
     return DaemonSetProxy(known, "first", system, {}, cast("Any", api), known.kind)
 
