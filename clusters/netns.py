@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from specification.errors import NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 _CLONE_NEWNET = 0x40000000
 _SIOCETHTOOL = 0x8946
@@ -95,15 +95,6 @@ def _setns(descriptor: int) -> None:
     if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"setns: {os.strerror(number)}")
-
-
-def set_sysctls(name: str, values: Mapping[str, int]) -> None:
-    """Write network sysctls, named with slashes (``net/ipv4/ip_forward``), in the namespace
-    ``name``.
-    """
-    with inside(name):
-        for key, value in values.items():
-            Path("/proc/sys", key).write_text(str(value))
 
 
 class Conntrack:

@@ -34,7 +34,12 @@ class Joined:
     def join(self, links: Sequence[Link], address: str) -> None:
         """Make the links; the last is the management wire's, and has ``address``."""
         for link in links:
-            _connect(self.name, link)
+            made = f"link add {link.peer} type veth peer name {link.interface}"
+            there = f"address {link.node_mac.hex(':')} netns {self.name}"
+            netns.configure(link.namespace, [f"{made} {there}"])
+            link.raise_peer()
+            if link.namespace:  # what the node sends to the lab carries whole checksums
+                netns.checksum_offload_off(self.name, link.interface)
         management = links[-1].interface
         netns.configure(
             self.name,
@@ -85,18 +90,3 @@ class Joined:
     def close(self) -> None:
         """See System."""
         netns.delete(self.name)
-
-
-def _connect(name: str, link: Link) -> None:
-    netns.configure(
-        link.namespace,
-        [
-            (
-                f"link add {link.peer} type veth peer name {link.interface}"
-                f" address {link.node_mac.hex(':')} netns {name}"
-            )
-        ],
-    )
-    link.raise_peer()
-    if link.namespace:  # what the node sends to the lab carries whole checksums
-        netns.checksum_offload_off(name, link.interface)

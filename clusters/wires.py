@@ -15,6 +15,7 @@ import select
 import socket
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +63,8 @@ class Link:
         """Put the peer, which has just been made, into operation."""
         if self.namespace:
             # it only carries frames: its kernel must not answer anything by itself
-            netns.set_sysctls(self.namespace, {f"net/ipv6/conf/{self.peer}/disable_ipv6": 1})
+            with netns.inside(self.namespace):
+                Path(f"/proc/sys/net/ipv6/conf/{self.peer}/disable_ipv6").write_text("1")
             settings = f"mtu {MTU} txqueuelen {_QUEUE} address {self.peer_mac.hex(':')} arp off"
         else:
             settings = f"master {self.bridge}"

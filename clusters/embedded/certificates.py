@@ -37,10 +37,7 @@ def make(folder: Path, addresses: list[str]) -> None:
     ``folder``.
     """
     now = dt.datetime.now(dt.UTC)
-    ca_key, server_key = (
-        ec.generate_private_key(ec.SECP256R1()),
-        ec.generate_private_key(ec.SECP256R1()),
-    )
+    ca_key, server_key, account_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
 
     def builder(subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         return (
@@ -67,4 +64,4 @@ def make(folder: Path, addresses: list[str]) -> None:
     (folder / "ca.crt").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     (folder / "server.crt").write_bytes(server.public_bytes(serialization.Encoding.PEM))
     _write_key(server_key, folder / "server.key")
-    _write_key(ec.generate_private_key(ec.SECP256R1()), folder / "service-account.key")
+    _write_key(account_key, folder / "service-account.key")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import testinfra.backend
@@ -41,28 +40,13 @@ class Host(testinfra.host.Host):  # type: ignore[misc]  # testinfra publishes no
     def __init__(self, backend: BaseBackend) -> None:
         super().__init__(backend)
         backend.set_host(self)
-
-    @cached_property
-    def nftables(self) -> Nftables:
+        self.nftables = Nftables.of(self)
         """The tables of nftables, those of iptables-nft included."""
-        return Nftables.of(self)
-
-    @cached_property
-    def iptables(self) -> Iptables:
+        self.iptables = Iptables.of(self)
         """The tables of iptables and ip6tables."""
-        return Iptables.of(self)
-
-    @cached_property
-    def ipvs(self) -> Ipvs:
+        self.ipvs = Ipvs.of(self)
         """The virtual servers and connections of IPVS."""
-        return Ipvs.of(self)
-
-    @cached_property
-    def ipset(self) -> Ipset:
+        self.ipset = Ipset.of(self)
         """The sets that rules of iptables match."""
-        return Ipset.of(self)
-
-    @cached_property
-    def conntrack(self) -> Conntrack:
+        self.conntrack = Conntrack.of(self)
         """The connections that the kernel tracks."""
-        return Conntrack.of(self)

@@ -32,7 +32,7 @@ class RemoteProcess:
         self._exit_code: int | None = None
         remote = machine.remote
         system = remote.modules.os
-        self._pid: int = system.posix_spawnp(
+        self.pid: int = system.posix_spawnp(
             argv[0],
             tuple(argv),
             remote.builtins.dict(system.environ, **environment),
@@ -43,11 +43,6 @@ class RemoteProcess:
             ),
             setsid=True,
         )
-
-    @property
-    def pid(self) -> int:
-        """See Process."""
-        return self._pid
 
     def poll(self) -> int | None:
         """See Process; what ran a moment ago is taken to run still."""
@@ -60,7 +55,7 @@ class RemoteProcess:
         start = time.monotonic()
         while (code := self._look()) is None:
             if timeout is not None and time.monotonic() - start > timeout:
-                raise subprocess.TimeoutExpired(str(self._pid), timeout)
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
             time.sleep(POLL)
         return code
 
@@ -75,10 +70,10 @@ class RemoteProcess:
     def _look(self) -> int | None:
         if self._exit_code is None:
             self._looked = time.monotonic()
-            self._exit_code = self._machine.agent("ended")(self._pid)
+            self._exit_code = self._machine.agent("ended")(self.pid)
         return self._exit_code
 
     def _signal(self, number: int) -> None:
         """Send a signal to the group: to its first process too where the others are to end."""
         if self._look() is None:
-            self._machine.remote.modules.os.killpg(self._pid, int(number))
+            self._machine.remote.modules.os.killpg(self.pid, int(number))

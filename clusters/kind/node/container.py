@@ -54,7 +54,7 @@ class Container(Joined):
         self.description: Mapping[str, str] = {
             "kind": "kind",
             "kernel": os.uname().release,
-            "kubernetes": _kubernetes(self.process),
+            "kubernetes": _text(self.process / "root/kind/version").strip(),
             "image": image,
         }
         self.host = inspect_host(self)
@@ -137,17 +137,15 @@ class Container(Joined):
         netns.delete(self.name)
 
 
-def _kubernetes(process: Path) -> str:
-    """The version of Kubernetes that a node image says it has; empty where it says nothing."""
-    try:
-        return (process / "root/kind/version").read_text().strip()
-    except OSError:
-        return ""
-
-
 def _birth(process: Path) -> str:
     """When a process began, in the kernel's ticks; empty where it is no more."""
+    status = _text(process / "stat")
+    return status and status.rpartition(")")[2].split()[19]
+
+
+def _text(file: Path) -> str:
+    """What is in a file; empty where there is none."""
     try:
-        return (process / "stat").read_text().rpartition(")")[2].split()[19]
+        return file.read_text()
     except OSError:
         return ""
