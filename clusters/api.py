@@ -51,11 +51,12 @@ class Api:
     def __init__(self, kubeconfig: Mapping[str, Any]) -> None:
         """The API that a kubeconfig, read from its file, leads to."""
         configuration = kubernetes.Configuration()
-        load_kube_config_from_dict(kubeconfig, client_configuration=configuration)
+        load: Any = load_kube_config_from_dict
+        load(kubeconfig, client_configuration=configuration)
         configuration.connection_pool_maxsize = _WRITERS + 2
         self._headers = {"accept": "application/json"}
-        for known_by in configuration.auth_settings().values():
-            self._headers[known_by["key"]] = known_by["value"]
+        known_by: Any = configuration.auth_settings()
+        self._headers |= {each["key"]: each["value"] for each in known_by.values()}
         self.client = kubernetes.ApiClient(configuration)
         """The official client, for whatever this class does not offer."""
         self._pool = ThreadPoolExecutor(_WRITERS, "api")

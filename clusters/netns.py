@@ -50,7 +50,7 @@ def adopt(name: str, file: Path) -> None:
     place = path(name)
     place.parent.mkdir(exist_ok=True)
     place.touch()
-    argv = ["mount", "--bind", file, place]
+    argv = ["mount", "--bind", str(file), str(place)]
     done = subprocess.run(argv, text=True, capture_output=True, check=False)
     if done.returncode:
         raise NetworkError(f"{file} cannot be entered: {done.stderr.strip()}")

@@ -41,7 +41,7 @@ def parse(version: str) -> tuple[int, ...]:
 
 def version_of(go: Path) -> tuple[int, ...]:
     """The version of the toolchain ``go``; empty when it does not run."""
-    argv, env = [go, "env", "GOVERSION"], environment(go)
+    argv, env = [str(go), "env", "GOVERSION"], environment(go)
     try:
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     except OSError:
@@ -94,7 +94,8 @@ def _install(folder: Path, minimum: str, progress: TextIO | None) -> None:
     installer = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
     unfinished = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    argv = [*installer, "install", "-q", "--require-hashes", "-r", LOCK, "--target", unfinished]
+    argv = [*installer, "install", "-q", "--require-hashes", "-r", str(LOCK)]
+    argv += ["--target", str(unfinished)]
     with Progress(f"no Go {minimum} here; installing it into {folder}", progress):
         env = {"UV_SYSTEM_CERTS": "1", **os.environ}  # trust whom this machine trusts
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)

@@ -126,7 +126,7 @@ def _download(package: str, folder: Path) -> tuple[Path | None, str]:
 
 def _unpack(package: Path, folder: Path, place: Path) -> None:
     root, kept = folder / "root", folder / "kept"
-    argv = ["dpkg-deb", "-x", package, root]
+    argv = ["dpkg-deb", "-x", str(package), str(root)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     images = list(root.glob("boot/vmlinu*"))
     modules = [*root.glob("lib/modules/*"), *root.glob("usr/lib/modules/*")]

@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 SERVICES, SLICES = "/api/v1", "/apis/discovery.k8s.io/v1"
 
 
+NOWHERE = {
+    "clusters": [{"name": "memory", "cluster": {"server": "http://memory"}}],
+    "contexts": [{"name": "memory", "context": {"cluster": "memory"}}],
+    "current-context": "memory",
+}
+"""A kubeconfig for an API that asks no server."""
+
+
 class _InTurn:
     """Stands in for a pool of threads: what is many at once is done in the order of the calls."""
 
@@ -45,13 +53,7 @@ class MemoryApi(Api):
     """Stores what is written, and fills in what an API server allocates."""
 
     def __init__(self) -> None:
-        super().__init__(
-            {
-                "clusters": [{"name": "memory", "cluster": {"server": "http://memory"}}],
-                "contexts": [{"name": "memory", "context": {"cluster": "memory"}}],
-                "current-context": "memory",
-            }
-        )
+        super().__init__(NOWHERE)
         self._pool = cast("ThreadPoolExecutor", _InTurn())
         self.objects: dict[str, Object] = {}
         """What is stored, by path."""
