@@ -22,6 +22,7 @@ from clusters.wires import Frames
 from fixtures.lab import frames as fr
 from fixtures.lab.cpu import on_one_cpu
 from fixtures.lab.frames import Kind
+from fixtures.lab.lab import Lab, Segment, stamped
 from fixtures.lab.sample import to_bytes
 from specification.errors import WireError
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from clusters.contract import Node
     from fixtures.clients.flows import Flows
     from fixtures.lab.frames import Bytes
-    from fixtures.lab.lab import Lab
     from specification.addresses import IPAddress
     from specification.attempts import SocketAddress
 
@@ -44,41 +44,25 @@ _PIECE: Final = 512  # frames that the kernel's backlog holds for certain
 
 def opening(lab: Lab, client: IPAddress, targets: Sequence[SocketAddress]) -> Bytes:
     """A TCP SYN to each of the targets, from a pod on the node, each from another port."""
-    return fr.build(
-        "IPv4",
-        "TCP",
-        Kind.REQUEST,
-        _macs(lab),
-        to_bytes([client]),
-        to_bytes([target.address for target in targets]),
-        lab.ports(len(targets)),
-        np.array([target.port for target in targets]),
-        lab.ids(len(targets)),
-    )
+    ends = to_bytes([client]), to_bytes([target.address for target in targets])
+    ports = np.array([target.port for target in targets])
+    return lab.frames(lab.attempts("IPv4", "TCP", *ends, ports), "pod")
 
 
 def following(lab: Lab, flows: Flows, count: int) -> Bytes:
     """``count`` segments of connections that are open, those of each flow in turn."""
     rows = np.arange(count) % len(flows)
     opened = flows.opened
-    return fr.build(
+    sample = lab.attempts(
         "IPv4",
         "TCP",
-        Kind.DATA,
-        _macs(lab),
         opened.clients[rows],
         opened.targets[rows],
-        opened.client_ports[rows],
         opened.target_ports[rows],
-        lab.ids(count),
-        sequence=opened.ids[rows] + 1,
-        acknowledgement=opened.reply_sequences[rows] + 1,
+        opened.client_ports[rows],
     )
-
-
-def _macs(lab: Lab) -> tuple[bytes, bytes]:
-    wire = lab.node.wires["pod"]
-    return wire.lab_mac, wire.node_mac
+    numbers = opened.ids[rows] + 1, opened.reply_sequences[rows] + 1
+    return lab.frames(sample, "pod", Segment(Kind.DATA, *numbers))
 
 
 class Stopwatch:
@@ -114,7 +98,7 @@ class Stopwatch:
                 left.append(self._departure())
         arrived = np.concatenate([each.time for each in came])
         ids = np.concatenate([part.id for each in came for part in fr.parse(each)])
-        expected = np.concatenate([part.id for part in fr.parse(_as_seen(frames))])
+        expected = np.concatenate([part.id for part in fr.parse(stamped(frames))])
         if len(ids) != len(frames) or (ids != expected).any():
             raise WireError(f"other packets than ours came out of {self._node.name}")
         taken: list[float] = ((arrived - np.array(left)) / 1000.0).tolist()
@@ -160,9 +144,3 @@ class Stopwatch:
     def _clear(self) -> None:
         while self._out.receive() is not None:
             pass
-
-
-def _as_seen(frames: Bytes) -> Frames:
-    """Frames of ours as a wire would show them."""
-    count, width = frames.shape
-    return Frames(frames, np.full(count, width), np.zeros(count, np.int64))
