@@ -12,9 +12,10 @@ import yaml
 from clusters import netns
 from clusters.api import Api
 from clusters.kind.cluster.configuration import control_plane, worker
+from clusters.kind.cluster.delivery import KUBEADMS
 from clusters.kind.node.container import Container
 from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
-from clusters.kind.node.kubeadm import KubeProxy
+from clusters.kind.node.kubeadm import FOLDERS, KubeProxy
 from clusters.node import Management, WiredNode
 from clusters.proxy import values_of
 from clusters.registration import ZONE_LABEL, register
@@ -113,9 +114,10 @@ class KindCluster:
             values = values_of(node, self.server)
             if self._program:
                 values["binary"] = str(container.program(self._program))
-            given = self._implementation, self._mode, container, values, self.api
-            deployment = self._implementation.kind
-            return DaemonSetProxy(*given, deployment) if deployment else KubeProxy(*given)
+            given = self._implementation, self._mode, container
+            if self._implementation.kind:
+                return DaemonSetProxy(*given, values, self.api, self._implementation.kind)
+            return KubeProxy(*given, values | FOLDERS, self.api, KUBEADMS)
 
         return WiredNode(name, self._place("node", 10), make_system, make_proxy)
 
