@@ -146,18 +146,10 @@ def _bench(chosen: Chosen, arguments: Sequence[str]) -> int:
         )
         try:
             journal = _open_journal(chosen, _header(chosen, arguments, plan, sites.floor.node))
-            seed = journal.header.seed
             configurable = bool(chosen.implementation.config)
-            todo = list(plans.tasks(plan, seed, configurable=configurable))
+            todo = list(plans.tasks(plan, journal.header.seed, configurable=configurable))
             with Progress("bench") as progress:
-                runner = Runner(
-                    sites,
-                    journal,
-                    todo,
-                    seed,
-                    progress.update,
-                    minutes=plan.minutes,
-                )
+                runner = Runner(sites, journal, todo, progress.update, minutes=plan.minutes)
                 runner.run()
             runner.derive()
             journal.close(seconds=round(time.monotonic() - began, 1))

@@ -35,7 +35,6 @@ class Runner:
         sites: Sites,
         journal: Journal,
         tasks: Sequence[Task],
-        seed: int,
         tell: Callable[[str], None],
         *,
         minutes: float,
@@ -43,7 +42,7 @@ class Runner:
         self._sites = sites
         sites.deadline = time.monotonic() + 60 * minutes - _CLOSING
         self._journal = journal
-        self._seed = seed
+        self._seed = journal.header.seed
         self._tell = tell
         self._running: dict[Site, str] = {}
         self._began = time.monotonic()

@@ -201,7 +201,11 @@ class Comparison:
                 earlier = [self.before(column) for column, _ in members]
                 told = [column.cell(requirement.id) for column in earlier if column]
             told += [cell for _, cell in row if cell.word == PASSED]
-            reasons = dict.fromkeys(reason for cell in told for reason in _reasons(cell))
+            reasons = dict.fromkeys(
+                reason
+                for cell in told
+                for reason in cell.reasons or ([LABELS[cell.word]] if cell.word != PASSED else [])
+            )
             yield Difference(kind, requirement, tuple(c for c, _ in members), tuple(reasons))
 
 
@@ -219,14 +223,6 @@ def _kind(requirement: Requirement, word: str, was: str | None, words: set[str])
     if word in (SKIPPED, NOT_RUN) and words - {word, NOT_APPLICABLE}:
         return UNTESTED
     return UNTESTED if word == SKIPPED else None
-
-
-def _reasons(cell: Cell) -> list[str]:
-    """Why a cell has its word: the reasons of the results that gave it."""
-    found = [r.reason for r in cell.results if r.outcome == cell.word and r.reason]
-    if found or cell.word == PASSED:
-        return list(dict.fromkeys(found))
-    return [LABELS[cell.word]]
 
 
 def load(paths: Sequence[Path]) -> tuple[list[tuple[Path, Run]], list[Bench]]:

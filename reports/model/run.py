@@ -47,6 +47,12 @@ class Cell:
     counts: Mapping[str, int]
     results: tuple[Result, ...]
 
+    @property
+    def reasons(self) -> list[str]:
+        """Why it has its word: what the results say that gave it, each reason once."""
+        found = (r.reason for r in self.results if r.outcome == self.word and r.reason)
+        return list(dict.fromkeys(found))
+
     @classmethod
     def of(cls, requirement: Requirement, results: Sequence[Result]) -> Cell:
         """What becomes of a requirement that has such results in a mode."""

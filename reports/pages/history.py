@@ -100,7 +100,11 @@ def gather(folder: Path, *, every: bool = False) -> History:
             + (f", only {several(len(bad), 'bad file')}: {bad[0]}" if bad else "")
         )
     most = max((len(run.requirements) for _, run in runs.values()), default=0)
-    whole = [(path, run) for path, run in runs.values() if every or _is_whole(run, most)]
+    whole = [
+        (path, run)
+        for path, run in runs.values()
+        if every or (len(run.requirements) >= _WHOLE * most and not run.end.interrupted)
+    ]
     ordered = sorted(whole, key=lambda each: each[1].header.started)
     return History(
         _lines(columns(ordered)),
@@ -118,10 +122,6 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.glob("*.jsonl*")):  # examples: files named for what they are of
         if not path.name.startswith((RESULTS, FIGURES)):
             yield path
-
-
-def _is_whole(run: Run, most: int) -> bool:
-    return len(run.requirements) >= _WHOLE * most and not run.end.interrupted
 
 
 def _lines(made: Sequence[Column]) -> dict[tuple[str, str], tuple[Step, ...]]:

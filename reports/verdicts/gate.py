@@ -160,8 +160,7 @@ def _newly_failing(before: _Side, after: _Side, rules: Rules) -> Ruling:
 
 def _why(column: Column, requirement: str) -> str:
     cell = column.cell(requirement)
-    reasons = [r.reason for r in cell.results if r.outcome == cell.word and r.reason]
-    first = reasons[0].splitlines()[0] if reasons else "no reason given"
+    first = cell.reasons[0].splitlines()[0] if cell.reasons else "no reason given"
     return f"{LABELS[cell.word]}, {first}"
 
 
