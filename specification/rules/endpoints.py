@@ -1,0 +1,158 @@
+"""Which endpoints may get a new connection."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from specification.addresses import Family
+from specification.attempts import SocketAddress
+from specification.rules.case import Case, clause
+from specification.rules.frontends import Frontend
+from specification.rules.state import State
+from specification.services import HEADLESS, Endpoint
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An endpoint of a frontend's Service port, whatever its state."""
+
+    at: SocketAddress
+    entry: Endpoint
+    local: bool
+    """Whether it is on the node under test by its nodeName; one without is on none (KEP-752)."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether new connections are for it; unknown counts as ready (API: discovery/v1)."""
+        return self.entry.ready is not False
+
+    @property
+    def serving_while_terminating(self) -> bool:
+        """Whether it still serves although its pod is being deleted; unknown counts as serving, and
+        as not terminating (API: discovery/v1, KEP-1672).
+        """
+        return self.entry.terminating is True and self.entry.serving is not False
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is any circumstance under which it may be chosen."""
+        return self.ready or self.serving_while_terminating
+
+
+Pool = tuple[Candidate, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def candidates(state: State, frontend: Frontend, family: Family) -> Pool:
+    """All endpoints of a frontend in a family: of the EndpointSlices that bear the Service's name,
+    have addresses of that family and a port of that name; of each entry the first address.
+
+    Source: API, discovery/v1; docs, EndpointSlices.
+    """
+    service, node = frontend.service, state.node.name
+    return tuple(
+        Candidate(
+            SocketAddress(endpoint.host.address(family), port.target),
+            endpoint,
+            (endpoint.host.node_name(node) if endpoint.node_name == "" else endpoint.node_name)
+            == node,
+        )
+        for writer in state.services
+        if writer.namespace == service.namespace
+        for part in writer.slices
+        if writer.owner_of(part) == service.name and HEADLESS not in part.labels
+        if family in writer.types_of(part)
+        for port in writer.ports_of(part)
+        if port.name == frontend.port.name and port.protocol == frontend.port.protocol
+        if port.target
+        for endpoint in part.endpoints
+    )
+
+
+@clause("itp-local-only", "itp-local-multi", "itp-host-client", "itp-external-client-cip")
+def internal_policy_is_local(case: Case) -> bool:
+    """Under internalTrafficPolicy Local, connections to a cluster IP must only reach endpoints on
+    the node that they are made at.
+
+    Source: KEP-2086; docs, Virtual IPs and Service Proxies, internal traffic policy.
+    """
+    return case.frontend.internal and case.frontend.service.internal_traffic_policy == "Local"
+
+
+@clause("etp-local-only", "eip-local-policy", "etp-local-multi")
+def external_policy_is_local(case: Case) -> bool:
+    """Under externalTrafficPolicy Local, connections from outside the cluster to its external
+    frontends must only reach endpoints on the node that they come to.
+
+    Source: docs, Virtual IPs and Service Proxies, external traffic policy.
+    """
+    if case.frontend.internal or case.frontend.service.external_traffic_policy != "Local":
+        return False
+    return not from_inside(case)
+
+
+@clause("etp-pod-shortcircuit", "etp-host-shortcircuit")
+def from_inside(case: Case) -> bool:
+    """A pod, and a process on the node, that sends to an external frontend is inside already: it
+    gets any endpoint of the cluster, as by the cluster IP.
+
+    Source: docs, Virtual IPs and Service Proxies, external traffic policy; KEP-1860.
+    """
+    return case.from_pod or case.from_node
+
+
+@clause("term-ready-only", "cip-tcp-dnat", "cip-udp-dnat", "lb-all-eps-hit")
+def ready(case: Case, pool: Pool) -> Pool:
+    """New connections must go to endpoints that are ready, to any of them, if there is one.
+
+    Source: docs, Virtual IPs and Service Proxies; API, discovery/v1 EndpointConditions.ready.
+    """
+    return tuple(each for each in pool if each.ready)
+
+
+@clause("topo-node-hints")
+def hinted_for_this_node(case: Case, pool: Pool) -> Pool:
+    """Where every ready endpoint has hints for nodes, and one of them for this node, only those
+    that are hinted for it count.
+
+    Source: KEP-3015 (PreferSameNode); API: discovery/v1 EndpointHints.forNodes.
+    """
+    if not all(each.entry.for_nodes for each in pool):
+        return ()
+    return tuple(each for each in pool if case.state.node.name in each.entry.for_nodes)
+
+
+@clause("topo-zone-hints", "topo-multi-hints")
+def hinted_for_this_zone(case: Case, pool: Pool) -> Pool:
+    """Where every ready endpoint has hints for zones, the node has a zone, and one of them is
+    hinted for it, only those that are count.
+
+    Source: KEP-2433; docs, Topology Aware Routing, safeguards.
+    """
+    if not all(each.entry.for_zones for each in pool):
+        return ()
+    return tuple(each for each in pool if case.state.node.zone in each.entry.for_zones)
+
+
+@clause("term-fallback-cluster", "term-fallback-local")
+def terminating_but_serving(case: Case, pool: Pool) -> Pool:
+    """Where no endpoint is ready, those count that are terminating and still serve.
+
+    Source: KEP-1669; docs, Virtual IPs and Service Proxies, traffic to terminating endpoints.
+    """
+    return tuple(each for each in pool if each.serving_while_terminating)
+
+
+def eligible(case: Case) -> Pool:
+    """The endpoints any of which may get the connection; empty where none may."""
+    pool = candidates(case.state, case.frontend, case.family)
+    local = internal_policy_is_local(case) or external_policy_is_local(case)
+    if local:
+        pool = tuple(each for each in pool if each.local)
+    chosen = ready(case, pool)
+    if not chosen:
+        return terminating_but_serving(case, pool)
+    if local:  # hints are for who would leave the node
+        return chosen
+    return hinted_for_this_node(case, chosen) or hinted_for_this_zone(case, chosen) or chosen

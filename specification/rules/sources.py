@@ -1,0 +1,76 @@
+"""Whose address an endpoint sees."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from specification.rules.case import Case, clause
+from specification.rules.endpoints import Candidate
+
+Seen = Literal["client", "node", "either"]
+"""The client's own address; one of the node's; whichever."""
+
+
+@clause("masq-hairpin", "cip-from-endpoint")
+def reaches_itself(case: Case, chosen: Candidate) -> bool:
+    """A pod that is led to itself must see the node's address, or it would answer itself without
+    the node.
+
+    Source: docs, Debug Services, a Pod fails to reach itself via the Service IP.
+    """
+    return case.attempt.client.address == chosen.at.address
+
+
+@clause("masq-all", "masq-all-nodetector")
+def everything_is_masqueraded(case: Case) -> bool:
+    """With masqueradeAll every connection to a cluster IP comes from the node.
+
+    Source: kube-proxy Configuration (v1alpha1), masqueradeAll.
+    """
+    return case.frontend.internal and case.state.configuration.masquerade_all
+
+
+@clause("masq-ext-cip", "masq-node-cip")
+def stranger_at_a_cluster_ip(case: Case) -> bool:
+    """Who is no pod comes to a cluster IP from the node's address, where it can be told who is.
+
+    Source: kube-proxy Configuration (v1alpha1), clusterCIDR and detectLocalMode.
+    """
+    known = any(
+        each.version == case.attempt.client.address.version
+        for each in case.state.configuration.pod_networks
+    )
+    return case.frontend.internal and known and not case.from_pod
+
+
+@clause("masq-ext-cluster", "masq-pod-np", "masq-pod-lb", "masq-node-np-lb")
+def external_policy_is_cluster(case: Case) -> bool:
+    """Under externalTrafficPolicy Cluster, who comes by an external frontend comes from the node's
+    address: the endpoint may be on another node, and its answers must come back by this one.
+
+    Source: docs, Using Source IP, Services with Type=NodePort.
+    """
+    return not case.frontend.internal and case.frontend.service.external_traffic_policy == "Cluster"
+
+
+@clause("masq-ext-local", "masq-etp-local-pod", "masq-pod-cip", "etp-local-src")
+def source_is_kept(case: Case) -> bool:
+    """In all other cases the endpoint sees the client's own address.
+
+    Source: docs, Virtual IPs and Service Proxies, external traffic policy; docs, Using Source IP.
+    """
+    return True
+
+
+def seen(case: Case, chosen: Candidate) -> Seen:
+    """Whose address the endpoint sees."""
+    if case.from_node:  # all its addresses are the node's
+        return "node"
+    if reaches_itself(case, chosen) or everything_is_masqueraded(case):
+        return "node"
+    if stranger_at_a_cluster_ip(case):
+        return "node" if "cluster-ip-masquerade" in case.state.features else "either"
+    if external_policy_is_cluster(case):
+        return "node"
+    source_is_kept(case)
+    return "client"
