@@ -9,7 +9,7 @@ TIMEOUT = 10_800
 """Seconds, where sessionAffinityConfig does not say otherwise (API: core/v1 ClientIPConfig)."""
 
 
-@clause("aff-sticky", "aff-timeout-expire")
+@clause("aff-clientip-sticky", "aff-timeout-min-hold", "aff-timeout-expire")
 def remembered(case: Case, pool: Pool) -> Pool:
     """Under session affinity ClientIP, a client whose last connection is younger than the timeout
     must get the endpoint that it had, for as long as that may be chosen at all.

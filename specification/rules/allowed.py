@@ -13,9 +13,13 @@ from specification.addresses import IPAddress
 from specification.attempts import Attempt, SocketAddress
 from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rejected
 from specification.places import Place
-from specification.rules import affinity, refusals, sources
+from specification.rules import affinity, refusals, sources, undecided
 from specification.rules.case import Case
 from specification.rules.endpoints import eligible
+from specification.rules.ranges import (
+    outside_the_source_ranges,
+    sent_by_the_node_from_the_balancers_ip,
+)
 from specification.rules.sources import Seen
 from specification.rules.state import State
 
@@ -49,8 +53,9 @@ class Allowed:
     def permits(self, probe: Probe, own: Collection[IPAddress]) -> bool:
         """Whether what became of a probe is among them; ``own`` are the node's addresses.
 
-        A delivery must be answered from the very address that the client had addressed. Who
-        answers although nobody was reached is right about nothing that is decided.
+        A delivery must be answered from the very address that the client had addressed, unless the
+        endpoint was shown the client's own and both are beyond the node: then the answer need not
+        come by it. Who answers although nobody was reached is right about nothing that is decided.
         """
         if self.undecided:
             return True
@@ -59,13 +64,14 @@ class Allowed:
                 seen = self.deliveries.get(endpoint)
                 kept = source.address == probe.client.address
                 right = {"client": kept, "node": source.address in own, "either": True, None: False}
-                return right[seen] and probe.answered
+                past_node = probe.reply is not None and probe.reply.past_node
+                return right[seen] and (probe.answered or (kept and past_node))
             case Rejected():
                 return self.refused
             case Dropped():
                 return self.dropped
-            case PassedThrough():
-                return self.passed
+            case PassedThrough(source=source):
+                return self.passed and source.address == probe.client.address
         return False
 
     def _may(self, word: str) -> bool:
@@ -79,38 +85,40 @@ def allowed(state: State, attempt: Attempt, place: Place) -> Allowed:
     way.
     """
     case = Case(state, attempt, place)
-    right = _addressed(case) if case.addressed else _unaddressed(case)
+    if refusals.loopback_from_elsewhere(case):
+        right = Allowed(dropped=True)
+    elif why := undecided.reason(case):
+        right = Allowed(undecided=why)
+    else:
+        right = _addressed(case) if case.addressed else _unaddressed(case)
     return replace(right, because=tuple(dict.fromkeys(case.because)))
 
 
 def _addressed(case: Case) -> Allowed:
-    if refusals.ranges_of_the_other_family_alone(case):
-        return Allowed(undecided="the source ranges are of the other family")
-    if refusals.outside_the_source_ranges(case):
+    if outside_the_source_ranges(case) and not sent_by_the_node_from_the_balancers_ip(case):
         return Allowed(dropped=True, refused=refusals.no_endpoint_anywhere(case))
     pool = eligible(case)
     if not pool and refusals.no_endpoint_anywhere(case):
         return Allowed(refused=True)
     if not pool:
-        refusals.a_policy_keeps_from_endpoints_elsewhere(case)
-        return Allowed(dropped=True, refused="policy-drops" not in case.state.features)
+        kept_away = refusals.a_policy_keeps_from_endpoints_elsewhere(case)
+        return Allowed(dropped=kept_away, refused="policy-drops" not in case.state.features)
     pool = affinity.remembered(case, pool) or pool
-    seen = {each.at: sources.seen(case, each) for each in pool}
-    if case.place == "remote-pod" and set(seen.values()) != {"node"}:
-        return Allowed(undecided="answers to another node's pod need not come back by this node")
-    return Allowed(seen)
+    return Allowed({each.at: sources.seen(case, each) for each in pool})
 
 
 def _unaddressed(case: Case) -> Allowed:
     features = case.state.features
-    if refusals.unserved_port_of_a_service(case):
+    if refusals.unserved_port_of_a_cluster_ip(case):
         both = frozenset({"unserved-port-passed", "unserved-port-rejected"})
         claimed = both & features or both
         return Allowed(
             refused="unserved-port-rejected" in claimed, passed="unserved-port-passed" in claimed
         )
+    if refusals.unserved_port_of_an_external_address(case):
+        return Allowed(refused=True, passed=True)
     if refusals.unallocated_cluster_ip(case):
         return Allowed(dropped=True, passed="unallocated-ip-dropped" not in features)
-    refusals.not_a_services(case)
-    at_the_node = case.attempt.target.address in case.state.node.addresses  # nobody listens there
-    return Allowed(refused=at_the_node, passed=not at_the_node)
+    if refusals.nobody_listens_at_the_node(case):
+        return Allowed(refused=True)
+    return Allowed(passed=refusals.not_a_services(case))

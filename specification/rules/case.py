@@ -34,19 +34,25 @@ class Case:
         return family_of(self.attempt.target.address)
 
     @functools.cached_property
+    def claims(self) -> tuple[Frontend, ...]:
+        """The frontends at the address that it is sent to."""
+        return frontends(self.state).get((self.attempt.protocol, self.attempt.target), ())
+
+    @property
     def frontend(self) -> Frontend:
         """The frontend that it is addressed to; ``LookupError`` where it is addressed to none."""
-        return frontends(self.state)[self.attempt.protocol, self.attempt.target]
+        return self.claims[0]
 
     @property
     def addressed(self) -> bool:
         """Whether it is addressed to a frontend."""
-        return (self.attempt.protocol, self.attempt.target) in frontends(self.state)
+        return bool(self.claims)
 
     @property
     def from_node(self) -> bool:
         """Whether its client is a process on the node, by whichever of its addresses."""
-        return self.attempt.client.address in self.state.node.addresses
+        client = self.attempt.client.address
+        return client in self.state.node.addresses or client.is_loopback
 
     @property
     def from_pod(self) -> bool:

@@ -15,24 +15,24 @@ from specification.services import HEADLESS, Endpoint
 
 @dataclass(frozen=True)
 class Candidate:
-    """An endpoint of a frontend's Service port, whatever its state."""
+    """What EndpointSlices say about one endpoint of a frontend's Service port."""
 
     at: SocketAddress
-    entry: Endpoint
     local: bool
     """Whether it is on the node under test by its nodeName; one without is on none (KEP-752)."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether new connections are for it; unknown counts as ready (API: discovery/v1)."""
-        return self.entry.ready is not False
+    ready: bool
+    """Whether new connections are for it; unknown counts as ready (API: discovery/v1)."""
+    terminating: bool
+    """Whether its pod is being deleted; unknown counts as not (API: discovery/v1)."""
+    serving: bool
+    """Whether it would answer; unknown counts as serving (API: discovery/v1)."""
+    for_zones: tuple[str, ...]
+    for_nodes: tuple[str, ...]
 
     @property
     def serving_while_terminating(self) -> bool:
-        """Whether it still serves although its pod is being deleted; unknown counts as serving, and
-        as not terminating (API: discovery/v1, KEP-1672).
-        """
-        return self.entry.terminating is True and self.entry.serving is not False
+        """Whether it still serves although its pod is being deleted (KEP-1672)."""
+        return self.terminating and self.serving
 
     @property
     def usable(self) -> bool:
@@ -46,18 +46,15 @@ Pool = tuple[Candidate, ...]
 @functools.lru_cache(maxsize=4096)
 def candidates(state: State, frontend: Frontend, family: Family) -> Pool:
     """All endpoints of a frontend in a family: of the EndpointSlices that bear the Service's name,
-    have addresses of that family and a port of that name; of each entry the first address.
+    have addresses of that family and a port of that name and protocol; of each entry the first
+    address; each once, however many list it. Where a pod got the address of one that is still
+    terminating, the running one has it (kubernetes#135593).
 
     Source: API, discovery/v1; docs, EndpointSlices.
     """
-    service, node = frontend.service, state.node.name
-    return tuple(
-        Candidate(
-            SocketAddress(endpoint.host.address(family), port.target),
-            endpoint,
-            (endpoint.host.node_name(node) if endpoint.node_name == "" else endpoint.node_name)
-            == node,
-        )
+    service = frontend.service
+    listed = dict.fromkeys(
+        _candidate(state, endpoint, SocketAddress(endpoint.host.address(family), port.target))
         for writer in state.services
         if writer.namespace == service.namespace
         for part in writer.slices
@@ -67,6 +64,22 @@ def candidates(state: State, frontend: Frontend, family: Family) -> Pool:
         if port.name == frontend.port.name and port.protocol == frontend.port.protocol
         if port.target
         for endpoint in part.endpoints
+    )
+    running = {each.at for each in listed if not each.terminating}
+    return tuple(each for each in listed if not each.terminating or each.at not in running)
+
+
+def _candidate(state: State, entry: Endpoint, at: SocketAddress) -> Candidate:
+    node = state.node.name
+    name = entry.host.node_name(node) if entry.node_name == "" else entry.node_name
+    return Candidate(
+        at,
+        local=name == node,
+        ready=entry.ready is not False,
+        terminating=entry.terminating is True,
+        serving=entry.serving is not False,
+        for_zones=entry.for_zones,
+        for_nodes=entry.for_nodes,
     )
 
 
@@ -118,9 +131,9 @@ def hinted_for_this_node(case: Case, pool: Pool) -> Pool:
 
     Source: KEP-3015 (PreferSameNode); API: discovery/v1 EndpointHints.forNodes.
     """
-    if not all(each.entry.for_nodes for each in pool):
+    if not all(each.for_nodes for each in pool):
         return ()
-    return tuple(each for each in pool if case.state.node.name in each.entry.for_nodes)
+    return tuple(each for each in pool if case.state.node.name in each.for_nodes)
 
 
 @clause("topo-zone-hints", "topo-multi-hints")
@@ -130,9 +143,9 @@ def hinted_for_this_zone(case: Case, pool: Pool) -> Pool:
 
     Source: KEP-2433; docs, Topology Aware Routing, safeguards.
     """
-    if not all(each.entry.for_zones for each in pool):
+    if not all(each.for_zones for each in pool):
         return ()
-    return tuple(each for each in pool if case.state.node.zone in each.entry.for_zones)
+    return tuple(each for each in pool if case.state.node.zone in each.for_zones)
 
 
 @clause("term-fallback-cluster", "term-fallback-local")

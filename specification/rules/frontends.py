@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
 
-from specification.addresses import IPAddress, family_of
+from specification.addresses import Family, IPAddress, family_of
 from specification.attempts import SocketAddress
 from specification.rules.state import State
-from specification.services import HEADLESS, Port, Protocol, ServiceSpec
+from specification.services import Port, Protocol, ServiceSpec
 
 Kind = Literal["cluster-ip", "external-ip", "load-balancer-ip", "node-port"]
 
 PROXY_NAME: Final = "service.kubernetes.io/service-proxy-name"
 """The label by which a Service is left to another proxy (KEP-2447)."""
 
+LOCALHOST: Final = ip_address("127.0.0.1")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Frontend:
-    """An address and a port by which one port of a Service is reached."""
+    """An address and a port by which one port of a Service is reached. Compared by identity."""
 
     service: ServiceSpec
     port: Port
@@ -35,16 +37,18 @@ class Frontend:
 
 
 @functools.lru_cache(maxsize=16)
-def frontends(state: State) -> dict[tuple[Protocol, SocketAddress], Frontend]:
-    """All frontends of a state, by protocol and address. Where two Services claim the same, the
-    first has it.
+def frontends(state: State) -> dict[tuple[Protocol, SocketAddress], tuple[Frontend, ...]]:
+    """All frontends of a state, by protocol and address: more than one where several claim it.
+
+    Addresses of Services come before nodePorts: where one is the node's own, a nodePort of the same
+    number gives way. (kube-proxy's unit tests; nothing else speaks of it.)
     """
-    found: dict[tuple[Protocol, SocketAddress], Frontend] = {}
+    found: dict[tuple[Protocol, SocketAddress], list[Frontend]] = {}
     for service in filter(is_proxied, state.services):
         for port in service.ports:
-            for kind, at in _addresses(state, service, port):
-                found.setdefault((port.protocol, at), Frontend(service, port, kind, at))
-    return found
+            for kind, at in dict.fromkeys(_addresses(state, service, port)):
+                found.setdefault((port.protocol, at), []).append(Frontend(service, port, kind, at))
+    return {key: _first(claims) for key, claims in found.items()}
 
 
 def is_proxied(service: ServiceSpec) -> bool:
@@ -53,9 +57,8 @@ def is_proxied(service: ServiceSpec) -> bool:
 
     Source: docs, Virtual IPs and Service Proxies; KEP-2447.
     """
-    labels = service.labels
     left = service.headless or service.type == "ExternalName" or service.slices_only
-    return not (left or PROXY_NAME in labels or HEADLESS in labels)
+    return not left and PROXY_NAME not in service.labels
 
 
 def addresses_of(state: State, service: ServiceSpec) -> Iterator[tuple[Kind, IPAddress]]:
@@ -78,17 +81,29 @@ def addresses_of(state: State, service: ServiceSpec) -> Iterator[tuple[Kind, IPA
 
 
 def node_port_addresses(state: State, service: ServiceSpec) -> list[IPAddress]:
-    """The node's addresses at which the nodePorts of a Service are served: those that
-    nodePortAddresses names, or the primary ones, of the families that the Service has.
+    """The node's addresses at which the nodePorts of a Service are served for certain: those that
+    nodePortAddresses names, or the primary ones; and 127.0.0.1, where the configuration says so.
+    Never ::1.
 
-    Source: kube-proxy Configuration (v1alpha1), nodePortAddresses.
+    Source: kube-proxy Configuration (v1alpha1), nodePortAddresses, iptables.localhostNodePorts;
+    docs, Virtual IPs and Service Proxies.
     """
     if service.type not in ("NodePort", "LoadBalancer"):
         return []
-    own, wanted = state.node.addresses, state.configuration.node_port_addresses
-    primary = {family_of(each): each for each in reversed(own)}.values()
-    chosen = primary if wanted is None else (a for a in own if any(a in each for each in wanted))
+    wanted, primary = state.configuration.node_port_addresses or (), state.node.primary.values()
+    chosen = [
+        each
+        for each in state.node.addresses
+        if any(each in network for network in wanted) or (each in primary and not wanted)
+    ]
+    chosen += [LOCALHOST] if state.configuration.localhost_node_ports else []
     return [each for each in chosen if family_of(each) in service.families]
+
+
+def names_node_ports_of(state: State, family: Family) -> bool:
+    """Whether nodePortAddresses says anything about a family."""
+    wanted = state.configuration.node_port_addresses or ()
+    return any(family_of(each.network_address) == family for each in wanted)
 
 
 def _addresses(
@@ -99,3 +114,9 @@ def _addresses(
     if port.node_port:
         for address in node_port_addresses(state, service):
             yield "node-port", SocketAddress(address, port.node_port)
+
+
+def _first(claims: list[Frontend]) -> tuple[Frontend, ...]:
+    """Those that come before the others."""
+    own = tuple(each for each in claims if each.kind != "node-port")
+    return own or tuple(claims)

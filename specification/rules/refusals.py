@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
-from specification.addresses import IPNetwork
 from specification.rules.case import Case, clause
 from specification.rules.endpoints import candidates
-from specification.rules.frontends import addresses_of, is_proxied
+from specification.rules.frontends import Kind, addresses_of, is_proxied
 
 
-@clause("lbsr-deny", "lbsr-pods-subject", "lbsr-host-subject", "lbsr-multi-vip", "lbsr-udp")
-def outside_the_source_ranges(case: Case) -> bool:
-    """Whoever is outside of all loadBalancerSourceRanges must not get through to a load balancer's
-    IP, by whatever way; other frontends are not concerned.
+@clause("sec-martian-l2", "sec-martian-pod", "sec-martian-src")
+def loopback_from_elsewhere(case: Case) -> bool:
+    """A loopback address has no business on a wire: nobody is served by it or with it who is not on
+    the node.
 
-    Source: API, core/v1 Service.spec.loadBalancerSourceRanges; docs, Service.
+    Source: RFC 1122, 3.2.1.3; RFC 4291, 2.5.3; CVE-2020-8558.
     """
-    ranges = _ranges(case)
-    return bool(ranges) and not any(case.attempt.client.address in each for each in ranges)
-
-
-@clause("lbsr-family-hole")
-def ranges_of_the_other_family_alone(case: Case) -> bool:
-    """Nothing says whether source ranges of one family alone leave the other open or closed."""
-    listed = case.frontend.service.load_balancer_source_ranges
-    return case.frontend.kind == "load-balancer-ip" and bool(listed) and not _ranges(case)
+    ends = case.attempt.client.address, case.attempt.target.address
+    return case.place != "node" and any(each.is_loopback for each in ends)
 
 
 @clause("noep-cip-tcp", "noep-cip-udp", "noep-nodeport", "noep-lb", "noep-eip")
@@ -49,17 +39,24 @@ def a_policy_keeps_from_endpoints_elsewhere(case: Case) -> bool:
     return True
 
 
-@clause("cip-unserved-port")
-def unserved_port_of_a_service(case: Case) -> bool:
-    """The address is a Service's own, but the Service has no such port: no endpoint gets it.
+@clause("cip-unserved-port", "cip-proto-mismatch", "cip-no-cross-service", "np-vip-nodeport")
+def unserved_port_of_a_cluster_ip(case: Case) -> bool:
+    """The cluster IP is a Service's, but the Service has no such port: no endpoint gets it. It may
+    be refused, or left to routing.
 
     Source: KEP-3866, unused ports of cluster IPs.
     """
-    return any(
-        address == case.attempt.target.address
-        for service in filter(is_proxied, case.state.services)
-        for _, address in addresses_of(case.state, service)
-    )
+    return "cluster-ip" in _kinds(case)
+
+
+@clause("lbip-other-port", "eip-unserved-port", "np-lbip-nodeport")
+def unserved_port_of_an_external_address(case: Case) -> bool:
+    """The same of a load balancer's IP or an external IP, which may have other owners: it may be
+    refused, or left to them.
+
+    Source: KEP-3866 (which speaks of cluster IPs alone).
+    """
+    return bool(_kinds(case) & {"external-ip", "load-balancer-ip"})
 
 
 @clause("cip-unallocated-ip")
@@ -72,16 +69,30 @@ def unallocated_cluster_ip(case: Case) -> bool:
     return any(case.attempt.target.address in each for each in ranges)
 
 
-@clause("cip-nonsvc-untouched", "np-remote-dst-untouched", "ipm-proxy")
+@clause("np-addr-excluded-is-host", "np-localhost-off", "np-localhost-v6-never")
+def nobody_listens_at_the_node(case: Case) -> bool:
+    """What is addressed to the node itself and to no frontend is its own: nobody listens there.
+
+    Source: kube-proxy Configuration (v1alpha1), nodePortAddresses; RFC 9293, 3.10.7.1; RFC 1122.
+    """
+    address = case.attempt.target.address
+    return address in case.state.node.addresses or address.is_loopback
+
+
+@clause("cip-nonsvc-untouched", "np-remote-dst-untouched", "ipm-proxy", "cip-direct-podip")
 def not_a_services(case: Case) -> bool:
-    """What is addressed to nobody's Service is not for a proxy to touch."""
+    """What is addressed to nobody's Service is not for a proxy to touch.
+
+    Source: docs, Virtual IPs and Service Proxies; KEP-1860.
+    """
     return True
 
 
-def _ranges(case: Case) -> list[IPNetwork]:
-    """The source ranges that bind an attempt: those of its family, at a load balancer's IP."""
-    listed = case.frontend.service.load_balancer_source_ranges
-    ranges = (ip_network(str(each).strip()) for each in listed)
-    version = case.attempt.client.address.version
-    at_balancer = case.frontend.kind == "load-balancer-ip"
-    return [each for each in ranges if at_balancer and each.version == version]
+def _kinds(case: Case) -> set[Kind]:
+    """As what the address that it is sent to belongs to Services."""
+    return {
+        kind
+        for service in filter(is_proxied, case.state.services)
+        for kind, address in addresses_of(case.state, service)
+        if address == case.attempt.target.address
+    }

@@ -72,5 +72,4 @@ def seen(case: Case, chosen: Candidate) -> Seen:
         return "node" if "cluster-ip-masquerade" in case.state.features else "either"
     if external_policy_is_cluster(case):
         return "node"
-    source_is_kept(case)
-    return "client"
+    return "client" if source_is_kept(case) else "node"

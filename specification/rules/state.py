@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from specification.addresses import CLUSTER_CIDRS, SERVICE_RANGES, IPAddress, IPNetwork
+from specification.addresses import (
+    CLUSTER_CIDRS,
+    SERVICE_RANGES,
+    Family,
+    IPAddress,
+    IPNetwork,
+    family_of,
+)
 from specification.attempts import SocketAddress
 from specification.services import ServiceSpec
 
@@ -19,6 +26,11 @@ class Node:
     zone: str | None = None
     """Its label topology.kubernetes.io/zone; ``None`` or empty where it has none."""
 
+    @property
+    def primary(self) -> dict[Family, IPAddress]:
+        """The primary address of each family that it has."""
+        return {family_of(each): each for each in reversed(self.addresses)}
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -30,6 +42,8 @@ class Configuration:
     masquerade_all: bool = False
     node_port_addresses: tuple[IPNetwork, ...] | None = None
     """``None``: the primary addresses at least, and no loopback address."""
+    localhost_node_ports: bool = False
+    """Whether processes on the node are served at 127.0.0.1, too (iptables.localhostNodePorts)."""
     external_ips: bool = True
     """Whether Service.spec.externalIPs are served (gate AllowServiceExternalIPs, KEP-5707)."""
     service_ranges: tuple[IPNetwork, ...] = tuple(SERVICE_RANGES.values())

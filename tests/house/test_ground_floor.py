@@ -38,7 +38,8 @@ def test_a_foreign_import_is_noticed() -> None:
 
 
 def test_the_ground_floor_is_there_at_once() -> None:
-    modules = [f"specification.{file.stem}" for file in (ROOT / "specification").glob("[!_]*.py")]
+    files = (ROOT / "specification").rglob("[!_]*.py")
+    modules = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
     program = (
         "import sys; before = set(sys.modules);"
         f"import {', '.join(modules)}; print(len(set(sys.modules) - before))"
