@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from conformance.vocabulary import (
     ATTEMPTS,
     BOTH,
@@ -13,7 +11,6 @@ from conformance.vocabulary import (
     Endpoint,
     LabClient,
     NodeServer,
-    Place,
     Pool,
     Port,
     Protocol,
@@ -176,20 +173,20 @@ def test_endpoints_on_other_nodes_are_reached(service: Services, assert_pool: Po
 
 @requirement("cip-ep-hostnetwork", e2e("networking", "service endpoints using hostNetwork"))
 @over(vantage=["pod", "outside", "node"])
-@pytest.mark.parametrize("place", ["remote-node", "node"])
 def test_endpoints_with_a_node_address_are_reached(
-    service: Services, client: Client, world: World, place: Place, vantage: Vantage
+    service: Services, client: Client, world: World, vantage: Vantage
 ) -> None:
     """An endpoint whose address is that of a node (a pod in the host's network), of this node or of
     another, must be reached: by pods and processes of the node at the cluster IP, from outside at
     the nodePort.
     """
-    (host,) = [itself(world.node)] if place == "node" else world.hosts("remote-node", node=1)
-    web = service([Endpoint(host)], type="NodePort")
+    hosts = [itself(world.node), *world.hosts("remote-node", node=1)]
+    webs = service.create([service.spec([Endpoint(host)], type="NodePort") for host in hosts])
     server = SocketAddress(world.node.address(client.family), 8080)
     with NodeServer(world.lab, world.node, client.protocol, server):
-        probe = client.connect(*(web.at_node if vantage == "outside" else web.frontend))
-    expect(probe).delivered(to=web.socket(0))
+        for web in webs:
+            probe = client.connect(*(web.at_node if vantage == "outside" else web.frontend))
+            expect(probe).delivered(to=web.socket(0))
 
 
 @requirement(
