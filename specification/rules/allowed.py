@@ -116,7 +116,7 @@ def _unaddressed(case: Case) -> Allowed:
             refused="unserved-port-rejected" in claimed, passed="unserved-port-passed" in claimed
         )
     if refusals.unserved_port_of_an_external_address(case):
-        return Allowed(refused=True, passed=True)
+        return Allowed(refused="unserved-port-passed" not in features, passed=True)
     if refusals.unallocated_cluster_ip(case):
         return Allowed(dropped=True, passed="unallocated-ip-dropped" not in features)
     if refusals.nobody_listens_at_the_node(case):

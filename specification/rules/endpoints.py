@@ -10,7 +10,7 @@ from specification.attempts import SocketAddress
 from specification.rules.case import Case, clause
 from specification.rules.frontends import Frontend
 from specification.rules.state import State
-from specification.services import HEADLESS, Endpoint
+from specification.services import HEADLESS, Endpoint, ServiceSpec, Slice
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,7 @@ def candidates(state: State, frontend: Frontend, family: Family) -> Pool:
     service = frontend.service
     listed = dict.fromkeys(
         _candidate(state, endpoint, SocketAddress(endpoint.host.address(family), port.target))
-        for writer in state.services
-        if writer.namespace == service.namespace
-        for part in writer.slices
-        if writer.owner_of(part) == service.name and HEADLESS not in part.labels
+        for writer, part in _slices(state).get((service.namespace, service.name), ())
         if family in writer.types_of(part)
         for port in writer.ports_of(part)
         if port.name == frontend.port.name and port.protocol == frontend.port.protocol
@@ -67,6 +64,20 @@ def candidates(state: State, frontend: Frontend, family: Family) -> Pool:
     )
     running = {each.at for each in listed if not each.terminating}
     return tuple(each for each in listed if not each.terminating or each.at not in running)
+
+
+@functools.lru_cache(maxsize=16)
+def _slices(state: State) -> dict[tuple[str, str | None], list[tuple[ServiceSpec, Slice]]]:
+    """The EndpointSlices of a state by namespace and name of the Service that their label names,
+    and whose they are written beside; without those that are labelled headless.
+    """
+    found: dict[tuple[str, str | None], list[tuple[ServiceSpec, Slice]]] = {}
+    for writer in state.services:
+        for part in writer.slices:
+            if HEADLESS not in part.labels:
+                key = writer.namespace, writer.owner_of(part)
+                found.setdefault(key, []).append((writer, part))
+    return found
 
 
 def _candidate(state: State, entry: Endpoint, at: SocketAddress) -> Candidate:

@@ -80,12 +80,22 @@ def addresses_of(state: State, service: ServiceSpec) -> Iterator[tuple[Kind, IPA
     return (entry for entry in named if family_of(entry[1]) in service.families)
 
 
+@functools.lru_cache(maxsize=16)
+def owned(state: State) -> dict[IPAddress, set[Kind]]:
+    """As what each address belongs to Services."""
+    found: dict[IPAddress, set[Kind]] = {}
+    for service in filter(is_proxied, state.services):
+        for kind, address in addresses_of(state, service):
+            found.setdefault(address, set()).add(kind)
+    return found
+
+
 def node_port_addresses(state: State, service: ServiceSpec) -> list[IPAddress]:
     """The node's addresses at which the nodePorts of a Service are served for certain: those that
     nodePortAddresses names, or the primary ones; and 127.0.0.1, where the configuration says so.
     Never ::1.
 
-    Source: kube-proxy Configuration (v1alpha1), nodePortAddresses, iptables.localhostNodePorts;
+    Source: kube-proxy Configuration (v1alpha1), nodePortAddresses, localhostNodePorts;
     docs, Virtual IPs and Service Proxies.
     """
     if service.type not in ("NodePort", "LoadBalancer"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specification.rules.case import Case, clause
 from specification.rules.endpoints import candidates
-from specification.rules.frontends import Kind, addresses_of, is_proxied
+from specification.rules.frontends import owned
 
 
 @clause("sec-martian-l2", "sec-martian-pod", "sec-martian-src")
@@ -46,7 +46,7 @@ def unserved_port_of_a_cluster_ip(case: Case) -> bool:
 
     Source: KEP-3866, unused ports of cluster IPs.
     """
-    return "cluster-ip" in _kinds(case)
+    return "cluster-ip" in owned(case.state).get(case.attempt.target.address, ())
 
 
 @clause("lbip-other-port", "eip-unserved-port", "np-lbip-nodeport")
@@ -56,7 +56,7 @@ def unserved_port_of_an_external_address(case: Case) -> bool:
 
     Source: KEP-3866 (which speaks of cluster IPs alone).
     """
-    return bool(_kinds(case) & {"external-ip", "load-balancer-ip"})
+    return case.attempt.target.address in owned(case.state)
 
 
 @clause("cip-unallocated-ip")
@@ -86,13 +86,3 @@ def not_a_services(case: Case) -> bool:
     Source: docs, Virtual IPs and Service Proxies; KEP-1860.
     """
     return True
-
-
-def _kinds(case: Case) -> set[Kind]:
-    """As what the address that it is sent to belongs to Services."""
-    return {
-        kind
-        for service in filter(is_proxied, case.state.services)
-        for kind, address in addresses_of(case.state, service)
-        if address == case.attempt.target.address
-    }

@@ -43,7 +43,7 @@ class Configuration:
     node_port_addresses: tuple[IPNetwork, ...] | None = None
     """``None``: the primary addresses at least, and no loopback address."""
     localhost_node_ports: bool = False
-    """Whether processes on the node are served at 127.0.0.1, too (iptables.localhostNodePorts)."""
+    """Whether processes on the node are served at 127.0.0.1, too (localhostNodePorts)."""
     external_ips: bool = True
     """Whether Service.spec.externalIPs are served (gate AllowServiceExternalIPs, KEP-5707)."""
     service_ranges: tuple[IPNetwork, ...] = tuple(SERVICE_RANGES.values())

@@ -182,6 +182,7 @@ SHAPES: dict[str, Callable[[ServiceSpec], Services]] = {
     "slices-abroad": abroad,
     "fqdn": slices(address_types=("FQDN",)),
     "slices4": slices(address_types=("IPv4",)),
+    "slices46": slices(address_types=FAMILIES),
     "slices6": slices(address_types=("IPv6",)),
     "two-addresses": entries(more_hosts=(HOSTS["m"],)),
     "no-node-name": entries(node_name=None),

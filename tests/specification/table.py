@@ -13,6 +13,7 @@ Every row is two cases: one of each family, unless it says which one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,7 +54,7 @@ class Row:
         said = f"{self.who}: {self.vantage} to {self.frontend} of {self.endpoints}"
         return " ".join(f"{said} {self.unusual}".split())
 
-    @property
+    @functools.cached_property
     def options(self) -> dict[str, str]:
         """What is not as usual, by name."""
         parts = (each.partition("=") for each in self.unusual.split())
@@ -140,7 +141,7 @@ class Case:
     def __str__(self) -> str:
         return f"{self.row}, {self.family}"
 
-    @property
+    @functools.cached_property
     def expected(self) -> Allowed:
         """The row's answer, as the specification would say it."""
         answer, _, seen = self.row.answer.partition(" by ")

@@ -120,6 +120,12 @@ TestNodePorts, cluster IP
     outside > localhost        | l r | dropped
     pod > localhost            | l r | dropped       | localhost
     outside@localhost > np     | l r | dropped
+e2e localhost_nodeports, of 1.37
+    node@localhost > localhost | l r | l r by node   | localhost v4
+  and IPv6
+    node@localhost > localhost | l r | l r by node   | localhost v6 | by a gate that is alpha
+without endpoints, at localhost
+    node@localhost > localhost |     | refused       | localhost v4
 GetNodeIPs, one family alone
     outside > np               | l r | l r by node   | npa=all4 v4
     outside > np               | l r | open          | npa=all4 v6
@@ -169,8 +175,12 @@ another protocol
     outside > np               | l r | refused       | udp
   at the second address
     outside > np2              | l r | refused       | udp
+of type NodePort
+    outside > np2              | l r | open          | type=NodePort
 a type without nodePorts
     outside > np2              | l r | refused       | type=ClusterIP
+whose endpoints have both families
+    outside > np               | l r | refused       | only=4 v6 shape=slices46
 of the other family
     outside > np2              | l r | refused       | only=4 v6
   another Service's

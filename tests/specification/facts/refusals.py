@@ -102,7 +102,7 @@ unserved port of a cluster IP
 unserved port of a balancer's IP
     outside > lb:81     | l r | refused/passed
     pod > lb:81         | l r | refused/passed | +unserved-port-rejected
-    outside > lb2:30080 | l r | refused/passed | +unserved-port-passed
+    outside > lb2:30080 | l r | passed         | +unserved-port-passed
   another protocol
     outside > lb        | l r | refused/passed | udp
   outside of the source ranges
