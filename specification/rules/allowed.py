@@ -62,8 +62,8 @@ class Allowed:
         match probe.outcome:
             case Delivered(endpoint=endpoint, source=source):
                 seen = self.deliveries.get(endpoint)
-                kept = source.address == probe.client.address
-                right = {"client": kept, "node": source.address in own, "either": True, None: False}
+                kept, node = source.address == probe.client.address, source.address in own
+                right = {"client": kept, "node": node, "either": kept or node, None: False}
                 past_node = probe.reply is not None and probe.reply.past_node
                 return right[seen] and (probe.answered or (kept and past_node))
             case Rejected():

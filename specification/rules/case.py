@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from specification.addresses import Family, family_of
 from specification.attempts import Attempt
 from specification.places import Place
-from specification.rules.frontends import Frontend, frontends
+from specification.rules.frontends import Frontend, claims
 from specification.rules.state import State
 
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ class Case:
     @functools.cached_property
     def claims(self) -> tuple[Frontend, ...]:
         """The frontends at the address that it is sent to."""
-        return frontends(self.state).get((self.attempt.protocol, self.attempt.target), ())
+        return claims(self.state).get((self.attempt.protocol, self.attempt.target), ())
 
     @property
     def frontend(self) -> Frontend:

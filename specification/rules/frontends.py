@@ -36,8 +36,13 @@ class Frontend:
         return self.kind == "cluster-ip"
 
 
+def frontends(state: State) -> dict[tuple[Protocol, SocketAddress], Frontend]:
+    """All frontends of a state, by protocol and address; where several claim it, the first."""
+    return {key: found[0] for key, found in claims(state).items()}
+
+
 @functools.lru_cache(maxsize=16)
-def frontends(state: State) -> dict[tuple[Protocol, SocketAddress], tuple[Frontend, ...]]:
+def claims(state: State) -> dict[tuple[Protocol, SocketAddress], tuple[Frontend, ...]]:
     """All frontends of a state, by protocol and address: more than one where several claim it.
 
     Addresses of Services come before nodePorts: where one is the node's own, a nodePort of the same
@@ -48,7 +53,7 @@ def frontends(state: State) -> dict[tuple[Protocol, SocketAddress], tuple[Fronte
         for port in service.ports:
             for kind, at in dict.fromkeys(_addresses(state, service, port)):
                 found.setdefault((port.protocol, at), []).append(Frontend(service, port, kind, at))
-    return {key: _first(claims) for key, claims in found.items()}
+    return {key: _first(each) for key, each in found.items()}
 
 
 def is_proxied(service: ServiceSpec) -> bool:
@@ -126,7 +131,7 @@ def _addresses(
             yield "node-port", SocketAddress(address, port.node_port)
 
 
-def _first(claims: list[Frontend]) -> tuple[Frontend, ...]:
+def _first(found: list[Frontend]) -> tuple[Frontend, ...]:
     """Those that come before the others."""
-    own = tuple(each for each in claims if each.kind != "node-port")
-    return own or tuple(claims)
+    own = tuple(each for each in found if each.kind != "node-port")
+    return own or tuple(found)

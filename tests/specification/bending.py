@@ -22,8 +22,8 @@ from specification.rules.endpoints import Pool
 FILES = sorted(Path(allowed.__file__).parent.glob("[!_]*.py"))
 MODULES = [importlib.import_module(f"specification.rules.{file.stem}") for file in FILES]
 
-BESIDE = {"clause", "clause.make", "Clause.name", "Clause.__call__"}
-"""What makes clauses of functions, and decides nothing."""
+BESIDE = {"clause", "clause.make", "Clause.name", "Clause.__call__", "frontends"}
+"""What makes clauses of functions, or lists frontends, and decides nothing."""
 
 WORDS = {"Allowed.__str__", "Allowed._may"}
 """What puts an answer into words."""

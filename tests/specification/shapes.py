@@ -129,6 +129,11 @@ SHAPES: dict[str, Callable[[ServiceSpec], Services]] = {
         replace(web, load_balancer_ips=(Ingress(hostname="lb.example"), *web.load_balancer_ips)),
     ),
     "eip-spelled": but(external_ips=[each.exploded.upper() for each in EXTERNAL]),
+    "bare": but(type="ClusterIP", external_ips=(), load_balancer_ips=()),
+    "bare-node-port": but(type="NodePort", external_ips=(), load_balancer_ips=()),
+    "udp-bare": but(
+        type="ClusterIP", ports=(Port(protocol="UDP"),), external_ips=(), load_balancer_ips=()
+    ),
     "eip-alone": but(type="ClusterIP", load_balancer_ips=()),
     "sloppy-ranges": but(
         load_balancer_source_ranges=[f" {net[7]}/{net.prefixlen}\t" for net in OUTSIDE.values()]
@@ -146,6 +151,7 @@ SHAPES: dict[str, Callable[[ServiceSpec], Services]] = {
     "no-node-port": ports(Port()),
     # --- ports ---
     "remapped": ports(Port(80, 9090, node_port=NODE_PORT)),
+    "renumbered": ports(Port(81, node_port=30090)),
     "target-port": ports(Port(80, 9090, node_port=NODE_PORT, target_port=7070)),
     "unnamed": ports(Port(name="", node_port=NODE_PORT)),
     "renamed": ports(Port(node_port=NODE_PORT), of_slices=(Port(name="wed"),)),

@@ -82,7 +82,7 @@ class Row:
         zone = options.get("zone", NODE.zone)
         return State(
             (*services, *beside()),
-            replace(NODE, zone=zone),
+            replace(NODE, zone=None if zone == "none" else zone),
             _configuration(options),
             frozenset(features),
             affinity,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from ipaddress import ip_address
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from specification.attempts import SocketAddress
 from specification.rules.allowed import Allowed
 from specification.rules.case import CLAUSES
+from specification.rules.frontends import claims, frontends
 from tests.specification.facts import ROWS
 from tests.specification.facts.judgements import JUDGEMENTS, Judgement
 from tests.specification.table import Case, table
@@ -61,6 +63,13 @@ def test_a_clause_says_its_rule_its_source_and_who_tests_it() -> None:
 
 def test_every_clause_has_a_say_in_some_fact() -> None:
     assert {name for case in CASES for name in case.answered.because} == CLAUSES.keys()
+
+
+def test_frontends_are_listed_with_the_first_of_those_that_claim_them() -> None:
+    state = next(table("outside > eip | l | open | shape=shared-eip")[0].cases()).state
+    assert frontends(state).keys() == claims(state).keys()
+    assert {key: found[0] for key, found in claims(state).items()} == frontends(state)
+    assert Counter(map(len, claims(state).values()))[2] == 2  # of each family
 
 
 def test_an_answer_can_be_read() -> None:

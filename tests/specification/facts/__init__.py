@@ -1,6 +1,7 @@
 """Facts by what they are about."""
 
 from tests.specification.facts import (
+    changes,
     frontends,
     policies,
     ranges,
@@ -14,7 +15,17 @@ from tests.specification.table import Row
 
 ROWS: list[Row] = [
     row
-    for module in (policies, terminating, topology, sources, ranges, refusals, frontends, slices)
+    for module in (
+        policies,
+        terminating,
+        topology,
+        sources,
+        ranges,
+        refusals,
+        frontends,
+        slices,
+        changes,
+    )
     for found in vars(module).values()
     if isinstance(found, list)
     for row in found

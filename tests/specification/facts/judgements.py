@@ -64,6 +64,7 @@ JUDGEMENTS = [
     Judgement(MASKED, Delivered(HERE, THERE, "pod", ANSWER), False),
     Judgement(EITHER, DELIVERED),
     Judgement(EITHER, DELIVERED_MASKED),
+    Judgement(EITHER, Delivered(HERE, THERE, "pod", ANSWER), False),
     Judgement(KEPT, Delivered(THERE, CLIENT, "external", ANSWER), False),
     Judgement(BOTH, DELIVERED),
     Judgement(BOTH, Delivered(THERE, NODE, "external", ANSWER)),

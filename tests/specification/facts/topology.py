@@ -10,6 +10,8 @@ TestCategorizeEndpoints, hints for zones
   iTP Local ignores them
     pod > cip    | l@b m@a r@a f@b          | l m by client   | itp=Local
   node without labels
+    pod > cip    | l@a r@b                  | l r by client   | zone=none
+  its label is empty
     pod > cip    | l@a r@b                  | l r by client   | zone=
   node in a zone that none names
     pod > cip    | l@a r@b                  | l r by client   | zone=zone-c
