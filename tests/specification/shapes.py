@@ -151,6 +151,7 @@ SHAPES: dict[str, Callable[[ServiceSpec], Services]] = {
     "no-node-port": ports(Port()),
     # --- ports ---
     "remapped": ports(Port(80, 9090, node_port=NODE_PORT)),
+    "udp-remapped": ports(Port(80, 9090, "UDP", node_port=NODE_PORT)),
     "renumbered": ports(Port(81, node_port=30090)),
     "target-port": ports(Port(80, 9090, node_port=NODE_PORT, target_port=7070)),
     "unnamed": ports(Port(name="", node_port=NODE_PORT)),

@@ -22,6 +22,7 @@ from specification.addresses import CLUSTER_CIDRS, FAMILIES, Family
 from specification.attempts import Attempt, SocketAddress
 from specification.places import Place
 from specification.rules.allowed import Allowed, allowed
+from specification.rules.flows import Flow, goes_on
 from specification.rules.sources import Seen
 from specification.rules.state import Configuration, Remembered, State
 from specification.services import Protocol
@@ -164,7 +165,12 @@ class Case:
     @property
     def answered(self) -> Allowed:
         """What the specification says."""
-        return allowed(self.state, self.attempt, self.place)
+        if "had" not in self.row.options:
+            return allowed(self.state, self.attempt, self.place)
+        name, _, seen = self.row.options["had"].partition("/")
+        endpoint = SocketAddress(HOSTS[name].address(self.family), 8080) if name else None
+        had: Seen = "node" if seen == "node" else "client"
+        return goes_on(self.state, Flow(self.attempt, endpoint, had), self.place)
 
     @property
     def holds(self) -> bool:

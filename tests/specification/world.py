@@ -77,7 +77,14 @@ VIP, FREE, CLAIMED, OTHER_VIP = 80, 9999, 81, 82
 """Cluster IPs: the Service's, nobody's, of the Service of its name, of the other one."""
 
 NODE_PORT = 30080
-FEATURES = {"sctp", "external-clients", "cluster-ip-masquerade", "policy-drops"}
+FEATURES = {
+    "sctp",
+    "external-clients",
+    "cluster-ip-masquerade",
+    "policy-drops",
+    "conservative-udp-cleanup",
+    "established-outlives-endpoint",
+}
 
 
 def target(name: str, family: Family) -> SocketAddress:

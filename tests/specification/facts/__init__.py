@@ -2,6 +2,7 @@
 
 from tests.specification.facts import (
     changes,
+    flows,
     frontends,
     policies,
     ranges,
@@ -13,19 +14,22 @@ from tests.specification.facts import (
 )
 from tests.specification.table import Row
 
+ABOUT = (
+    policies,
+    terminating,
+    topology,
+    sources,
+    ranges,
+    refusals,
+    frontends,
+    slices,
+    changes,
+    flows,
+)
+
 ROWS: list[Row] = [
     row
-    for module in (
-        policies,
-        terminating,
-        topology,
-        sources,
-        ranges,
-        refusals,
-        frontends,
-        slices,
-        changes,
-    )
+    for module in ABOUT
     for found in vars(module).values()
     if isinstance(found, list)
     for row in found
