@@ -7,6 +7,7 @@ AREAS = {
     "nodeport": "NodePorts",
     "masquerade": "Whose address an endpoint sees",
     "traffic_policy": "Traffic policies",
+    "census": "Every combination of policies and states of endpoints",
     "topology": "Topology hints",
     "no_endpoints": "Services without endpoints",
     "conntrack": "Connections that are known already",
