@@ -198,7 +198,7 @@ def judge(
         return np.repeat(np.array([bool(getattr(each, word)) for each in rights]), tries)
 
     nowhere = sample.arrivals == 0
-    refused = nowhere & (sample.is_replied(Kind.UNREACHABLE) | sample.is_replied(Kind.RESET))
+    refused = nowhere & np.isin(sample.reply_kind, (Kind.UNREACHABLE, Kind.RESET))
     dropped = nowhere & (sample.replies == 0) & ~sample.is_unseen
     right = by_row("undecided") | (refused & by_row("refused"))
     seen_from, chosen = _seen_from(sample, own), sample.chosen

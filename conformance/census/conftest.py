@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.census import census as taking
-from conformance.census import space
+from conformance.census import kinds, space
 from conformance.census.census import Census, Decision
 from conformance.vocabulary import FAMILIES, Service, Services, World
 from fixtures.record.recorder import OPTIONS
@@ -50,7 +50,7 @@ def hold(taken: Census, request: pytest.FixtureRequest) -> Hold:
 
     def check(concerned: Callable[[Decision], bool]) -> None:
         __tracebackhide__ = True
-        held = taken.hold(concerned)
+        held = taken.hold(kinds.apart(concerned))
         request.node.user_properties.append(("statistic", values(held)))
 
     return check

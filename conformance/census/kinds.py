@@ -139,6 +139,18 @@ def nobody_at_all(each: Decision) -> bool:
     return _local(each) and not _usable(each, HERE, ELSEWHERE)
 
 
+def node_at_an_address_without_endpoints(each: Decision) -> bool:
+    """A process on the node, at an external IP or a load balancer's IP without an endpoint."""
+    theirs = each.frontend.kind in ("external-ip", "load-balancer-ip")
+    return theirs and each.vantage == "node" and not _usable(each, HERE, ELSEWHERE)
+
+
+def apart(kind: Kind) -> Kind:
+    """The decisions of a kind, but for those that have a requirement to themselves."""
+    own = node_at_an_address_without_endpoints
+    return kind if kind is own else lambda each: kind(each) and not own(each)
+
+
 ALL: Final[dict[str, Kind]] = {
     each.__name__: each
     for each in (
@@ -161,6 +173,7 @@ ALL: Final[dict[str, Kind]] = {
         nobody_at_a_load_balancers_ip,
         nobody_at_an_external_ip,
         nobody_at_all,
+        node_at_an_address_without_endpoints,
     )
 }
 """All by name: every decision is of one of these kinds at least, and each is a requirement's."""

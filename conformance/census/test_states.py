@@ -68,3 +68,15 @@ def test_nobody_at_an_external_ip(hold: Hold) -> None:
     be refused at once.
     """
     hold(kinds.nobody_at_an_external_ip)
+
+
+@requirement(
+    "noep-host-ext",
+    docs("virtual-ips"),
+    source("pkg/proxy/nftables/proxier.go", "the chain of Services without endpoints, in output"),
+)
+def test_node_at_an_address_without_endpoints(hold: Hold) -> None:
+    """What a process on the node sends to the external IP or the load balancer's IP of a Service
+    without an endpoint that may be chosen must be refused at once.
+    """
+    hold(kinds.node_at_an_address_without_endpoints)
