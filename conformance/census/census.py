@@ -139,8 +139,8 @@ def take(world: World, state: State, node_stride: int) -> Iterator[Decision]:
     for family in FAMILIES:
         for protocol in space.PROTOCOLS:
             chosen = [
-                claims[0]
-                for (wanted, at), claims in found.items()
+                each
+                for (wanted, at), each in found.items()
                 if (wanted, family_of(at.address)) == (protocol, family)
             ]
             for vantage in VANTAGES:

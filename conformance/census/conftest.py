@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -33,14 +34,14 @@ def taken(
     world.configure(None)
     around = world.cluster.api, world.canary, world.hosts, world.node
     stage = Services(*around, "IPv4", "TCP", names, families=FAMILIES)
-    try:
+    with contextlib.closing(stage):
         made = stage.create(space.services(space.endpoints(world.hosts), variations, options.seed))
         claimed = frozenset(each for each in FEATURES if options.implementation.claims(mode, each))
         node = Node(world.node.name, tuple(map(world.node.address, FAMILIES)), zone=ZONES[0])
         state = State(tuple(map(_stored, made)), node, features=claimed)
-        decisions = tuple(taking.take(world, state, 8 if emulated else 1))
-    finally:
-        stage.close()
+        decisions = tuple(taking.take(world, state, 5 if emulated else 1))
+        stage.remove(made)
+        stage.settle(removed=True)
     return Census(decisions, world.node.name)
 
 

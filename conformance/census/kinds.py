@@ -146,9 +146,21 @@ def node_at_an_address_without_endpoints(each: Decision) -> bool:
 
 
 def apart(kind: Kind) -> Kind:
-    """The decisions of a kind, but for those that have a requirement to themselves."""
-    own = node_at_an_address_without_endpoints
-    return kind if kind is own else lambda each: kind(each) and not own(each)
+    """The decisions of a kind, but for those that another requirement has to itself: what goes
+    wrong there is told once.
+    """
+    others = _APART[: _APART.index(kind)] if kind in _APART else _APART
+    return lambda each: kind(each) and not any(other(each) for other in others)
+
+
+_APART: Final[tuple[Kind, ...]] = (
+    node_at_an_address_without_endpoints,
+    pod_takes_the_short_cut,
+    node_takes_the_short_cut,
+    nobody_here,
+    nobody_here_inside,
+)
+"""Each has what it looks at to itself, but for what those before it have."""
 
 
 ALL: Final[dict[str, Kind]] = {
