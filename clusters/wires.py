@@ -36,6 +36,7 @@ _PACKET_IGNORE_OUTGOING = 23
 _TPACKET_V2 = 1
 _ETH_P_ALL = 3
 _STATUS_USER = 1  # the slot is ours to read (linux/if_packet.h, TP_STATUS_USER)
+_STATUS_UNSUMMED = 8  # TP_STATUS_CSUMNOTREADY
 
 _SLOT = 2048  # bytes: header and a frame of up to 1,500 bytes payload
 _BLOCK = 1 << 16
@@ -79,6 +80,8 @@ class Frames:
     length: NDArray[np.int64]
     time: NDArray[np.int64]
     """When the kernel saw each frame, in nanoseconds since the epoch."""
+    unsummed: NDArray[np.bool_] | None = None
+    """Which of them have transport checksums that a card is still to fill in, if any has."""
 
     def __len__(self) -> int:
         return len(self.length)
@@ -173,9 +176,10 @@ class Wire:
         offset = int(self._offset[head])
         data = self._ring[here, offset : offset + int(lengths.max())].copy()
         time = self._seconds[here].astype(np.int64) * 1_000_000_000 + self._nanoseconds[here]
+        unsummed = (self._status[here] & _STATUS_UNSUMMED) > 0
         self._status[here] = 0
         self._next = (head + count) % _SLOTS
-        return Frames(data, lengths, time)
+        return Frames(data, lengths, time, unsummed if unsummed.any() else None)
 
     def wait(self, timeout: float) -> None:
         """Return as soon as a frame can be received, after ``timeout`` seconds at the latest."""

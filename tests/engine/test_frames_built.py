@@ -12,7 +12,8 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP, SCTPChunkInit, SCTPChunkInitAck
 
-from fixtures.lab.frames import MAGIC, Kind, build, crc32c
+from fixtures.lab.checksums import crc32c
+from fixtures.lab.frames import MAGIC, Kind, build
 from fixtures.lab.sample import to_bytes
 from specification.addresses import FAMILIES, Family
 from specification.services import Protocol

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scapy.compat import raw
-from scapy.layers.inet import UDP
+from scapy.layers.inet import TCP, UDP
 from scapy.layers.l2 import Ether
+from scapy.layers.sctp import SCTP
+from scapy.packet import Raw
 
 from clusters.wires import Frames
 from fixtures.clients.client import LabClient
@@ -20,7 +23,7 @@ from specification.places import Host
 from tests.engine.simulated import Decision, Deliver, Pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from scapy.packet import Packet
 
@@ -152,3 +155,72 @@ def frames(*packets: Packet | bytes, cut: int | None = None) -> Frames:
 def is_fence(frame: bytes) -> bool:
     packet = Ether(frame)
     return UDP in packet and packet[UDP].dport == 9
+
+
+# --- what a node may do to frames ---
+
+Alter = Callable[["Packet"], object]
+"""Alters a frame; what it returns is the frame as it is to be, unless that is ``None``."""
+
+
+def set_of(layer: type[Packet], **values: object) -> Alter:
+    """Other values in the headers of frames that have such a one."""
+
+    def alter(frame: Packet) -> None:
+        for name, value in values.items() if layer in frame else ():
+            setattr(frame[layer], name, value)
+
+    return alter
+
+
+def together(*alterations: Alter) -> Alter:
+    def alter(frame: Packet) -> None:
+        for each in alterations:
+            each(frame)
+
+    return alter
+
+
+def longer(frame: Packet) -> bytes:
+    longer = frame / Raw(b"\0")
+    for layer in (longer.payload, longer.payload.payload):
+        for name in {"chksum", "len", "plen"} & set(layer.fields):
+            layer.delfieldval(name)
+    return bytes(longer)
+
+
+def ends_otherwise(frame: Packet) -> bytes:
+    whole = bytes(frame)
+    carries = SCTP in frame or Raw in frame
+    return recomputed(whole[:-1] + bytes([whole[-1] ^ carries]))
+
+
+def without_options(frame: Packet) -> bytes:
+    if TCP in frame:
+        frame[TCP].options = []
+        frame[TCP].dataofs = 5
+    return recomputed(bytes(frame))
+
+
+def wrong_sum(layer: type[Packet], value: int | None = None) -> Alter:
+    """A sum that is not right, or ``value``, and all else as it was."""
+
+    def alter(frame: Packet) -> bytes:
+        if layer in frame:
+            frame[layer].chksum = frame[layer].chksum ^ 0x1234 if value is None else value
+        return bytes(frame)
+
+    return alter
+
+
+def altering(alter: Alter, wire: str = "") -> Callable[[str, bytes], list[bytes]]:
+    """What alters all that leaves on a wire, or on both, but fences, and puts checksums right."""
+
+    def leave(where: str, frame: bytes) -> list[bytes]:
+        if wire not in ("", where) or is_fence(frame):
+            return [frame]
+        packet = Ether(frame)
+        altered = alter(packet)
+        return [altered if isinstance(altered, bytes) else recomputed(bytes(packet))]
+
+    return leave
