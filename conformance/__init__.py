@@ -6,6 +6,7 @@ AREAS = {
     "affinity": "Session affinity",
     "nodeport": "NodePorts",
     "masquerade": "Whose address an endpoint sees",
+    "integrity": "What a proxy must leave alone in a packet",
     "traffic_policy": "Traffic policies",
     "census": "Every combination of policies and states of endpoints",
     "topology": "Topology hints",

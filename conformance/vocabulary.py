@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from clusters.contract import Node, System
+from clusters.wires import MTU, Frames
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import Flows
 from fixtures.clients.health import Health, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
-from fixtures.judge.expect import expect
+from fixtures.judge.expect import UnexpectedOutcomeError, expect
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import (
     all_hit,
@@ -64,6 +65,7 @@ from specification.addresses import (
 from specification.attempts import SocketAddress
 from specification.errors import StartError, TimingError
 from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rejected, Reply
+from specification.packets import PLAIN, Rule, Shape
 from specification.places import Place, Vantage
 from specification.references import api, docs, e2e, issue, kep, linux, man, rfc, setting, source
 from specification.services import HEADLESS, Endpoint, Ingress, Object, Port, Protocol, Slice

@@ -8,6 +8,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.sctp import SCTP
 
 from conformance.clusterip import (
     test_delivery,
@@ -16,6 +19,8 @@ from conformance.clusterip import (
     test_service_changes,
     test_slices,
 )
+from conformance.integrity import conftest as integrity
+from conformance.integrity import test_contents, test_headers, test_others
 from conformance.masquerade import test_masquerade
 from conformance.no_endpoints import test_no_endpoints
 from conformance.nodeport import test_nodeport
@@ -27,19 +32,30 @@ from fixtures.services.shelf import Shelf
 from fixtures.world import fixtures
 from fixtures.world.world import World
 from tests.engine.simulated import SimulatedNode
+from tests.engine.tools import (
+    altering,
+    ends_otherwise,
+    longer,
+    set_of,
+    together,
+    without_options,
+    wrong_sum,
+)
 from tests.services.memory import Bent, MemoryApi, MemoryProxy
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from clusters.contract import Cluster, Node
+    from tests.engine.tools import Alter
 
 MODULES: list[ModuleType] = [
     *(test_delivery, test_slices, test_endpoint_changes, test_service_changes, test_packets),
     *(test_no_endpoints, test_traffic_policy, test_nodeport, test_masquerade),
+    *(test_headers, test_contents, test_others),
 ]
 
-NOTICED: dict[Bent, str] = {
+NOTICED: dict[str, str] = {
     "an unready endpoint counts": """
         cip-new-avoid-removed noep-0-to-n noep-evicted""",
     "the first slice counts alone": """
@@ -68,6 +84,29 @@ NOTICED: dict[Bent, str] = {
 }
 """Requirements that must notice each way of being wrong."""
 
+ALTERED: dict[str, tuple[Alter, str]] = {
+    "hop limits are the same": (
+        together(set_of(IP, ttl=64), set_of(IPv6, hlim=64)),
+        "pkt-hop-limit",
+    ),
+    "everything is expedited": (
+        together(set_of(IP, tos=46 << 2), set_of(IPv6, tc=46 << 2)),
+        "pkt-dscp pkt-ecn",
+    ),
+    "a label is given": (set_of(IPv6, fl=0x12345), "pkt-flow-label"),
+    "everything may be fragmented": (set_of(IP, flags=0), "pkt-fragmentation"),
+    "a byte is appended": (longer, "pkt-length"),
+    "windows are narrow": (set_of(TCP, window=1), "pkt-tcp-header"),
+    "options are stripped": (without_options, "pkt-tcp-header"),
+    "the last bit is another": (ends_otherwise, "pkt-payload pkt-sctp-chunks"),
+    "the sum of IPv4 is wrong": (wrong_sum(IP), "pkt-ip-checksum"),
+    "the sum of TCP is wrong": (wrong_sum(TCP), "pkt-tcp-checksum"),
+    "the sum of UDP is wrong": (wrong_sum(UDP), "pkt-udp-checksum pkt-udp-no-checksum"),
+    "UDP has no sum": (wrong_sum(UDP, 0), "pkt-udp-checksum"),
+    "the sum of SCTP is wrong": (wrong_sum(SCTP), "pkt-sctp-checksum"),
+}
+"""What a node does to packets, and the requirements that must notice."""
+
 
 def _requirement(test: object) -> str:
     marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "requirement"]
@@ -75,26 +114,30 @@ def _requirement(test: object) -> str:
 
 
 _ALL = {_requirement(test): test for module in MODULES for test in vars(module).values()}
-_IDS = sorted({each for ids in NOTICED.values() for each in ids.split()})
+_BENT = NOTICED | {name: ids for name, (_, ids) in ALTERED.items()}
+_IDS = sorted({each for ids in _BENT.values() for each in ids.split()})
 globals().update({f"test_{each.replace('-', '_')}": _ALL[each] for each in _IDS})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each of them on a straight proxy, and on those that it must not be content with."""
     found = _requirement(metafunc.function)
-    noticed = [bent for bent, ids in NOTICED.items() if found in ids.split()]
+    noticed = [bent for bent, ids in _BENT.items() if found in ids.split()]
     fails = pytest.mark.xfail(strict=True, raises=AssertionError, reason="bent")
     bent = ["", *(pytest.param(each, marks=fails) for each in noticed)]
     metafunc.parametrize("bent", bent, ids=["straight", *noticed])
 
 
 @pytest.fixture
-def world(bent: Bent, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(bent: str, monkeypatch: pytest.MonkeyPatch) -> World:
     """All that tests ask for, in memory."""
     monkeypatch.setattr("fixtures.services.canary.TIMEOUT", 10.0)  # nothing takes time here
     api, hosts = MemoryApi(), Hosts()
-    proxy = MemoryProxy(api, "simulated", bent)
+    straight = bent not in NOTICED
+    proxy = MemoryProxy(api, "simulated", "" if straight else cast("Bent", bent))
     node = SimulatedNode(proxy, seed=1)
+    if bent in ALTERED:
+        node.leaving = altering(ALTERED[bent][0])
     node.waiting = lambda _seconds: proxy.sync()
     running = SimpleNamespace(running=True, stepwise=False)
     seen = cast("Node", node)
@@ -105,3 +148,9 @@ def world(bent: Bent, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 family, node, lab = fixtures.family, fixtures.node, fixtures.lab
+draw, web, frontends, send = (
+    integrity.draw,
+    integrity.web,
+    integrity.frontends,
+    integrity.send,
+)
