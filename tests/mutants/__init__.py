@@ -6,7 +6,7 @@ PATH, or right after, where no wrapper can stand.
 
 from __future__ import annotations
 
-from tests.mutants.faults import iptables, ipvs, nftables
+from tests.mutants.faults import iptables, ipvs, nftables, packets
 from tests.mutants.mutant import Mutant, unmutated
 
 UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)
@@ -14,6 +14,6 @@ UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pas
 MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "iptables": (UNMUTATED, *iptables.MUTANTS),
     "ipvs": (UNMUTATED._replace(mutate=ipvs.unmutated), *ipvs.MUTANTS),
-    "nftables": (UNMUTATED, *nftables.MUTANTS),
+    "nftables": (UNMUTATED, *nftables.MUTANTS, *packets.MUTANTS),
 }
 """The mutants of each mode of kube-proxy."""

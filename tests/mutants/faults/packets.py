@@ -1,0 +1,171 @@
+"""Mutants of kube-proxy's nftables mode that do something else to packets than translate them: one
+more chain in its table, behind all others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from tests.mutants.mutant import Mutant, edited
+
+_TRANSLATED = "ct status dnat"
+
+
+def _besides(
+    ipv4: Sequence[str], ipv6: Sequence[str] = (), *, of: str = _TRANSLATED
+) -> Callable[[str, str], str]:
+    """Have these statements, a rule each, meet every packet ``of`` a kind that leaves the node."""
+    rules = {"ip": ipv4, "ip6": ipv6}
+
+    def edit(line: str) -> str:
+        found = re.match(r"add chain (ip6?) kube-proxy nat-postrouting \{", line)
+        if not found or not rules[found[1]]:
+            return line
+        chain = f"{found[1]} kube-proxy besides"
+        added = [f"add rule {chain} {of} {statement}" for statement in rules[found[1]]]
+        hook = f"add chain {chain} {{ type filter hook postrouting priority 160 ; }}"
+        return "\n".join([line, hook, f"flush chain {chain}", *added])
+
+    return lambda text, _before: edited(text, edit)
+
+
+def _both(*statements: str, of: str = _TRANSLATED) -> Callable[[str, str], str]:
+    return _besides(statements, statements, of=of)
+
+
+_OUTSIDE = "outside"
+"""Tried from one vantage: what becomes of a packet is not decided by where it comes from."""
+
+MUTANTS = (
+    Mutant(
+        "hop-limit-set",
+        "all packets leave with the same time to live or hop limit",
+        ("pkt-hop-limit",),
+        _besides(["ip ttl set 64"], ["ip6 hoplimit set 64"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "dscp-set",
+        "all packets are expedited",
+        ("pkt-dscp",),
+        _besides(["ip dscp set ef"], ["ip6 dscp set ef"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "ecn-set",
+        "all packets say that a queue was full",
+        ("pkt-ecn",),
+        _besides(["ip ecn set ce"], ["ip6 ecn set ce"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "flow-label-set",
+        "all packets of IPv6 have the same flow label",
+        ("pkt-flow-label",),
+        _besides([], ["ip6 flowlabel set 0x12345"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "df-cleared",
+        "all packets of IPv4 may be fragmented",
+        ("pkt-fragmentation",),
+        _besides(["ip frag-off set 0"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "udp-length-set",
+        "all datagrams tell the same length",
+        ("pkt-length",),
+        _both("udp length set 9"),
+        f"UDP and {_OUTSIDE}",
+    ),
+    Mutant(
+        "window-set",
+        "all TCP segments have the same window",
+        ("pkt-tcp-header",),
+        _both("tcp window set 1234"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "mss-stripped",
+        "the largest segment of a TCP connection is not told",
+        ("pkt-tcp-header",),
+        _both("reset tcp option maxseg"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "payload-overwritten",
+        "the ninth and tenth byte of every datagram's payload are overwritten",
+        ("pkt-payload",),
+        _both("meta l4proto udp @th,128,16 set 0xabcd"),
+        f"UDP and {_OUTSIDE}",
+    ),
+    Mutant(
+        "ip-checksum-wrong",
+        "the header checksums of IPv4 are wrong",
+        ("pkt-ip-checksum",),
+        _besides(["ip checksum set 0x1234"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "tcp-checksum-wrong",
+        "the checksums of TCP are wrong",
+        ("pkt-tcp-checksum",),
+        _both("tcp checksum set 0x1234"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "udp-checksum-wrong",
+        "the checksums of UDP are wrong",
+        ("pkt-udp-checksum", "pkt-udp-no-checksum"),
+        _both("udp checksum set 0x1234"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "sctp-crc-wrong",
+        "the checksums of SCTP are wrong",
+        ("pkt-sctp-checksum",),
+        _both("meta l4proto sctp @th,64,32 set 0x12345678"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "sctp-tag-set",
+        "the verification tags of SCTP are all the same",
+        ("pkt-sctp-chunks",),
+        _both("sctp vtag set 7"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "unsummed-dropped",
+        "datagrams without a checksum are dropped",
+        ("pkt-udp-no-checksum",),
+        _besides(["udp checksum 0 drop"]),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "low-ports-dropped",
+        "clients with well-known ports are not served",
+        ("pkt-client-ports",),
+        _both("ct direction original th sport 1-1023 drop"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "one-answer",
+        "of several answers to one datagram only the first passes",
+        ("pkt-every-answer",),
+        _both(
+            "ct direction original ct mark set 0",
+            "ct direction reply ct mark 7 drop",
+            "ct direction reply ct mark set 7",
+            of=f"{_TRANSLATED} meta l4proto udp",
+        ),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "others-dropped",
+        "packets of other protocols than those of Services are not forwarded",
+        ("pkt-no-service",),
+        _both("drop", of="meta l4proto { esp, 253, 254 }"),
+    ),
+)
