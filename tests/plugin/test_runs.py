@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clusters.program import Judged
 from fixtures.judge.judgement import Budget
 from fixtures.plugin import options
 from fixtures.record import recorder
@@ -117,10 +118,10 @@ def test_plain(mode):
 def test_a_run_on_kind_is_recorded_as_such_and_repeated_there(pytester: pytest.Pytester) -> None:
     asked = ["--modes=nftables", "--seed=3", "--provider=kind", "--kubernetes-version=1.35.2"]
     config = pytester.parseconfig("-pfixtures.plugin", *asked, "-kslice or dnat")
-    kind: Any = SimpleNamespace(version="v1.35.2", image="kindest/node:v1.35.2", sha256="ab12")
+    kind: Any = SimpleNamespace(judged=Judged("kindest/node:v1.35.2", "v1.35.2", "ab12"))
     chosen = dataclasses.replace(options.read(config), kind=kind)
     found = recorder.header(config, chosen, "a-run", datetime.now(UTC))
-    assert found.provider == "kind"
+    assert (found.provider, found.implementation.version) == ("kind", "v1.35.2")
     words = "--modes nftables --seed 3 --provider kind --kubernetes-version 1.35.2"
     assert found.reproduce == f"./conform {words} -k 'slice or dnat'"
 
