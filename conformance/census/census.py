@@ -92,9 +92,10 @@ class Census:
 
         Raises:
             UnexpectedOutcomeError: one is wrong; the simplest is shown, and its Service as YAML.
-            LookupError: none is concerned, so that nothing would have been looked at.
+            LookupError: the specification decides none that is, so that nothing would be looked at.
         """
-        found = [each for each in self.decisions if concerned(each)]
+        decided = (each for each in self.decisions if not each.allowed.undecided)
+        found = [each for each in decided if concerned(each)]
         if not found:
             raise LookupError("the census has no decision of that kind")
         wrong = [each for each in found if each.wrong]
