@@ -7,6 +7,7 @@ from functools import partial
 
 from clusters.contract import Node, System
 from clusters.wires import MTU, Frames
+from conformance.arrangements import WEB_AND_ADMIN, here_and_there, two
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import Flows
 from fixtures.clients.health import Health, health
@@ -31,9 +32,10 @@ from fixtures.lab.arp_nd import Neighbours
 from fixtures.lab.hosts import itself
 from fixtures.lab.lab import Lab
 from fixtures.lab.sample import Sample
+from fixtures.plugin.arrangement import arranged
 from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
-from fixtures.services.services import Service, Services, exposure
+from fixtures.services.services import Service, Services
 from fixtures.world.by_time import by_time
 from fixtures.world.fixtures import Pool
 from fixtures.world.latency import (
@@ -68,7 +70,17 @@ from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rej
 from specification.packets import PLAIN, Rule, Shape
 from specification.places import Place, Vantage
 from specification.references import api, docs, e2e, issue, kep, linux, man, rfc, setting, source
-from specification.services import HEADLESS, Endpoint, Ingress, Object, Port, Protocol, Slice
+from specification.services import (
+    HEADLESS,
+    Endpoint,
+    Ingress,
+    Object,
+    Port,
+    Protocol,
+    ServiceSpec,
+    Slice,
+    TrafficPolicy,
+)
 
 in_iptables = partial(requirement, feature="iptables-rules")
 in_nftables = partial(requirement, feature="nftables-rules")

@@ -11,9 +11,11 @@ from conformance.vocabulary import (
     Endpoint,
     Judge,
     Lab,
+    Place,
     Service,
     Services,
     World,
+    arranged,
     docs,
     issue,
     kep,
@@ -40,33 +42,37 @@ def assert_left_at_once(
     assert all(kept), f"{kept.count(False)} clients lost an endpoint that is still there"
 
 
+_TWO_HERE_TWO_ELSEWHERE: list[Place] = ["pod", "pod", "remote-pod", "remote-pod"]
+
+
 @requirement("aff-ep-removed", issue(71809))
+@arranged(session_affinity=HOUR)
 def test_client_of_a_removed_endpoint_gets_another(
-    service: Services, crowd: Crowds, judge: Judge
+    web: Service, crowd: Crowds, judge: Judge
 ) -> None:
     """When the endpoint of a client is removed, its next connection must go to another endpoint,
     at once.
     """
-    assert_left_at_once(judge, crowd, service(session_affinity=HOUR), lambda _: None)
+    assert_left_at_once(judge, crowd, web, lambda _: None)
 
 
 @requirement("aff-ep-unready", docs("endpoint-slices", "ready"))
 @over(protocol="TCP")
+@arranged(session_affinity=HOUR)
 def test_client_of_an_unready_endpoint_gets_another(
-    service: Services, crowd: Crowds, judge: Judge
+    web: Service, crowd: Crowds, judge: Judge
 ) -> None:
     """When the endpoint of a client turns unready, its next connection must go to another endpoint,
     at once.
     """
-    assert_left_at_once(
-        judge, crowd, service(session_affinity=HOUR), lambda each: replace(each, ready=False)
-    )
+    assert_left_at_once(judge, crowd, web, lambda each: replace(each, ready=False))
 
 
 @requirement("aff-ep-terminating", kep(1669))
 @over(protocol="TCP")
+@arranged(session_affinity=HOUR)
 def test_client_of_a_terminating_endpoint_gets_another(
-    service: Services, crowd: Crowds, judge: Judge
+    web: Service, crowd: Crowds, judge: Judge
 ) -> None:
     """When the endpoint of a client turns terminating while others are ready, its next connection
     must go to one of these, at once.
@@ -74,20 +80,18 @@ def test_client_of_a_terminating_endpoint_gets_another(
     assert_left_at_once(
         judge,
         crowd,
-        service(session_affinity=HOUR),
+        web,
         lambda each: replace(each, ready=False, serving=True, terminating=True),
     )
 
 
 @requirement("aff-ep-topology-excluded", docs("topology-aware-routing"))
 @over(protocol="TCP")
-def test_affinity_does_not_lead_out_of_the_zone(
-    service: Services, crowd: Crowds, judge: Judge
-) -> None:
+@arranged(4, session_affinity=HOUR, traffic_distribution="PreferClose")
+def test_affinity_does_not_lead_out_of_the_zone(web: Service, crowd: Crowds, judge: Judge) -> None:
     """An endpoint that topology hints exclude on this node must not be chosen for being the one
     that a client had before.
     """
-    web = service(4, session_affinity=HOUR, traffic_distribution="PreferClose")
     clients = crowd(CLIENTS)
     sticky_choices(judge, clients, web.frontend, web.endpoints)
     zones = ("zone-a", "zone-a", "zone-b", "zone-b")
@@ -100,11 +104,12 @@ def test_affinity_does_not_lead_out_of_the_zone(
 
 @requirement("aff-survives-other-ep-change", docs("virtual-ips", "session affinity"))
 @over(protocol="TCP")
+@arranged(session_affinity=HOUR)
 def test_affinity_survives_changes_of_other_endpoints(
-    service: Services, crowd: Crowds, judge: Judge
+    service: Services, web: Service, crowd: Crowds, judge: Judge
 ) -> None:
     """Adding or removing one endpoint must leave the clients of all others where they are."""
-    web, clients = service(session_affinity=HOUR), crowd(CLIENTS)
+    clients = crowd(CLIENTS)
     before = sticky_choices(judge, clients, web.frontend, web.endpoints)
     old = web.spec.endpoints
     web.set_endpoints([service.endpoint("pod"), *old])
@@ -115,13 +120,14 @@ def test_affinity_survives_changes_of_other_endpoints(
 
 @requirement("aff-conditions-recover", issue(71809))
 @over(protocol="TCP")
+@arranged(session_affinity=HOUR)
 def test_no_connection_follows_affinity_to_a_dead_endpoint(
-    service: Services, crowd: Crowds, lab: Lab
+    web: Service, crowd: Crowds, lab: Lab
 ) -> None:
     """While endpoints come and go, affinity to one that is gone must not cost a client a single
     failed connection, nor keep clients away from one that is back.
     """
-    web, clients = service(session_affinity=HOUR), crowd(CLIENTS)
+    clients = crowd(CLIENTS)
     old = web.spec.endpoints
     for gone in (0, 1):
         present = choices(clients, web.frontend)  # all are answered
@@ -138,14 +144,14 @@ def test_no_connection_follows_affinity_to_a_dead_endpoint(
 
 @requirement("aff-etp-local", issue(55429))
 @over(vantage="outside", protocol="TCP")
+@arranged(_TWO_HERE_TWO_ELSEWHERE, session_affinity=HOUR, type="NodePort")
 def test_affinity_stays_within_external_policy_local(
-    service: Services, crowd: Crowds, judge: Judge
+    web: Service, crowd: Crowds, judge: Judge
 ) -> None:
     """With external traffic policy Local, affinity must be confined to endpoints on the node: a
     client that had a remote endpoint before is given a local one.
     """
-    endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
-    web, clients = service(endpoints, session_affinity=HOUR, type="NodePort"), crowd(CLIENTS)
+    clients = crowd(CLIENTS)
     sticky_choices(judge, clients, web.at_node, web.endpoints)
     web.update(external_traffic_policy="Local")
     local = {web.socket(0), web.socket(1)}
@@ -154,14 +160,14 @@ def test_affinity_stays_within_external_policy_local(
 
 @requirement("aff-itp-local", kep(2086))
 @over(protocol="TCP")
+@arranged(_TWO_HERE_TWO_ELSEWHERE, session_affinity=HOUR)
 def test_affinity_stays_within_internal_policy_local(
-    service: Services, crowd: Crowds, judge: Judge
+    web: Service, crowd: Crowds, judge: Judge
 ) -> None:
     """With internal traffic policy Local, affinity must be confined to endpoints on the node: a
     client that had a remote endpoint before is given a local one.
     """
-    endpoints = [service.endpoint(place) for place in ("pod", "pod", "remote-pod", "remote-pod")]
-    web, clients = service(endpoints, session_affinity=HOUR), crowd(CLIENTS)
+    clients = crowd(CLIENTS)
     sticky_choices(judge, clients, web.frontend, web.endpoints)
     web.update(internal_traffic_policy="Local")
     sticky_choices(judge, clients, web.frontend, {web.socket(0), web.socket(1)})
@@ -173,13 +179,14 @@ def test_affinity_stays_within_internal_policy_local(
     feature="affinity-survives-restart",
 )
 @over(protocol="TCP")
+@arranged(session_affinity=HOUR)
 def test_affinity_survives_a_restart_of_the_proxy(
-    service: Services, crowd: Crowds, world: World, judge: Judge
+    service: Services, web: Service, crowd: Crowds, world: World, judge: Judge
 ) -> None:
     """A restart of the proxy, and the full sync that follows, must leave clients at their
     endpoints.
     """
-    web, clients = service(session_affinity=HOUR), crowd(CLIENTS)
+    clients = crowd(CLIENTS)
     before = sticky_choices(judge, clients, web.frontend, web.endpoints)
     world.node.proxy.restart()
     service.settle()

@@ -12,9 +12,10 @@ from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Records, Tim
 from conformance.vocabulary import (
     Family,
     Protocol,
-    Services,
+    Service,
     World,
     api,
+    arranged,
     e2e,
     issue,
     over,
@@ -66,11 +67,11 @@ def test_new_connections_prolong_affinity(record_of: Records) -> None:
 
 @requirement("aff-default-timeout", api("Service", "spec.sessionAffinityConfig"))
 @over(protocol="TCP")
-def test_default_timeout_is_three_hours(record_of: Records, service: Services) -> None:
+@arranged(session_affinity="ClientIP")
+def test_default_timeout_is_three_hours(record_of: Records, web: Service) -> None:
     """Session affinity without timeoutSeconds must last for the 10800 seconds that the API server
     fills in: for longer than shorter ones that are told.
     """
-    web = service(session_affinity="ClientIP")
     config = web.object["spec"]["sessionAffinityConfig"]
     assert config == {"clientIP": {"timeoutSeconds": DEFAULT_TIMEOUT}}
     record = record_of("default")

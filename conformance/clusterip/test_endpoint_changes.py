@@ -12,7 +12,9 @@ from conformance.vocabulary import (
     Pool,
     Service,
     Services,
+    ServiceSpec,
     Slice,
+    arranged,
     docs,
     e2e,
     expect,
@@ -23,12 +25,22 @@ from conformance.vocabulary import (
 )
 
 
+def _three_and_a_late_one(service: Services) -> ServiceSpec:
+    return service.spec([*service.endpoints(3), service.endpoint(ready=False)])
+
+
+def _two_slices(service: Services) -> ServiceSpec:
+    """Slices that have one endpoint in common."""
+    first, both, second = service.endpoints(3)
+    return service.spec(slices=[Slice((first, both)), Slice((both, second))])
+
+
 @requirement("cip-keep-on-ep-add", docs("virtual-ips"), kep(3866))
+@arranged(2)
 def test_connections_stay_when_endpoints_are_added(
-    service: Services, client: LabClient, assert_pool: Pool
+    service: Services, web: Service, client: LabClient, assert_pool: Pool
 ) -> None:
     """Adding endpoints to a Service must neither move nor break its established connections."""
-    web = service(endpoints=2)
     flows = client.open(*web.frontend, FLOWS)
     expect(flows.opened).delivered()
     web.set_endpoints([web.endpoint(0), web.endpoint(1), *service.endpoints(3)], syncs=2)
@@ -38,13 +50,13 @@ def test_connections_stay_when_endpoints_are_added(
 
 @requirement("cip-keep-on-ep-unready", docs("service", "endpoints"), e2e("pod_lifecycle"))
 @over(protocol="TCP")
+@arranged(1)
 def test_connections_stay_when_their_endpoint_turns_unready(
-    service: Services, client: LabClient
+    service: Services, web: Service, client: LabClient
 ) -> None:
     """A TCP connection must stay with its endpoint when that turns unready, while new connections
     go elsewhere.
     """
-    web = service(endpoints=1)
     flows = client.open(*web.frontend, FLOWS)
     expect(flows.opened).delivered()
     web.set_endpoints([replace(web.endpoint(0), ready=False), service.endpoint()], syncs=2)
@@ -58,13 +70,13 @@ def test_connections_stay_when_their_endpoint_turns_unready(
     feature="established-outlives-endpoint",
 )
 @over(protocol="TCP")
+@arranged(1)
 def test_connections_stay_when_their_endpoint_is_removed(
-    service: Services, client: LabClient
+    service: Services, web: Service, client: LabClient
 ) -> None:
     """A TCP connection must continue after its endpoint has been removed from the EndpointSlices,
     as long as both sides keep it up, while new connections go elsewhere.
     """
-    web = service(endpoints=1)
     flows = client.open(*web.frontend, FLOWS)
     expect(flows.opened).delivered()
     web.set_endpoints([service.endpoint()], syncs=2)
@@ -78,25 +90,29 @@ def test_connections_stay_when_their_endpoint_is_removed(
     docs("endpoint-slices", "conditions"),
     e2e("networking", "update endpoints"),
 )
-def test_new_connections_avoid_what_is_gone(service: Services, assert_pool: Pool) -> None:
+@arranged(_three_and_a_late_one)
+def test_new_connections_avoid_what_is_gone(
+    service: Services, web: Service, assert_pool: Pool
+) -> None:
     """New connections must not be sent to an endpoint that has been removed or has turned unready,
     and must be sent to one that has been added or has turned ready.
     """
-    first, second, third = service.endpoints(3)
-    late = service.endpoint()
-    web = service([first, second, third, replace(late, ready=False)])
+    first, _, third, late = web.spec.endpoints
     ready = {web.socket(position) for position in (0, 1, 2)}
     assert_pool(*web.frontend, ready)
-    web.set_endpoints([replace(first, ready=False), third, late, service.endpoint()])
+    changed = [replace(first, ready=False), third, replace(late, ready=True), service.endpoint()]
+    web.set_endpoints(changed)
     ready = {web.socket(position) for position in (1, 2, 3)}
     assert_pool(*web.frontend, ready)
 
 
 @requirement("cip-ep-ip-change", docs("endpoint-slices"))
 @over(protocol="UDP")
-def test_new_connections_follow_a_new_address(service: Services, client: Client) -> None:
+@arranged(1)
+def test_new_connections_follow_a_new_address(
+    service: Services, web: Service, client: Client
+) -> None:
     """Replacing the address of an endpoint must send new connections to the new address."""
-    web = service(endpoints=1)
     expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([service.endpoint()])
     expect(client.connect_many(*web.frontend, FLOWS)).delivered(to=web.socket(0))
@@ -106,9 +122,9 @@ def test_new_connections_follow_a_new_address(service: Services, client: Client)
     "cip-targetport-change", docs("endpoint-slices"), e2e("conntrack", "target port changes")
 )
 @over(protocol="TCP")
-def test_new_connections_follow_a_new_target_port(service: Services, client: Client) -> None:
+@arranged(1)
+def test_new_connections_follow_a_new_target_port(web: Service, client: Client) -> None:
     """Changing the port number in the EndpointSlices must send new connections to the new one."""
-    web = service(endpoints=1)
     expect(client.connect(*web.frontend)).delivered(to=web.socket(0), reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)])
     assert web.socket(0).port == 9090
@@ -117,12 +133,11 @@ def test_new_connections_follow_a_new_target_port(service: Services, client: Cli
 
 @requirement("cip-slice-delete", docs("endpoint-slices"))
 @over(protocol="TCP")
-def test_deleted_slice_takes_its_endpoints_along(service: Services, assert_pool: Pool) -> None:
+@arranged(_two_slices)
+def test_deleted_slice_takes_its_endpoints_along(web: Service, assert_pool: Pool) -> None:
     """When one of several EndpointSlices of a Service is deleted, exactly its endpoints must no
     longer be served, but an endpoint that another slice lists too must.
     """
-    stays, both, goes = service.endpoints(3)
-    web = service(slices=[Slice((stays, both)), Slice((both, goes))])
     assert_pool(*web.frontend, web.endpoints)
     web.drop_slice(1)
     assert_pool(*web.frontend, web.endpoints)
@@ -130,12 +145,12 @@ def test_deleted_slice_takes_its_endpoints_along(service: Services, assert_pool:
 
 @requirement("cip-slice-dup-move", kep(752), docs("endpoint-slices", "duplicate endpoints"))
 @over(protocol="TCP")
-def test_endpoint_may_move_between_slices(service: Services, client: LabClient) -> None:
+@arranged(lambda service: service.spec(slices=[Slice((service.endpoint(),)), Slice()]))
+def test_endpoint_may_move_between_slices(web: Service, client: LabClient) -> None:
     """While an endpoint moves from one EndpointSlice to another and is listed in at least one of
     them, the Service must not lose it, nor the connections to it.
     """
-    moving = (service.endpoint(),)
-    web = service(slices=[Slice(moving), Slice()])
+    moving = web.spec.endpoints
     flows = client.open(*web.frontend, FLOWS)
     for position, endpoints in ((1, moving), (0, ())):
         web.change_slice(position, endpoints=endpoints, syncs=2)
@@ -143,21 +158,22 @@ def test_endpoint_may_move_between_slices(service: Services, client: LabClient) 
         expect(flows.exchange()).kept(flows)
 
 
-def _two_services(service: Services) -> list[Service]:
+def _two_services(service: Services) -> list[ServiceSpec]:
     """Two Services, the first with a second slice that is about to change its labels."""
     slices = [Slice(tuple(service.endpoints(2))) for _ in range(3)]
-    return service.create([service.spec(slices=slices[:2]), service.spec(slices=slices[2:])])
+    return [service.spec(slices=slices[:2]), service.spec(slices=slices[2:])]
 
 
 @requirement(
     "cip-slice-relabel", docs("endpoint-slices", "ownership"), feature="slice-label-changes"
 )
 @over(protocol="TCP")
-def test_relabelled_slice_changes_sides(service: Services, assert_pool: Pool) -> None:
+@arranged(_two_services)
+def test_relabelled_slice_changes_sides(webs: list[Service], assert_pool: Pool) -> None:
     """When the label kubernetes.io/service-name of an EndpointSlice is changed to another Service,
     its endpoints must leave the first Service and join the second.
     """
-    left, right = _two_services(service)
+    left, right = webs
     assert_pool(*left.frontend, left.endpoints)
     left.change_slice(1, service_name=right.name)
     assert_pool(*right.frontend, right.endpoints)
@@ -168,11 +184,12 @@ def test_relabelled_slice_changes_sides(service: Services, assert_pool: Pool) ->
     "cip-slice-label-removed", docs("endpoint-slices", "ownership"), feature="slice-label-changes"
 )
 @over(protocol="TCP")
-def test_unlabelled_slice_is_withdrawn(service: Services, assert_pool: Pool) -> None:
+@arranged(_two_services)
+def test_unlabelled_slice_is_withdrawn(webs: list[Service], assert_pool: Pool) -> None:
     """When the label kubernetes.io/service-name is removed from an EndpointSlice, its endpoints
     must leave the Service.
     """
-    left, _ = _two_services(service)
+    left, _ = webs
     assert_pool(*left.frontend, left.endpoints)
     left.change_slice(1, service_name=None)
     assert_pool(*left.frontend, left.endpoints)
@@ -185,11 +202,12 @@ def test_unlabelled_slice_is_withdrawn(service: Services, assert_pool: Pool) -> 
     feature="slice-label-changes",
 )
 @over(protocol="TCP")
-def test_slice_labelled_headless_is_withdrawn(service: Services, assert_pool: Pool) -> None:
+@arranged(_two_services)
+def test_slice_labelled_headless_is_withdrawn(webs: list[Service], assert_pool: Pool) -> None:
     """When an EndpointSlice is given the label service.kubernetes.io/headless, its endpoints must
     leave the Service.
     """
-    left, _ = _two_services(service)
+    left, _ = webs
     assert_pool(*left.frontend, left.endpoints)
     left.change_slice(1, labels={HEADLESS: ""})
     assert_pool(*left.frontend, left.endpoints)

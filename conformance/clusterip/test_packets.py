@@ -10,8 +10,9 @@ from conformance.vocabulary import (
     Client,
     Family,
     LabClient,
-    Services,
+    Service,
     World,
+    arranged,
     docs,
     e2e,
     expect,
@@ -24,22 +25,22 @@ from conformance.vocabulary import (
 
 
 @requirement("cip-reply-source", docs("virtual-ips"))
-def test_replies_come_from_the_cluster_ip(service: Services, client: LabClient) -> None:
+@arranged(2, shared=True)
+def test_replies_come_from_the_cluster_ip(web: Service, client: LabClient) -> None:
     """Every reply that a client of a cluster IP sees must have the cluster IP and the Service port
     as its source, never the endpoint's address or port.
     """
-    web = service.shared(endpoints=2)
     flows = client.open(*web.frontend, ATTEMPTS)
     for sample in (flows.opened, flows.exchange(), flows.exchange()):
         expect(sample).answered()
 
 
 @requirement("cip-no-snat-pod", docs("virtual-ips"), e2e("service", "preserve source pod IP"))
-def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -> None:
+@arranged(2, shared=True)
+def test_endpoint_sees_the_address_of_a_pod(web: Service, client: Client) -> None:
     """Traffic from a pod on the node to a cluster IP must keep the pod's address as its source at
     an endpoint that is another pod, on this node or elsewhere.
     """
-    web = service.shared(endpoints=2)
     sample = client.connect_many(*web.frontend, ATTEMPTS)
     expect(sample).delivered(seen_from=client.address, reply="any")
 
@@ -50,20 +51,20 @@ def test_endpoint_sees_the_address_of_a_pod(service: Services, client: Client) -
     feature="source-port-preserved",
 )
 @over(protocol="TCP")
-def test_endpoint_sees_the_source_port_of_a_pod(service: Services, client: Client) -> None:
+@arranged(2, shared=True)
+def test_endpoint_sees_the_source_port_of_a_pod(web: Service, client: Client) -> None:
     """Where the source address is not translated, the endpoint must see the client's own source
     port.
     """
-    web = service.shared(endpoints=2)
     sample = client.connect_many(*web.frontend, ATTEMPTS)
     for probe in sample:
         expect(probe).delivered(seen_from=probe.client, reply="any")
 
 
 @requirement("cip-conn-pinned", docs("virtual-ips"))
-def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClient) -> None:
+@arranged(4, shared=True)
+def test_a_connection_stays_with_its_endpoint(web: Service, client: LabClient) -> None:
     """All packets of one established connection must go to the endpoint that it was opened to."""
-    web = service.shared(endpoints=4)
     flows = client.open(*web.frontend, ATTEMPTS)
     expect(flows.opened).delivered()
     for _ in range(20):
@@ -72,11 +73,11 @@ def test_a_connection_stays_with_its_endpoint(service: Services, client: LabClie
 
 @requirement("cip-direct-podip", docs("networking"), e2e("pod_lifecycle"))
 @over(protocol="UDP")
-def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> None:
+@arranged(2, shared=True)
+def test_endpoint_is_reached_directly_too(web: Service, client: Client) -> None:
     """A connection to an endpoint's own address and port must reach it untranslated while the
     endpoint serves a Service, on the target port and on the number of the Service port.
     """
-    web = service.shared(endpoints=2)
     expect(client.connect(*web.frontend)).answered()
     for endpoint in web.endpoints:
         for port in (endpoint.port, web.port):
@@ -86,13 +87,13 @@ def test_endpoint_is_reached_directly_too(service: Services, client: Client) -> 
 
 @requirement("cip-ep-refused", docs("virtual-ips"))
 @over(protocol="TCP")
+@arranged(2)
 def test_refusal_by_an_endpoint_reaches_the_client(
-    service: Services, client: Client, world: World
+    web: Service, client: Client, world: World
 ) -> None:
     """Where an endpoint has no listener, its TCP reset must reach the client as coming from the
     cluster IP and Service port, and the proxy must not try another endpoint.
     """
-    web = service(endpoints=2)
     world.lab.closed.update(endpoint.address for endpoint in web.endpoints)
     sample = client.connect_many(*web.frontend, ATTEMPTS)
     expect(sample).delivered(reply="reset")
@@ -107,14 +108,14 @@ def test_refusal_by_an_endpoint_reaches_the_client(
 )
 @pytest.mark.parametrize("kind", ["port-unreachable", "too-big"])
 @over(protocol="UDP")
+@arranged(["remote-pod"])
 def test_icmp_errors_are_translated(
-    service: Services, client: Client, world: World, family: Family, kind: icmp.Kind
+    web: Service, client: Client, world: World, family: Family, kind: icmp.Kind
 ) -> None:
     """An ICMP error about a translated connection, port unreachable from the endpoint or packet too
     big from a router, must reach the client and quote the packet as the client had sent it: to the
     cluster IP and Service port.
     """
-    web = service([service.endpoint("remote-pod")])
     world.lab.silent.add(web.socket(0).address)
     probe = client.connect(*web.frontend)
     expect(probe).delivered(to=web.socket(0), reply="any")

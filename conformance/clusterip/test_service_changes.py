@@ -11,24 +11,29 @@ from conformance.vocabulary import (
     LabClient,
     Pool,
     Port,
+    Service,
     Services,
+    arranged,
     docs,
     e2e,
     expect,
     over,
     requirement,
     source,
+    two,
 )
+
+_PORTS = tuple(Port(80 + n, 8080 + n, name=f"p{n}") for n in range(2))
 
 
 @requirement("cip-port-add", e2e("service", "be updated after adding or deleting ports"))
 @over(protocol="TCP")
-def test_added_port_is_served(service: Services, client: LabClient, assert_pool: Pool) -> None:
+@arranged(2, ports=_PORTS[:1])
+def test_added_port_is_served(web: Service, client: LabClient, assert_pool: Pool) -> None:
     """A port added to a Service must be served, and the ports it had must go on, connections
     included.
     """
-    old, new = (Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2))
-    web = service(endpoints=2, ports=[old])
+    old, new = _PORTS
     flows = client.open(web.cluster_ip, old.number, FLOWS)
     expect(client.connect(web.cluster_ip, new.number)).unserved()
     web.update(ports=[old, new])
@@ -39,14 +44,12 @@ def test_added_port_is_served(service: Services, client: LabClient, assert_pool:
 
 @requirement("cip-port-del", e2e("service", "be updated after adding or deleting ports"))
 @over(protocol="TCP")
-def test_removed_port_is_not_served(
-    service: Services, client: LabClient, assert_pool: Pool
-) -> None:
+@arranged(2, ports=_PORTS)
+def test_removed_port_is_not_served(web: Service, client: LabClient, assert_pool: Pool) -> None:
     """A port removed from a Service must no longer lead to its endpoints, while its other ports go
     on, connections included.
     """
-    stays, goes = (Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2))
-    web = service(endpoints=2, ports=[goes, stays])
+    goes, stays = _PORTS
     flows = client.open(web.cluster_ip, stays.number, FLOWS)
     expect(client.connect(web.cluster_ip, goes.number)).answered()
     web.update(ports=[stays])
@@ -61,12 +64,11 @@ def test_removed_port_is_not_served(
     source("pkg/proxy/endpointschangetracker_test.go", "'rename a port'"),
 )
 @over(protocol="TCP")
-def test_renamed_port_is_served(service: Services, client: Client, assert_pool: Pool) -> None:
+@arranged(2, ports=[Port(name="before")])
+def test_renamed_port_is_served(web: Service, client: Client, assert_pool: Pool) -> None:
     """A port that is renamed, in the Service and in its EndpointSlices, must stay served."""
-    port = Port(protocol=client.protocol, name="before")
-    web = service(endpoints=2, ports=[port])
-    expect(client.connect(web.cluster_ip, port.number)).answered()
-    web.update(ports=[replace(port, name="after")])
+    expect(client.connect(*web.frontend)).answered()
+    web.update(ports=[Port(name="after")])
     assert_pool(*web.frontend, web.endpoints)
 
 
@@ -76,24 +78,23 @@ def test_renamed_port_is_served(service: Services, client: Client, assert_pool: 
     source("pkg/proxy/endpointschangetracker_test.go", "'renumber a port'"),
 )
 @over(protocol="TCP")
-def test_renumbered_port_moves(service: Services, client: Client) -> None:
+@arranged(1, ports=[Port(80, 8080)])
+def test_renumbered_port_moves(web: Service, client: Client) -> None:
     """When the number of a Service port is changed, the new number must be served and the old one
     must no longer lead to the endpoints.
     """
-    port = Port(80, 8080, client.protocol)
-    web = service(endpoints=1, ports=[port])
     expect(client.connect(web.cluster_ip, 80)).answered()
-    web.update(ports=[replace(port, number=81)])
+    web.update(ports=[Port(81, 8080)])
     expect(client.connect(web.cluster_ip, 81)).delivered(to=web.socket(0))
     expect(client.connect(web.cluster_ip, 80)).unserved()
 
 
 @requirement("cip-delete", e2e("service", "be able to up and down services"))
-def test_deleted_service_is_not_served(service: Services, client: Client) -> None:
+@arranged(2)
+def test_deleted_service_is_not_served(web: Service, client: Client) -> None:
     """When a Service is deleted, its cluster IP must no longer lead to its former endpoints, even
     if its EndpointSlices remain.
     """
-    web = service(endpoints=2)
     expect(client.connect(*web.frontend)).answered()
     web.update(slices_only=True)
     expect(client.connect(*web.frontend)).unserved()
@@ -101,13 +102,14 @@ def test_deleted_service_is_not_served(service: Services, client: Client) -> Non
 
 @requirement("cip-recreate", e2e("service", "work after the service has been recreated"))
 @over(protocol="TCP")
+@arranged(two)
 def test_recreated_service_moves_to_its_new_address(
-    service: Services, client: Client, assert_pool: Pool
+    service: Services, webs: list[Service], client: Client, assert_pool: Pool
 ) -> None:
     """A Service that is deleted and created again at once under the same name, with another cluster
     IP, must be served at the new address, and the old one must no longer lead to its endpoints.
     """
-    web, spare = service.create([service.spec(2), service.spec(2)])
+    web, spare = webs
     expect(client.connect(*web.frontend)).answered()
     spare.delete()
     web.delete(settle=False)
@@ -118,17 +120,17 @@ def test_recreated_service_moves_to_its_new_address(
 
 
 @requirement("cip-vip-reassign", docs("cluster-ip-allocation"))
+@arranged(2)
 def test_reassigned_cluster_ip_belongs_to_its_new_service(
-    service: Services, client: Client, assert_pool: Pool
+    service: Services, web: Service, client: Client, assert_pool: Pool
 ) -> None:
     """A cluster IP that one Service has released and another has got at once must lead to the
     endpoints of the new Service only.
     """
-    old = service(endpoints=2)
-    expect(client.connect(*old.frontend)).answered()
-    old.delete(settle=False)
-    new = service(endpoints=2, cluster_ips=old.cluster_ips)
-    assert new.cluster_ip == old.cluster_ip
+    expect(client.connect(*web.frontend)).answered()
+    web.delete(settle=False)
+    new = service(endpoints=2, cluster_ips=web.cluster_ips)
+    assert new.cluster_ip == web.cluster_ip
     assert_pool(*new.frontend, new.endpoints)
 
 
@@ -138,11 +140,11 @@ def test_reassigned_cluster_ip_belongs_to_its_new_service(
     e2e("service", "ClusterIP to ExternalName"),
 )
 @over(protocol="TCP")
-def test_service_turned_external_name_is_not_served(service: Services, client: Client) -> None:
+@arranged(2)
+def test_service_turned_external_name_is_not_served(web: Service, client: Client) -> None:
     """When a Service turns into one of type ExternalName, its former cluster IP must no longer lead
     to its endpoints.
     """
-    web = service(endpoints=2)
     address = web.cluster_ip
     expect(client.connect(address, web.port)).answered()
     web.update(type="ExternalName", external_name="service.example.com")
@@ -155,12 +157,10 @@ def test_service_turned_external_name_is_not_served(service: Services, client: C
     e2e("service", "ExternalName to ClusterIP"),
 )
 @over(protocol="TCP")
-def test_service_turned_cluster_ip_is_served(service: Services, assert_pool: Pool) -> None:
+@arranged(2, families=FAMILIES, type="ExternalName", external_name="service.example.com")
+def test_service_turned_cluster_ip_is_served(web: Service, assert_pool: Pool) -> None:
     """When a Service of type ExternalName turns into one of type ClusterIP, its new cluster IP must
     be served.
     """
-    web = service(
-        endpoints=2, families=FAMILIES, type="ExternalName", external_name="service.example.com"
-    )
     web.update(type="ClusterIP")
     assert_pool(*web.frontend, web.endpoints)

@@ -15,10 +15,13 @@ from conformance.vocabulary import (
     LabClient,
     Pool,
     Port,
+    Service,
     Services,
+    ServiceSpec,
     Slice,
     World,
     api,
+    arranged,
     docs,
     e2e,
     expect,
@@ -30,43 +33,56 @@ from conformance.vocabulary import (
     uniform,
 )
 
+_SIZES = (1, 3, 2)
+"""Endpoints of slices."""
+
 
 @requirement("cip-targetport-from-slice", docs("service", "Services without selectors"))
 @pytest.mark.parametrize("target", [9999, "elsewhere"])
 @over(protocol="TCP")
-def test_target_port_is_that_of_the_slice(
-    service: Services, client: Client, target: int | str
-) -> None:
+@arranged(1)
+def test_target_port_is_that_of_the_slice(web: Service, client: Client, target: int | str) -> None:
     """The target port must be taken from the EndpointSlice; targetPort in the Service's spec, a
     number or a name, must have no influence on it.
     """
-    web = service(endpoints=1)
     web.update(ports=[Port(protocol=client.protocol, target_port=target)])
     expect(client.connect(*web.frontend)).delivered(to=web.socket(0))
 
 
+def _named_apart(service: Services) -> ServiceSpec:
+    """Three ports, of which two have a slice."""
+    ports = [Port(80 + n, 8080, name=name) for n, name in enumerate("abc")]
+    slices = [Slice((service.endpoint(),), (port,)) for port in ports[:2]]
+    return service.spec(ports=ports, slices=slices)
+
+
 @requirement("cip-port-key-name", docs("endpoint-slices"))
 @over(protocol="TCP")
-def test_ports_are_matched_by_name(service: Services, client: Client, assert_pool: Pool) -> None:
+@arranged(_named_apart)
+def test_ports_are_matched_by_name(web: Service, client: Client, assert_pool: Pool) -> None:
     """A port of a Service must get the endpoints of those slice ports that have its name, even if
     slice ports of other names have the same number, and none if no slice port has its name.
     """
-    ports = [Port(80 + n, 8080, client.protocol, name) for n, name in enumerate("abc")]
-    slices = [Slice((service.endpoint(),), (port,)) for port in ports[:2]]
-    web = service(ports=ports, slices=slices)
-    for port in ports[:2]:
+    *served, bare = web.spec.ports
+    for port in served:
         assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
-    expect(client.connect(web.cluster_ip, ports[2].number)).unserved()
+    expect(client.connect(web.cluster_ip, bare.number)).unserved()
 
 
 @requirement("cip-unnamed-port", api("EndpointSlice", "ports.name"))
 @over(protocol="UDP")
-def test_unnamed_port_is_served(service: Services, client: Client) -> None:
+@arranged(lambda service: service.spec(1, ports=[Port(protocol=service.protocol, name="")]))
+def test_unnamed_port_is_served(web: Service, client: Client) -> None:
     """A Service with one unnamed port must be served by slice ports whose name is the empty
     string.
     """
-    web = service.shared(endpoints=1, ports=[Port(protocol=client.protocol, name="")])
     expect(client.connect(*web.frontend)).delivered(to=web.socket(0))
+
+
+def _numbered_apart(service: Services) -> ServiceSpec:
+    """Three slices that give one port three numbers."""
+    slices = [Slice((service.endpoint(),), (Port(target=8080 + n),)) for n in range(3)]
+    return service.spec(ports=[Port()], slices=slices)
 
 
 @requirement(
@@ -74,19 +90,17 @@ def test_unnamed_port_is_served(service: Services, client: Client) -> None:
     e2e("service", "endpoints with named targetPorts that resolve to different ports"),
 )
 @over(protocol="TCP")
-def test_endpoints_have_port_numbers_of_their_own(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+@arranged(_numbered_apart)
+def test_endpoints_have_port_numbers_of_their_own(web: Service, assert_pool: Pool) -> None:
     """Where slices of one Service give a port name different numbers, each endpoint must be reached
     on its own number.
     """
-    port = Port(protocol=client.protocol)
-    slices = [
-        Slice((service.endpoint(),), (replace(port, target=8080 + number),)) for number in range(3)
-    ]
-    web = service(ports=[port], slices=slices)
     assert {endpoint.port for endpoint in web.endpoints} == {8080, 8081, 8082}
     assert_pool(*web.frontend, web.endpoints)
+
+
+def _of_sizes(service: Services) -> ServiceSpec:
+    return service.spec(slices=[Slice(tuple(service.endpoints(size))) for size in _SIZES])
 
 
 @requirement(
@@ -95,12 +109,17 @@ def test_endpoints_have_port_numbers_of_their_own(
     e2e("endpointslice", "multiple endpoint IPs specified in multiple EndpointSlices"),
 )
 @over(protocol="TCP")
-def test_slices_are_merged(service: Services, assert_pool: Pool) -> None:
+@arranged(_of_sizes)
+def test_slices_are_merged(web: Service, assert_pool: Pool) -> None:
     """The endpoints of all EndpointSlices of a Service must be served as one pool."""
-    sizes = (1, 3, 2)
-    web = service(slices=[Slice(tuple(service.endpoints(size))) for size in sizes])
-    assert len(web.endpoints) == sum(sizes)
+    assert len(web.endpoints) == sum(_SIZES)
     assert_pool(*web.frontend, web.endpoints)
+
+
+def _one_slice_for_each_port(service: Services) -> ServiceSpec:
+    ports = [Port(80 + n, 8080 + n, name=f"p{n}") for n in range(2)]
+    endpoints = tuple(service.endpoints(2))
+    return service.spec(ports=ports, slices=[Slice(endpoints, (port,)) for port in ports])
 
 
 @requirement(
@@ -108,33 +127,36 @@ def test_slices_are_merged(service: Services, assert_pool: Pool) -> None:
     e2e("endpointslice", "multiple ports specified in multiple EndpointSlices"),
 )
 @over(protocol="TCP")
-def test_ports_may_live_in_different_slices(
-    service: Services, client: Client, assert_pool: Pool
-) -> None:
+@arranged(_one_slice_for_each_port)
+def test_ports_may_live_in_different_slices(web: Service, assert_pool: Pool) -> None:
     """Where the ports of a Service, with the same endpoints, are in different EndpointSlices, each
     port must be served by the endpoints of its slices.
     """
-    ports = [Port(80 + n, 8080 + n, client.protocol, f"p{n}") for n in range(2)]
-    endpoints = tuple(service.endpoints(2))
-    web = service(ports=ports, slices=[Slice(endpoints, (port,)) for port in ports])
-    for port in ports:
+    for port in web.spec.ports:
         assert_pool(web.cluster_ip, port.number, web.endpoints_of(port.name))
+
+
+def _one_twice(service: Services) -> ServiceSpec:
+    twice, *others = service.endpoints(3)
+    return service.spec(slices=[Slice((twice, others[0])), Slice((others[1], twice))])
 
 
 @requirement("cip-slice-dedupe", docs("endpoint-slices", "duplicate endpoints"), kep(752))
 @over(protocol="TCP")
-def test_duplicates_count_once(
-    service: Services, client: Client, budget: Budget, judge: Judge
-) -> None:
+@arranged(_one_twice)
+def test_duplicates_count_once(web: Service, client: Client, budget: Budget, judge: Judge) -> None:
     """An address and port that several EndpointSlices of a Service list must be treated as one
     endpoint, with no larger share of the connections than the others.
     """
-    twice, *others = service.endpoints(3)
-    web = service(slices=[Slice((twice, others[0])), Slice((others[1], twice))])
     # counted twice, it would get two connections out of four instead of one out of three
     sample = client.connect_many(*web.frontend, sample_size(3, 0.5, budget.alpha))
     expect(sample).delivered()
     judge(uniform, tally(sample.chosen, sorted(web.endpoints)))
+
+
+def _of_several_addresses(service: Services) -> ServiceSpec:
+    more = tuple(service.endpoint().host for _ in range(2))
+    return service.spec([service.endpoint(more_hosts=more), service.endpoint()])
 
 
 @requirement(
@@ -142,37 +164,42 @@ def test_duplicates_count_once(
     api("EndpointSlice", "endpoints.addresses", "consumers should use the first"),
 )
 @over(protocol="TCP")
-def test_only_the_first_address_counts(service: Services, world: World, assert_pool: Pool) -> None:
+@arranged(_of_several_addresses)
+def test_only_the_first_address_counts(web: Service, assert_pool: Pool) -> None:
     """Of several addresses of one endpoint in an EndpointSlice only the first must be used."""
-    plain = service.endpoint()
-    many = service.endpoint(more_hosts=tuple(world.hosts("pod", 2)))
-    web = service([many, plain])
     assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement("cip-slice-no-svc-label", docs("endpoint-slices", "ownership"))
 @over(protocol="TCP")
-def test_slice_without_service_label_is_ignored(service: Services, assert_pool: Pool) -> None:
+@arranged(2)
+def test_slice_without_service_label_is_ignored(
+    service: Services, web: Service, assert_pool: Pool
+) -> None:
     """An EndpointSlice without the label kubernetes.io/service-name must be ignored, whatever its
     name and owner are.
     """
-    web = service(endpoints=2)
     owner = web.object["metadata"]["uid"]
     web.add_slices(Slice(tuple(service.endpoints(2)), service_name=None, owner=owner))
     assert_pool(*web.frontend, web.endpoints)
 
 
+def _of_the_other_family(service: Services) -> ServiceSpec:
+    (other,) = set(FAMILIES) - {service.family}
+    slices = [Slice(tuple(service.endpoints(2)), address_types=(other,))]
+    return service.spec(slices=slices, families=FAMILIES)
+
+
 @requirement("cip-slice-other-family", kep(752), kep(2438))
 @over(protocol="TCP")
+@arranged(_of_the_other_family)
 def test_slices_of_the_other_family_do_not_count(
-    service: Services, client: LabClient, world: World, family: Family
+    web: Service, client: LabClient, world: World, family: Family
 ) -> None:
     """EndpointSlices of one address type must not feed the cluster IP of the other family: it has
     no endpoints then, while that of their own family is served.
     """
     (other,) = set(FAMILIES) - {family}
-    slices = [Slice(tuple(service.endpoints(2)), address_types=(other,))]
-    web = service(slices=slices, families=FAMILIES)
     neighbour = LabClient(world.lab, client.host, other, client.protocol)
     expect(neighbour.connect(web.cluster_ip_of(other), web.port)).answered()
     expect(client.connect(*web.frontend)).unserved()
@@ -180,9 +207,9 @@ def test_slices_of_the_other_family_do_not_count(
 
 @requirement("cip-slice-fqdn-ignored", api("EndpointSlice", "addressType", "FQDN"), kep(752))
 @over(protocol="TCP")
-def test_slices_of_names_are_ignored(service: Services, assert_pool: Pool) -> None:
+@arranged(2)
+def test_slices_of_names_are_ignored(service: Services, web: Service, assert_pool: Pool) -> None:
     """An EndpointSlice of the address type FQDN must be ignored."""
-    web = service(endpoints=2)
     web.add_slices(Slice((service.endpoint(),), address_types=("FQDN",)))
     assert_pool(*web.frontend, web.endpoints)
 
@@ -201,9 +228,9 @@ def test_order_of_arrival_does_not_matter(service: Services, first: str, assert_
 
 @requirement("cip-selectorless-slice", docs("service", "Services without selectors"))
 @over(protocol="TCP")
-def test_endpoints_may_be_outside_the_cluster(service: Services, assert_pool: Pool) -> None:
+@arranged(["outside", "pod"])
+def test_endpoints_may_be_outside_the_cluster(web: Service, assert_pool: Pool) -> None:
     """A Service without selector must reach the endpoints of manually written EndpointSlices, those
     with addresses outside of every pod CIDR and on no node included.
     """
-    web = service([service.endpoint("outside"), service.endpoint("pod")])
     assert_pool(*web.frontend, web.endpoints)

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 from conformance.vocabulary import (
     BOTH,
-    EXTERNAL_IPS,
     FAMILIES,
-    LOAD_BALANCER_IPS,
     SERVICE_RANGES,
     Client,
     LabClient,
@@ -16,6 +14,7 @@ from conformance.vocabulary import (
     Services,
     SocketAddress,
     World,
+    arranged,
     between_looks,
     client_of_each_kind,
     docs,
@@ -45,13 +44,11 @@ def assert_moves(client: LabClient, web: Service, frontend: SocketAddress) -> No
     source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(protocol="UDP")
-def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
-    service: Services, client: LabClient
-) -> None:
+@arranged(2)
+def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(web: Service, client: LabClient) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the cluster IP from the same port must be served by one that remains.
     """
-    web = service(endpoints=2)
     assert_moves(client, web, web.frontend)
 
 
@@ -61,13 +58,11 @@ def test_udp_flow_to_cluster_ip_leaves_a_removed_endpoint(
     source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(vantage="outside", protocol="UDP")
-def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
-    service: Services, client: LabClient
-) -> None:
+@arranged(2, type="NodePort")
+def test_udp_flow_to_node_port_leaves_a_removed_endpoint(web: Service, client: LabClient) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the nodePort from the same port must be served by one that remains.
     """
-    web = service(endpoints=2, type="NodePort")
     assert_moves(client, web, web.at_node)
 
 
@@ -77,14 +72,14 @@ def test_udp_flow_to_node_port_leaves_a_removed_endpoint(
     source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(vantage="outside", protocol="UDP")
+@arranged(2, exposed=True)
 def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
-    service: Services, client: LabClient
+    web: Service, client: LabClient
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to the load balancer's IP from the same port must be served by one that remains.
     """
-    web = service(endpoints=2, load_balancer_ips=[LOAD_BALANCER_IPS[client.family][77]])
-    _, balancer = web.external_frontends
+    _, balancer, _ = web.external_frontends
     assert_moves(client, web, balancer)
 
 
@@ -92,40 +87,39 @@ def test_udp_flow_to_load_balancer_ip_leaves_a_removed_endpoint(
     "ct-udp-ep-removed-eip", source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries")
 )
 @over(vantage="outside", protocol="UDP")
-def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(
-    service: Services, client: LabClient
-) -> None:
+@arranged(2, exposed=True, type="ClusterIP")
+def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(web: Service, client: LabClient) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a client that keeps sending
     to an external IP from the same port must be served by one that remains.
     """
-    web = service(endpoints=2, external_ips=[EXTERNAL_IPS[client.family][77]])
     (external,) = web.external_frontends
     assert_moves(client, web, external)
 
 
 @requirement("ct-udp-itp-local", e2e("conntrack", "InternalTrafficPolicy set to Local"))
 @over(protocol="UDP")
-def test_udp_flow_moves_to_the_new_local_endpoint(service: Services, client: LabClient) -> None:
+@arranged(["pod", "remote-pod"], internal_traffic_policy="Local")
+def test_udp_flow_moves_to_the_new_local_endpoint(
+    service: Services, web: Service, client: LabClient
+) -> None:
     """When the only local endpoint of a UDP Service with internalTrafficPolicy Local is replaced, a
     client that keeps sending from the same port must be served by the new local endpoint.
     """
-    local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
-    web = service([local, remote], internal_traffic_policy="Local")
     flows = client.open(*web.frontend, 16)
     expect(flows.opened).delivered(to=web.socket(0), reply="any")
-    web.set_endpoints([service.endpoint("pod"), remote], syncs=2)
+    web.set_endpoints([service.endpoint("pod"), web.endpoint(1)], syncs=2)
     expect(flows.exchange()).delivered(to=web.socket(0))
 
 
 @requirement("ct-udp-host-client", e2e("conntrack", "client is hostNetwork"))
 @over(vantage="node", protocol="UDP")
+@arranged(1)
 def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
-    service: Services, client: Client
+    service: Services, web: Service, client: Client
 ) -> None:
     """When an endpoint of a UDP Service is removed and others remain, a process on the node that
     keeps sending from the same port must be served by one that remains.
     """
-    web = service(endpoints=1)
     first = client.connect(*web.frontend)
     expect(first).answered()
     web.set_endpoints([service.endpoint("remote-pod", 2)], syncs=2)
@@ -136,11 +130,11 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
 
 @requirement("ct-udp-port-change", e2e("conntrack", "target port changes"), issue(130542))
 @over(protocol="UDP")
-def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) -> None:
+@arranged(2)
+def test_udp_flow_follows_the_target_port(web: Service, client: LabClient) -> None:
     """When the target port of a UDP Service's endpoints changes, a client that keeps sending from
     the same port must be served at the new one.
     """
-    web = service(endpoints=2)
     flows = client.open(*web.frontend, 16)
     expect(flows.opened).delivered(to=web, reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)], syncs=2)
@@ -149,13 +143,13 @@ def test_udp_flow_follows_the_target_port(service: Services, client: LabClient) 
 
 @requirement("ct-udp-unreplied", e2e("conntrack", "initial unready endpoints get ready"))
 @over(protocol="UDP")
+@arranged(lambda service: service.spec([service.endpoint("pod", ready=False)]))
 def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
-    service: Services, client: LabClient, world: World
+    web: Service, client: LabClient, world: World
 ) -> None:
     """A client that sends to a UDP Service without ready endpoint, and goes on from the same port,
     must be served once an endpoint gets ready.
     """
-    web = service([service.endpoint("pod", ready=False)])
     flows = client.open(*web.frontend, 16)
     expect(flows.opened).unserved()
     with between_looks(world.canary, flows.exchange):
@@ -165,11 +159,11 @@ def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
 
 @requirement("ct-udp-zero-eps", issue(139628))
 @over(protocol="UDP")
-def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClient) -> None:
+@arranged(1)
+def test_udp_flow_ends_with_the_last_endpoint(web: Service, client: LabClient) -> None:
     """When a UDP Service loses its last endpoint, a client that keeps sending from the same port
     must no longer reach it, and must be refused.
     """
-    web = service(endpoints=1)
     flows = client.open(*web.frontend, 4)
     expect(flows.opened).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([], syncs=2)
@@ -183,12 +177,14 @@ def test_udp_flow_ends_with_the_last_endpoint(service: Services, client: LabClie
     feature="stale-conntrack-on-restart",
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
-def test_restart_removes_entries_that_became_stale(service: Services, world: World) -> None:
+@arranged(1, ports=BOTH)
+def test_restart_removes_entries_that_became_stale(
+    service: Services, web: Service, world: World
+) -> None:
     """When an endpoint of a UDP Service is removed while the proxy is down, and others remain, a
     client that keeps sending from the same port must be served by one that remains once the proxy
     is back.
     """
-    web = service(endpoints=1, ports=BOTH)
     clients = [each for each in client_of_each_kind(world) if each.protocol == "UDP"]
     flows = [each.open(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
     for flow in flows:

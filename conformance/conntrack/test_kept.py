@@ -13,9 +13,11 @@ from conformance.vocabulary import (
     FAMILIES,
     LabClient,
     Port,
+    Service,
     Services,
     TimingError,
     World,
+    arranged,
     client_of_each_kind,
     docs,
     e2e,
@@ -24,6 +26,7 @@ from conformance.vocabulary import (
     over,
     requirement,
     source,
+    two,
 )
 
 UDP_TIMEOUT = 29.0
@@ -38,11 +41,13 @@ packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl).
     source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
 )
 @over(protocol="UDP")
-def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClient) -> None:
+@arranged(3)
+def test_udp_flows_to_serving_endpoints_stay(
+    service: Services, web: Service, client: LabClient
+) -> None:
     """When endpoints of a UDP Service are added, removed or begin to terminate while they still
     serve, the flows to all other endpoints, and to those that terminate, must stay with them.
     """
-    web = service(endpoints=3)
     flows = client.open(*web.frontend, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     _, ending, staying = web.spec.endpoints
@@ -61,11 +66,14 @@ def test_udp_flows_to_serving_endpoints_stay(service: Services, client: LabClien
     issue(49881),
 )
 @over(protocol="UDP")
-def test_flows_of_others_stay(service: Services, client: LabClient, world: World) -> None:
+@arranged(two)
+def test_flows_of_others_stay(
+    service: Services, webs: list[Service], client: LabClient, world: World
+) -> None:
     """When the endpoints of a UDP Service change, UDP flows of other Services, and those that
     belong to no Service, must go on as before.
     """
-    changing, other = service.create([service.spec(2), service.spec(2)])
+    changing, other = webs
     stranger = world.hosts("outside")[0].address(client.family)
     flows = [
         client.open(*other.frontend, 16),
@@ -105,13 +113,11 @@ def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: 
     feature="conservative-udp-cleanup",
 )
 @over(protocol="UDP")
-def test_udp_flow_to_unready_but_serving_endpoint_stays(
-    service: Services, client: LabClient
-) -> None:
+@arranged(2)
+def test_udp_flow_to_unready_but_serving_endpoint_stays(web: Service, client: LabClient) -> None:
     """When an endpoint of a UDP Service is no longer ready but still serving, new flows must avoid
     it and flows to it must stay with it.
     """
-    web = service(endpoints=2)
     flows = client.open(*web.frontend, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     web.change_endpoint(0, ready=False, serving=True, syncs=2)
@@ -125,16 +131,17 @@ def test_udp_flow_to_unready_but_serving_endpoint_stays(
     feature="conservative-udp-cleanup",
 )
 @over(protocol="UDP")
-def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClient) -> None:
+@arranged(["pod", "remote-pod"])
+def test_udp_flow_outlives_a_change_of_policy(
+    service: Services, web: Service, client: LabClient
+) -> None:
     """When the traffic policy of a UDP Service changes so that it no longer takes a serving
     endpoint, flows to that endpoint must stay with it.
     """
-    local, remote = service.endpoint("pod"), service.endpoint("remote-pod", 1)
-    web = service([local, remote])
     flows = client.open(*web.frontend, 48)
     assert set(flows.endpoints) == web.endpoints, flows.opened
     web.update(internal_traffic_policy="Local")
-    web.set_endpoints([local, remote, service.endpoint("remote-pod", 2)], syncs=2)
+    web.set_endpoints([*web.spec.endpoints, service.endpoint("remote-pod", 2)], syncs=2)
     expect(client.connect_many(*web.frontend, 32)).delivered(to=web.socket(0), reply="any")
     expect(flows.exchange()).kept(flows)
 
@@ -146,11 +153,13 @@ def test_udp_flow_outlives_a_change_of_policy(service: Services, client: LabClie
     feature="established-outlives-endpoint",
 )
 @over(protocol="TCP")
-def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -> None:
+@arranged(2, ports=BOTH)
+def test_tcp_connections_are_never_ended(
+    service: Services, web: Service, client: LabClient
+) -> None:
     """Established TCP connections of a Service with UDP ports besides must go on when their
     endpoints, and when the whole Service, go.
     """
-    web = service(endpoints=2, ports=BOTH)
     flows = client.open(*web.frontend, 16)
     expect(flows.opened).delivered()
     web.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
@@ -163,9 +172,9 @@ def test_tcp_connections_are_never_ended(service: Services, client: LabClient) -
     "ct-restart-keep", source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state")
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
-def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
+@arranged(3, ports=BOTH)
+def test_restart_keeps_valid_flows(service: Services, web: Service, world: World) -> None:
     """A restart of the proxy must leave flows to endpoints that serve with them."""
-    web = service(endpoints=3, ports=BOTH)
     clients = client_of_each_kind(world)
     last = time.monotonic()
     flows = [each.open(web.cluster_ip_of(each.family), web.port, 16) for each in clients]
@@ -186,13 +195,13 @@ def test_restart_keeps_valid_flows(service: Services, world: World) -> None:
 )
 @over(protocol="TCP")
 @pytest.mark.parametrize("segment", ["behind", "ahead"])
+@arranged(["remote-pod"])
 def test_segment_out_of_window_resets_no_connection(
-    service: Services, client: LabClient, segment: str
+    web: Service, client: LabClient, segment: str
 ) -> None:
     """A TCP segment from an endpoint that is far behind or far ahead of its connection's window
     must not lead to a reset of the connection.
     """
-    web = service([service.endpoint("remote-pod", 1)])
     flows = client.open(*web.frontend)
     expect(flows.exchange()).kept(flows)
     offset = {"behind": -100_000, "ahead": 1 << 30}[segment]

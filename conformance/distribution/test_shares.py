@@ -14,9 +14,12 @@ from conformance.vocabulary import (
     Client,
     Judge,
     Pool,
+    Service,
     Services,
+    ServiceSpec,
     Slice,
     all_hit,
+    arranged,
     docs,
     e2e,
     over,
@@ -28,29 +31,31 @@ from conformance.vocabulary import (
     uniform,
 )
 
+_SKEWS = {2: 0.1, 3: 0.2, 5: 0.3, 10: 0.75}
+"""By the number of endpoints, which skew is seen: the fewer, the cheaper it is to look closely."""
+
 
 @requirement("lb-all-eps-hit", docs("service"), e2e("networking", "Granular Checks: Services"))
-def test_every_endpoint_gets_connections(service: Services, assert_pool: Pool) -> None:
+@arranged(10, shared=True)
+def test_every_endpoint_gets_connections(web: Service, assert_pool: Pool) -> None:
     """Without session affinity and topology, every ready endpoint of a Service must be given some
     of the new connections, whichever node it is on.
     """
-    web = service.shared(endpoints=10)
     assert_pool(*web.frontend, web.endpoints)
 
 
 @requirement(
     "lb-uniform", docs("virtual-ips", "proxy mode iptables"), feature="uniform-distribution"
 )
+@arranged(lambda service: [service.spec(count) for count in _SKEWS])
 def test_endpoints_are_chosen_uniformly(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    webs: list[Service], client: Client, judge: Judge, budget: Budget
 ) -> None:
     """Each of n ready endpoints must be given 1/n of the new connections."""
-    skews = {2: 0.1, 3: 0.2, 5: 0.3, 10: 0.75}  # the fewer endpoints, the cheaper to look closely
-    pools = service.create([service.spec(n) for n in skews])
-    for pool, (n, skew) in zip(pools, skews.items(), strict=True):
+    for web, (n, skew) in zip(webs, _SKEWS.items(), strict=True):
         count = sample_size(n, skew, budget.alpha)
-        sample = client.connect_many(*pool.frontend, count)
-        judge(uniform, shares_of(sample, pool.endpoints))
+        sample = client.connect_many(*web.frontend, count)
+        judge(uniform, shares_of(sample, web.endpoints))
 
 
 @requirement(
@@ -59,13 +64,13 @@ def test_endpoints_are_chosen_uniformly(
     feature="independent-choice",
 )
 @over(protocol="TCP")
+@arranged(3, shared=True)
 def test_successive_choices_are_independent(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    web: Service, client: Client, judge: Judge, budget: Budget
 ) -> None:
     """The endpoint of a new connection must not depend on the endpoints of the connections before
     it: there are no turns, no streaks and no fixed cycle.
     """
-    web = service.shared(endpoints=3)
     pairs = sample_size(9, 0.5, budget.alpha / 2)  # two tables are judged at once
     sample = client.connect_many(*web.frontend, 2 * pairs)
     shares_of(sample, web.endpoints)
@@ -74,11 +79,11 @@ def test_successive_choices_are_independent(
 
 
 @requirement("lb-single-ep", docs("service"))
-def test_single_endpoint_gets_every_connection(service: Services, client: Client) -> None:
+@arranged(1, shared=True)
+def test_single_endpoint_gets_every_connection(web: Service, client: Client) -> None:
     """The only ready endpoint of a Service must be given every new connection, and none may be
     lost.
     """
-    web = service.shared(endpoints=1)
     # shows a loss of 1 % with probability 0.9999
     sample = client.connect_many(*web.frontend, 1000)
     assert shares_of(sample, web.endpoints) == {web.socket(0): 1000}, sample
@@ -92,13 +97,13 @@ def test_single_endpoint_gets_every_connection(service: Services, client: Client
 )
 @over(protocol="TCP")
 @pytest.mark.parametrize(("family", "endpoints"), [("IPv6", 100), ("IPv4", 1000)])
+@arranged(lambda service, endpoints: service.spec(endpoints))
 def test_many_endpoints_are_chosen_uniformly(
-    service: Services, client: Client, judge: Judge, budget: Budget, endpoints: int
+    web: Service, client: Client, judge: Judge, budget: Budget, endpoints: int
 ) -> None:
     """New connections must be spread uniformly over a hundred and over a thousand endpoints, and
     reach every one of them.
     """
-    web = service(endpoints=endpoints)
     count = max(sample_to_hit_all(endpoints, budget.alpha), sample_size(100, 0.9, budget.alpha))
     sample = client.connect_many(*web.frontend, count)
     shares = shares_of(sample, web.endpoints)
@@ -107,14 +112,14 @@ def test_many_endpoints_are_chosen_uniformly(
 
 
 @requirement("lb-after-add", docs("virtual-ips"))
+@arranged(3)
 def test_added_endpoint_gets_its_share(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    service: Services, web: Service, client: Client, judge: Judge, budget: Budget
 ) -> None:
     """After an endpoint has been added to n others, each of the n + 1 must be given the same share
     of the new connections, and none of them may fail.
     """
     count = sample_size(4, 0.5, budget.alpha)
-    web = service(endpoints=3)
     shares_of(client.connect_many(*web.frontend, 100), web.endpoints)
     web.set_endpoints([*web.spec.endpoints, service.endpoint("remote-pod", 1)])
     sample = client.connect_many(*web.frontend, count)
@@ -122,35 +127,39 @@ def test_added_endpoint_gets_its_share(
 
 
 @requirement("lb-after-remove", docs("virtual-ips"))
+@arranged(4)
 def test_rest_shares_what_a_removed_endpoint_got(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    web: Service, client: Client, judge: Judge, budget: Budget
 ) -> None:
     """After one of n endpoints has been removed, each of the other n - 1 must be given the same
     share of the new connections, the removed one none, and none of them may fail.
     """
     count = sample_size(3, 0.5, budget.alpha)
-    web = service(endpoints=4)
     shares_of(client.connect_many(*web.frontend, 100), web.endpoints)
     web.set_endpoints(web.spec.endpoints[1:])
     sample = client.connect_many(*web.frontend, count)
     judge(uniform, shares_of(sample, web.endpoints))
 
 
+def _one_and_four(service: Services) -> list[ServiceSpec]:
+    """A Service with a slice of one endpoint and one of four, everywhere, and another Service with
+    the first of these.
+    """
+    few = (service.endpoint("pod"),)
+    many = service.spec(["pod", "remote-pod", "remote-pod", "outside"]).endpoints
+    return [service.spec(slices=[Slice(few), Slice(many)]), service.spec(few)]
+
+
 @requirement("lb-weights-equal", docs("endpoint-slices", note="there are no weights"))
 @over(protocol="TCP")
+@arranged(_one_and_four)
 def test_endpoints_have_equal_weight(
-    service: Services, client: Client, judge: Judge, budget: Budget
+    webs: list[Service], client: Client, judge: Judge, budget: Budget
 ) -> None:
     """Every ready endpoint must be given the same share of the new connections: wherever it is,
     however many endpoints share its EndpointSlice, and whatever other Services it belongs to.
     """
-    few = (service.endpoint("pod"),)
-    many = tuple(
-        service.endpoint(place, node)
-        for place, node in (("pod", None), ("remote-pod", 1), ("remote-pod", 2), ("outside", None))
-    )
-    slices = [Slice(few), Slice(many)]
-    web, _ = service.create([service.spec(slices=slices), service.spec(few)])
+    web, _ = webs
     count = sample_size(5, 0.2, budget.alpha)
     sample = client.connect_many(*web.frontend, count)
     judge(uniform, shares_of(sample, web.endpoints))

@@ -12,9 +12,12 @@ from conformance.vocabulary import (
     Judge,
     Lab,
     LabClient,
+    Service,
     Services,
+    ServiceSpec,
     SocketAddress,
     all_hit,
+    arranged,
     docs,
     expect,
     issue,
@@ -29,13 +32,13 @@ from conformance.vocabulary import (
 
 
 @requirement("lb-per-conn", docs("virtual-ips"))
+@arranged(4, shared=True)
 def test_packets_of_a_connection_stay_together(
-    service: Services, client: LabClient, judge: Judge
+    web: Service, client: LabClient, judge: Judge
 ) -> None:
     """All packets of one connection (for UDP: of one pair of addresses and ports) must go to the
     endpoint that was chosen for the first of them.
     """
-    web = service.shared(endpoints=4)
     flows = client.open(*web.frontend, 64)
     judge(spread, shares_of(flows.opened, web.endpoints))
     for message in range(16):
@@ -45,13 +48,13 @@ def test_packets_of_a_connection_stay_together(
 @requirement("lb-udp-tuple-sticks", docs("virtual-ips"))
 @over(protocol="UDP")
 @pytest.mark.parametrize("answers", ["answered", "unanswered"])
+@arranged(3, shared=True)
 def test_datagrams_from_one_port_stay_together(
-    service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget, answers: str
+    web: Service, client: LabClient, lab: Lab, judge: Judge, budget: Budget, answers: str
 ) -> None:
     """Datagrams from one source port must go to one endpoint as long as the node remembers the
     first of them, answered or not, while other source ports are given other endpoints.
     """
-    web = service.shared(endpoints=3)
     if answers == "unanswered":
         lab.silent |= {endpoint.address for endpoint in web.endpoints}
     count = sample_to_hit_all(3, budget.alpha)
@@ -66,13 +69,13 @@ def test_datagrams_from_one_port_stay_together(
 
 @requirement("lb-sctp-assoc", kep(614), feature="sctp")
 @over(protocol="SCTP")
+@arranged(3, shared=True)
 def test_sctp_balances_by_association(
-    service: Services, client: LabClient, judge: Judge, budget: Budget
+    web: Service, client: LabClient, judge: Judge, budget: Budget
 ) -> None:
     """Each SCTP association must be given one endpoint, which gets all of its packets; new
     associations must be spread over all endpoints.
     """
-    web = service.shared(endpoints=3)
     associations = client.open(*web.frontend, sample_to_hit_all(3, budget.alpha))
     judge(all_hit, shares_of(associations.opened, web.endpoints))
     for _ in range(4):
@@ -81,14 +84,14 @@ def test_sctp_balances_by_association(
 
 @requirement("lb-no-retry", docs("virtual-ips"))
 @over(protocol="TCP")
+@arranged(2, shared=True)
 def test_silent_endpoint_is_not_replaced(
-    service: Services, client: LabClient, lab: Lab, judge: Judge, budget: Budget
+    web: Service, client: LabClient, lab: Lab, judge: Judge, budget: Budget
 ) -> None:
     """When the chosen endpoint does not answer, the proxy must not send the connection to another
     one: with one silent endpoint of two, half of the attempts stay unanswered, and a client's
     repeated SYN goes to the same endpoint again.
     """
-    web = service.shared(endpoints=2)
     silent = web.socket(0)
     lab.silent.add(silent.address)
     count = sample_size(2, 0.5, budget.alpha)
@@ -108,11 +111,11 @@ def test_silent_endpoint_is_not_replaced(
     docs("virtual-ips", note="each client gets the answers to its own"),
     feature="bursts",
 )
-def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds) -> None:
+@arranged(3, type="NodePort", shared=True)
+def test_burst_of_connections_is_kept_apart(web: Service, crowd: Crowds) -> None:
     """In a burst of thousands of connections from many clients, each must reach one endpoint, once,
     and each answer must come back to the client and port that asked, also where sources are masked.
     """
-    web = service.shared(endpoints=3, type="NodePort")
     clients = crowd(512)
     for frontend in web.frontends:
         for _ in range(4):
@@ -125,27 +128,33 @@ def test_burst_of_connections_is_kept_apart(service: Services, crowd: Crowds) ->
 
 @requirement("lb-same-tuple-vip-podip", issue(90042), feature="source-port-reuse")
 @over(protocol="TCP")
+@arranged(["remote-pod"])
 def test_one_source_port_towards_service_and_endpoint(
-    service: Services, client: LabClient, lab: Lab
+    web: Service, client: LabClient, lab: Lab
 ) -> None:
     """A client that uses one source port for a connection to a cluster IP and for one to the
     endpoint behind it must get two working connections, in whatever order it opens them.
     """
-    web = service(endpoints=[service.endpoint("remote-pod", 1)])
     assert_both_work(client, lab, web.frontend, web.socket(0))
     assert_both_work(client, lab, web.socket(0), web.frontend)
 
 
+def _with_one_endpoint(service: Services) -> list[ServiceSpec]:
+    """Two Services with the same endpoint."""
+    only = [service.endpoint("remote-pod", 1)]
+    return [service.spec(only), service.spec(only)]
+
+
 @requirement("lb-same-tuple-two-vips", issue(90042), feature="source-port-reuse")
 @over(protocol="TCP")
+@arranged(_with_one_endpoint)
 def test_one_source_port_towards_two_services(
-    service: Services, client: LabClient, lab: Lab
+    webs: list[Service], client: LabClient, lab: Lab
 ) -> None:
     """A client that uses one source port for connections to two cluster IPs with the same single
     endpoint must get two working connections.
     """
-    only = [service.endpoint("remote-pod", 1)]
-    first, second = service.create([service.spec(only), service.spec(only)])
+    first, second = webs
     assert_both_work(client, lab, first.frontend, second.frontend)
 
 

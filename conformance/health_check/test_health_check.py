@@ -10,9 +10,11 @@ import pytest
 from conformance.vocabulary import (
     Family,
     Health,
+    Place,
     Service,
     Services,
     World,
+    arranged,
     by_time,
     health,
     kep,
@@ -41,27 +43,28 @@ def asked(world: World, family: Family) -> Asked:
     return ask
 
 
-def balanced(service: Services, *places: tuple[str, int | None]) -> Service:
+def balanced(*places: Place) -> pytest.MarkDecorator:
     """A Service for load balancers, with an endpoint at each place, that keeps to local ones."""
-    endpoints = [service.endpoint(place, node) for place, node in places]
-    return service(endpoints, type="LoadBalancer", external_traffic_policy="Local")
+    return arranged(places, type="LoadBalancer", external_traffic_policy="Local")
 
 
 @requirement("hc-np-200", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
-def test_node_with_endpoints_is_healthy(service: Services, asked: Asked) -> None:
+@balanced("pod", "pod", "remote-pod")
+def test_node_with_endpoints_is_healthy(web: Service, asked: Asked) -> None:
     """The healthCheckNodePort of a LoadBalancer Service with externalTrafficPolicy Local must
     answer 200 on a node that has ready endpoints of it, and count those.
     """
-    web = balanced(service, ("pod", None), ("pod", None), ("remote-pod", 1))
     assert asked(web.health_check_node_port) == Health(200, 2)
 
 
 @requirement("hc-np-503", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
-def test_node_without_endpoints_is_not_healthy(service: Services, asked: Asked) -> None:
+@balanced("pod", "remote-pod")
+def test_node_without_endpoints_is_not_healthy(
+    service: Services, web: Service, asked: Asked
+) -> None:
     """The healthCheckNodePort of a Service must answer 503 on a node whose last ready endpoint of
     the Service has gone, though other nodes have some.
     """
-    web = balanced(service, ("pod", None), ("remote-pod", 1))
     assert asked(web.health_check_node_port) == Health(200, 1)
     web.set_endpoints([service.endpoint("remote-pod", 1)])
     assert asked(web.health_check_node_port) == Health(503, 0)
@@ -70,24 +73,24 @@ def test_node_without_endpoints_is_not_healthy(service: Services, asked: Asked) 
 @requirement(
     "hc-np-term-503", kep(3836), source("pkg/proxy/healthcheck/service_health.go"), kep(1669)
 )
+@balanced("pod")
 def test_node_with_terminating_endpoints_alone_is_not_healthy(
-    service: Services, asked: Asked
+    service: Services, web: Service, asked: Asked
 ) -> None:
     """The healthCheckNodePort of a Service must answer 503 on a node whose endpoints of the Service
     are all terminating, though they still serve.
     """
-    web = balanced(service, ("pod", None))
     assert asked(web.health_check_node_port) == Health(200, 1)
     web.set_endpoints([service.endpoint(ready=False, serving=True, terminating=True)])
     assert asked(web.health_check_node_port) == Health(503, 0)
 
 
 @requirement("hc-np-only-when", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
-def test_port_is_closed_where_no_node_is_preferred(service: Services, asked: Asked) -> None:
+@balanced("pod")
+def test_port_is_closed_where_no_node_is_preferred(web: Service, asked: Asked) -> None:
     """The healthCheckNodePort of a Service must be closed when the Service's externalTrafficPolicy
     becomes Cluster, and when the Service is deleted.
     """
-    web = balanced(service, ("pod", None))
     port = web.health_check_node_port
     assert asked(port) == Health(200, 1)
     web.update(external_traffic_policy="Cluster")
@@ -99,13 +102,13 @@ def test_port_is_closed_where_no_node_is_preferred(service: Services, asked: Ask
 
 
 @requirement("hc-np-not-dnat", kep(3836), source("pkg/proxy/healthcheck/service_health.go"))
+@balanced("remote-pod", "remote-pod")
 def test_each_node_answers_for_itself(
-    service: Services, asked: Asked, world: World, family: Family
+    service: Services, web: Service, asked: Asked, world: World, family: Family
 ) -> None:
     """Every node must answer at a healthCheckNodePort for itself alone: what other nodes have
     counts nowhere but there.
     """
-    web = balanced(service, ("remote-pod", 1), ("remote-pod", 2))
     assert asked(web.health_check_node_port) == Health(503, 0)
     web.set_endpoints([service.endpoint(), service.endpoint("remote-pod", 1)])
     assert asked(web.health_check_node_port) == Health(200, 1)

@@ -17,13 +17,14 @@ from conformance.vocabulary import (
     Rule,
     Service,
     Services,
+    ServiceSpec,
     Shape,
     SocketAddress,
     UnexpectedOutcomeError,
     Vantage,
     World,
+    arranged,
     expect,
-    exposure,
 )
 from specification.errors import CannotJudgeError
 
@@ -36,14 +37,14 @@ def draw(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{request.config.option.seed} {request.node.name}")
 
 
-@pytest.fixture
-def web(service: Services, vantage: Vantage) -> Service:
+def _exposed(service: Services, vantage: Vantage) -> ServiceSpec:
     """A Service with every kind of frontend. What comes from outside is led to endpoints on the
     node, so that their answers pass it whatever address they were shown.
     """
-    if vantage == "pod":
-        return service.shared(endpoints=4, **exposure(78))
-    return service([service.endpoint("pod"), service.endpoint("pod")], **exposure())
+    return service.spec(4 if vantage == "pod" else ["pod", "pod"], exposed=True)
+
+
+with_all_frontends = arranged(_exposed, shared=True)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from conformance.integrity.conftest import Send, varied
+from conformance.integrity.conftest import Send, varied, with_all_frontends
 from conformance.vocabulary import (
     MTU,
     Family,
@@ -32,7 +32,7 @@ from specification.packets import (
     UDP_CHECKSUM,
 )
 
-pytestmark = over(vantage=["pod", "outside"])
+pytestmark = [over(vantage=["pod", "outside"]), with_all_frontends]
 
 _HEADERS = {"IPv4": 20, "IPv6": 40, "TCP": 20, "UDP": 8}
 _OWN = 8  # bytes of payload that the lab itself writes

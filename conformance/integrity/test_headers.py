@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from conformance.integrity.conftest import Send, varied
+from conformance.integrity.conftest import Send, varied, with_all_frontends
 from conformance.vocabulary import Family, over, requirement
 from specification.packets import (
     DSCP,
@@ -18,7 +18,7 @@ from specification.packets import (
     Shape,
 )
 
-pytestmark = over(vantage=["pod", "outside"])
+pytestmark = [over(vantage=["pod", "outside"]), with_all_frontends]
 
 _SHAPES = 8
 

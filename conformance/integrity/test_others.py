@@ -10,6 +10,7 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
+from conformance.integrity.conftest import with_all_frontends
 from conformance.vocabulary import (
     ATTEMPTS,
     Family,
@@ -28,6 +29,9 @@ from conformance.vocabulary import (
 
 _OTHERS = {"ESP": 50, "OSPF": 89, "an experiment": 253, "another": 254}
 """Protocols without ports, by number: 253 and 254 are for experiments (RFC 3692)."""
+
+
+pytestmark = with_all_frontends
 
 
 @requirement("pkt-every-answer", docs("virtual-ips"))

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from conformance.vocabulary import OUTSIDE, Family, Protocol, Service, Services, World, exposure
+from conformance.vocabulary import OUTSIDE, Family, Protocol, World, arranged
 
 
 @pytest.fixture
@@ -28,14 +28,11 @@ def ruleset(world: World, family: Family) -> Ruleset:
     return lambda: world.node.host.nftables.table(IP[family], "kube-proxy")
 
 
-@pytest.fixture
-def exposed(service: Services) -> Service:
-    """A Service with every kind of frontend and each traffic policy: two endpoints here, one
-    elsewhere.
-    """
-    return service(
-        [service.endpoint("pod"), service.endpoint("pod"), service.endpoint("remote-pod", 1)],
-        load_balancer_source_ranges=OUTSIDE.values(),
-        external_traffic_policy="Local",
-        **exposure(),
-    )
+with_all_frontends = arranged(
+    ["pod", "pod", "remote-pod"],
+    load_balancer_source_ranges=tuple(OUTSIDE.values()),
+    external_traffic_policy="Local",
+    exposed=True,
+)
+"""A Service with every kind of frontend and each traffic policy: two endpoints here, one elsewhere.
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.kube_proxy.conftest import with_all_frontends
 from conformance.kube_proxy.iptables.chains import TOOL, Chains
 from conformance.kube_proxy.nftables.chains import ADDRESS, IP, Ruleset
 from conformance.vocabulary import (
@@ -10,6 +11,7 @@ from conformance.vocabulary import (
     Service,
     Services,
     World,
+    arranged,
     docs,
     down,
     expect,
@@ -23,14 +25,14 @@ from conformance.vocabulary import (
 @in_iptables(
     "ipt-noflush", source("pkg/proxy/iptables/proxier.go", "NoFlushTables and RestoreCounters")
 )
+@arranged(1)
 def test_chains_of_others_survive_in_the_same_tables(
-    service: Services, chains: Chains, client: Client, world: World, family: Family
+    service: Services, web: Service, chains: Chains, client: Client, world: World, family: Family
 ) -> None:
     """As kube-proxy writes its rules, it must leave the chains and rules of others in tables nat
     and filter, and their counters, as they are.
     """
     hooks = {"nat": "PREROUTING", "filter": "FORWARD"}
-    web = service(endpoints=1)
 
     def foreign() -> list[tuple[str, int]]:
         return [
@@ -64,8 +66,9 @@ def test_chains_of_others_survive_in_the_same_tables(
 
 
 @in_nftables("nft-tables", kep(3866), source("pkg/proxy/nftables/README.md"))
+@arranged(1)
 def test_everything_is_in_one_table_for_each_family(
-    service: Services, client: Client, world: World, family: Family
+    service: Services, web: Service, client: Client, world: World, family: Family
 ) -> None:
     """All that kube-proxy programs must be in one table kube-proxy in family ip and one in ip6;
     what others have programmed, in a table of their own, it must leave as it is, counters included,
@@ -75,8 +78,8 @@ def test_everything_is_in_one_table_for_each_family(
     with down(proxy):
         proxy.cleanup()
         others = nftables.tables  # what a node of this kind has without any Service proxy
+    service.settle()
     ip, name = IP[family], "somebody-else"
-    web = service(endpoints=1)
     table = f"""
         table {ip} {name} {{
             set cluster-ips {{
@@ -108,8 +111,9 @@ def test_everything_is_in_one_table_for_each_family(
 
 
 @in_nftables("nft-no-accept", kep(3866), docs("virtual-ips", "proxy mode nftables"))
+@with_all_frontends
 def test_other_firewalls_have_the_last_word(
-    exposed: Service, ruleset: Ruleset, world: World, client: Client, family: Family
+    web: Service, ruleset: Ruleset, world: World, client: Client, family: Family
 ) -> None:
     """kube-proxy must accept nothing on behalf of other firewalls: none of its rules has the
     verdict accept, and what a chain of another table drops stays dropped.
@@ -121,7 +125,7 @@ def test_other_firewalls_have_the_last_word(
         if rule.find("accept") or rule.verdict == "accept"
     ]
     assert not accepting
-    expect(client.connect(*exposed.frontend)).answered()
+    expect(client.connect(*web.frontend)).answered()
     firewall = f"""
         table {IP[family]} a-firewall {{
             chain forward {{
@@ -131,6 +135,6 @@ def test_other_firewalls_have_the_last_word(
         }}"""
     world.node.run(["nft", "-f", "-"], input=firewall)
     try:
-        expect(client.connect(*exposed.frontend)).unserved()
+        expect(client.connect(*web.frontend)).unserved()
     finally:
         world.node.run(["nft", "delete", "table", IP[family], "a-firewall"])

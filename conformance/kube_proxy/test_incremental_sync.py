@@ -10,6 +10,7 @@ from conformance.vocabulary import (
     Client,
     Service,
     Services,
+    arranged,
     expect,
     in_iptables,
     in_nftables,
@@ -81,11 +82,11 @@ def test_change_leaves_rules_and_elements_of_other_services_alone(
 @in_iptables(
     "ipt-stale-gc", source("pkg/proxy/iptables/proxier.go", "'Delete chains no longer in use'")
 )
-def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) -> None:
+@arranged(2)
+def test_chains_no_longer_in_use_are_deleted(web: Service, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, the chain of a removed endpoint, and all chains of a
     deleted Service, must be deleted with the change that leaves them without use.
     """
-    web = service(endpoints=2)
     nat = chains("nat")
     chain = service_chain(nat, web)
     endpoint_chains = set(targets(chain))
@@ -99,11 +100,13 @@ def test_chains_no_longer_in_use_are_deleted(service: Services, chains: Chains) 
 
 
 @in_nftables("nft-stale-chains", source("pkg/proxy/nftables/proxier.go", "staleChains"))
-def test_stale_chains_are_emptied_and_deleted_later(service: Services, ruleset: Ruleset) -> None:
+@arranged(2)
+def test_stale_chains_are_emptied_and_deleted_later(
+    service: Services, web: Service, ruleset: Ruleset
+) -> None:
     """The chains of a deleted Service must be emptied at once, together with the removal of the
     elements that lead to them, and deleted at the first change that is at least a second later.
     """
-    web = service(endpoints=2)
     name = chain_of(ruleset(), "service", base_name(web)).name
     key = (str(web.cluster_ip), "tcp", web.port)
     start = time.monotonic()

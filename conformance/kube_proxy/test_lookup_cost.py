@@ -22,6 +22,7 @@ from conformance.vocabulary import (
     Service,
     Services,
     World,
+    arranged,
     docs,
     expect,
     in_iptables,
@@ -40,11 +41,11 @@ def small(service: Services, count: int) -> list[Service]:
 
 
 @requirement("cip-local-route", docs("virtual-ips"), feature="unbound-cluster-ips")
-def test_cluster_ip_is_on_no_interface(service: Services, client: Client, world: World) -> None:
+@arranged(1)
+def test_cluster_ip_is_on_no_interface(web: Service, client: Client, world: World) -> None:
     """A cluster IP must not belong to any interface of the node, nor be a local address of it, and
     packets to it must reach an endpoint all the same.
     """
-    web = service(endpoints=1)
     expect(client.connect(*web.frontend)).delivered(to=web, reply="any")
     interfaces = json.loads(world.node.run(["ip", "-json", "address"]).stdout)
     carried = {info["local"] for each in interfaces for info in each["addr_info"]}
@@ -107,13 +108,13 @@ def test_a_first_packet_is_compared_with_one_rule_per_service(
     "ipt-first-packet-only",
     man("iptables", "table nat is consulted when a packet creates a new connection"),
 )
+@arranged(2)
 def test_later_packets_do_not_walk_the_rules(
-    service: Services, chains: Chains, client: LabClient
+    web: Service, chains: Chains, client: LabClient
 ) -> None:
     """The first packet of a connection alone must be matched by the rules of its Service: conntrack
     translates all later packets and the replies.
     """
-    web = service(endpoints=2)
     exchange(client, web, connections=10)
     nat = chains("nat")
     rule = only(towards(nat["KUBE-SERVICES"], *web.frontend), f"for {web}")
@@ -125,13 +126,13 @@ def test_later_packets_do_not_walk_the_rules(
 @in_nftables(
     "nft-first-packet-only", man("nft", "type nat sees only the first packet of a given connection")
 )
+@arranged(2)
 def test_later_packets_do_not_look_anything_up(
-    service: Services, ruleset: Ruleset, client: LabClient, world: World
+    web: Service, ruleset: Ruleset, client: LabClient, world: World
 ) -> None:
     """The first packet of a connection alone must be sent through the chain of its Service:
     conntrack translates all later packets and the replies.
     """
-    web = service(endpoints=2)
     table = ruleset()
     verdict = table.maps["service-ips"].elements.get((str(web.cluster_ip), "tcp", web.port))
     chain = str(verdict).removeprefix("goto ")

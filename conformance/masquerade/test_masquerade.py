@@ -20,10 +20,11 @@ from conformance.vocabulary import (
     Services,
     SocketAddress,
     World,
+    arranged,
     docs,
     e2e,
     expect,
-    exposure,
+    here_and_there,
     kep,
     over,
     requirement,
@@ -34,26 +35,17 @@ from conformance.vocabulary import (
 )
 
 
-def here_and_there(service: Services) -> list[Service]:
-    """A Service with its endpoint on the node, and one with its endpoint on another node."""
-    return service.create(
-        [
-            service.spec([service.endpoint("pod")]),
-            service.spec([service.endpoint("remote-pod", 1)]),
-        ]
-    )
-
-
 @requirement(
     "masq-pod-cip",
     docs("source-ip", "Services with type ClusterIP"),
     e2e("service", "preserve source pod IP for traffic thru service cluster IP"),
 )
-def test_pods_keep_their_address(service: Services, client: Client) -> None:
+@arranged(here_and_there)
+def test_pods_keep_their_address(webs: list[Service], client: Client) -> None:
     """An endpoint must see a connection from a pod of the node to the cluster IP come from the
     pod's own address, whether it is on the node itself or elsewhere.
     """
-    for web in here_and_there(service):
+    for web in webs:
         expect(client.connect(*web.frontend)).delivered(to=web, seen_from=client.address)
 
 
@@ -67,13 +59,14 @@ def test_pods_keep_their_address(service: Services, client: Client) -> None:
     feature="cluster-ip-masquerade",
 )
 @over(vantage="outside")
+@arranged(here_and_there)
 def test_strangers_to_cluster_ip_are_masqueraded(
-    service: Services, client: Client, world: World
+    webs: list[Service], client: Client, world: World
 ) -> None:
     """An endpoint must see a connection that a client which is no pod makes to the cluster IP,
     through the node, come from the node's address.
     """
-    for web in here_and_there(service):
+    for web in webs:
         probe = client.connect(*web.frontend)
         expect(probe).delivered(to=web, seen_from=world.node.address(client.family))
 
@@ -95,13 +88,13 @@ def second_address(world: World, family: Family) -> Iterator[IPAddress]:
     ),
     feature="cluster-ip-masquerade",
 )
+@arranged(["remote-pod"])
 def test_processes_on_the_node_are_masqueraded(
-    service: Services, client: Client, world: World, second_address: IPAddress
+    web: Service, client: Client, world: World, second_address: IPAddress
 ) -> None:
     """An endpoint must see a connection of a process on the node to the cluster IP come from the
     address of the interface that leads to it, whichever of the node's addresses the process uses.
     """
-    web = service([service.endpoint("remote-pod", 1)])
     identity = client.family, client.protocol
     with NodeClient(world.lab, world.node, *identity, second_address) as process:
         probe = process.connect(*web.frontend)
@@ -115,12 +108,12 @@ def test_processes_on_the_node_are_masqueraded(
     source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
 )
 @over(vantage="outside")
-def test_external_clients_are_masqueraded(service: Services, client: Client) -> None:
+@arranged(["remote-pod"], exposed=True)
+def test_external_clients_are_masqueraded(web: Service, client: Client) -> None:
     """Under externalTrafficPolicy Cluster, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the node's address, so that its replies
     return through the node.
     """
-    web = service([service.endpoint("remote-pod", 1)], **exposure())
     for frontend in web.external_frontends:
         expect(client.connect(*frontend)).delivered(to=web, seen_from=web.at_node.address)
 
@@ -131,11 +124,11 @@ def test_external_clients_are_masqueraded(service: Services, client: Client) -> 
     source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyLocal"),
 )
 @over(vantage="outside")
-def test_local_policy_keeps_the_external_client(service: Services, client: Client) -> None:
+@arranged(["pod"], external_traffic_policy="Local", exposed=True)
+def test_local_policy_keeps_the_external_client(web: Service, client: Client) -> None:
     """Under externalTrafficPolicy Local, an endpoint must see a connection from outside to a
     nodePort, a load balancer IP or an external IP come from the client's own address.
     """
-    web = service([service.endpoint("pod")], external_traffic_policy="Local", **exposure())
     for frontend in web.external_frontends:
         expect(client.connect(*frontend)).delivered(to=web, seen_from=client.address)
 
@@ -148,7 +141,7 @@ def test_pod_reaches_itself_through_its_service(service: Services, client: LabCl
     load balancer IP or external IP, must reach itself and see the connection come from the node's
     address, so that its answer returns through the node.
     """
-    web = service([Endpoint(client.host)], **exposure())
+    web = service([Endpoint(client.host)], exposed=True)
     for frontend in web.frontends:
         expect(client.connect(*frontend)).delivered(to=web, seen_from=web.at_node.address)
 
@@ -173,11 +166,11 @@ def test_endpoints_talk_to_each_other_directly(service: Services, client: LabCli
     source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule"),
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
-def test_other_traffic_keeps_its_source(service: Services, client: Client, world: World) -> None:
+@arranged(2, type="NodePort", shared=True)
+def test_other_traffic_keeps_its_source(web: Service, client: Client, world: World) -> None:
     """A connection that is not to a Service must pass the node with source and destination,
     addresses and ports, unchanged.
     """
-    web = service.shared(2, type="NodePort")
     others = [
         SocketAddress(host.address(client.family), web.port)
         for place in ("pod", "remote-pod", "remote-node", "outside")
@@ -204,11 +197,12 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
         "masqueradeAll": {"iptables": {"masqueradeAll": True}, "nftables": {"masqueradeAll": True}}
     },
 )
-def test_everybody_can_be_masqueraded(service: Services, client: Client, world: World) -> None:
+@arranged(here_and_there)
+def test_everybody_can_be_masqueraded(webs: list[Service], client: Client, world: World) -> None:
     """With masqueradeAll, an endpoint must see every connection to the cluster IP, also those of
     pods, come from the node's address.
     """
-    for web in here_and_there(service):
+    for web in webs:
         probe = client.connect(*web.frontend)
         expect(probe).delivered(to=web, seen_from=world.node.address(client.family))
 
@@ -247,13 +241,13 @@ _RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo
     feature="masquerade-random-port",
 )
 @over(vantage="outside", protocol="TCP")
+@arranged(["remote-pod"], type="NodePort")
 def test_masqueraded_ports_are_random(
-    service: Services, client: Client, budget: Budget, judge: Judge
+    web: Service, client: Client, budget: Budget, judge: Judge
 ) -> None:
     """The source ports of masqueraded connections must be drawn at random from all unprivileged
     ports, so that connections set up at the same time do not race for one port.
     """
-    web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     ranges = 65_536 // _RANGE
     count = sample_size(ranges, 1.0, budget.alpha)
     sample = client.connect_many(*web.at_node, count)
@@ -267,13 +261,11 @@ def test_masqueraded_ports_are_random(
     rfc(3022, "2.2"),
     source("pkg/proxy/iptables/proxier.go", "masquerade --random-fully"),
 )
-def test_clients_may_use_the_same_source_port(
-    service: Services, client: Client, world: World
-) -> None:
+@arranged(["remote-pod"], type="NodePort")
+def test_clients_may_use_the_same_source_port(web: Service, client: Client, world: World) -> None:
     """Connections of several clients from the same source port, masqueraded on their way to the
     same endpoint, must all succeed: the endpoint sees each come from another port.
     """
-    web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     clients = [
         LabClient(world.lab, host, client.family, client.protocol)
         for host in world.hosts("outside", 16)

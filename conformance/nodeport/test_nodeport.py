@@ -10,9 +10,11 @@ from conformance.vocabulary import (
     Client,
     LabClient,
     Port,
+    Service,
     Services,
     SocketAddress,
     World,
+    arranged,
     docs,
     e2e,
     expect,
@@ -38,21 +40,21 @@ def vantage() -> str:
     e2e("service", "create a functioning NodePort service"),
 )
 @over(protocol="TCP")
-def test_node_port_delivers_tcp(service: Services, client: Client) -> None:
+@arranged(type="NodePort", shared=True)
+def test_node_port_delivers_tcp(web: Service, client: Client) -> None:
     """A TCP connection from outside the cluster to the address of a node and the nodePort of a
     Service must be sent to the address and target port of one ready endpoint.
     """
-    web = service.shared(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web, reply="any")
 
 
 @requirement("np-udp", docs("service", "type NodePort"), e2e("networking", "basic nodePort: udp"))
 @over(protocol="UDP")
-def test_node_port_delivers_udp(service: Services, client: Client) -> None:
+@arranged(type="NodePort", shared=True)
+def test_node_port_delivers_udp(web: Service, client: Client) -> None:
     """A datagram from outside the cluster to the address of a node and the nodePort of a Service
     must be sent to the address and target port of one ready endpoint.
     """
-    web = service.shared(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web, reply="any")
 
 
@@ -60,33 +62,32 @@ def test_node_port_delivers_udp(service: Services, client: Client) -> None:
     "np-sctp", kep(614), e2e("networking", "function for node-Service: sctp"), feature="sctp"
 )
 @over(protocol="SCTP")
-def test_node_port_delivers_sctp(service: Services, client: Client) -> None:
+@arranged(type="NodePort", shared=True)
+def test_node_port_delivers_sctp(web: Service, client: Client) -> None:
     """An SCTP association from outside the cluster to the address of a node and the nodePort of a
     Service must be set up with one ready endpoint, at its target port.
     """
-    web = service.shared(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web)
 
 
 @requirement("np-any-node", docs("service", "type NodePort"))
 @over(protocol="TCP")
-def test_node_without_endpoints_serves_the_node_port(service: Services, client: Client) -> None:
+@arranged(["remote-pod", "remote-pod"], type="NodePort", external_traffic_policy="Cluster")
+def test_node_without_endpoints_serves_the_node_port(web: Service, client: Client) -> None:
     """Every node must serve the nodePort of a Service with externalTrafficPolicy Cluster, also a
     node on which none of its endpoints is.
     """
-    elsewhere = [service.endpoint("remote-pod", node) for node in (1, 2)]
-    web = service(elsewhere, type="NodePort", external_traffic_policy="Cluster")
     expect(client.connect(*web.at_node)).delivered(to=web)
 
 
 @requirement("np-reply-source", docs("service", "type NodePort"))
-def test_replies_come_from_the_node_port(service: Services, client: LabClient) -> None:
+@arranged(lambda service: [service.spec([at], type="NodePort") for at in ("pod", "remote-pod")])
+def test_replies_come_from_the_node_port(webs: list[Service], client: LabClient) -> None:
     """All that a client of a nodePort gets back, the first answer and what follows on the
     connection, must come from the very node address and nodePort that it has addressed, wherever
     the endpoint is.
     """
-    places = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
-    for web in service.create([service.spec([each], type="NodePort") for each in places]):
+    for web in webs:
         flows = client.open(*web.at_node)
         expect(flows.opened[0]).delivered(to=web)
         expect(flows.exchange()).kept(flows)
@@ -97,11 +98,11 @@ def test_replies_come_from_the_node_port(service: Services, client: LabClient) -
     docs("service", "type NodePort", "a nodePort belongs to the addresses of the node"),
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
-def test_other_hosts_keep_their_ports(service: Services, client: Client, world: World) -> None:
+@arranged(type="NodePort", shared=True)
+def test_other_hosts_keep_their_ports(web: Service, client: Client, world: World) -> None:
     """A packet that the node only forwards must not be captured although its destination port is
     the number of a nodePort: it reaches the host that it is addressed to.
     """
-    web = service.shared(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web)
     for place in ("remote-node", "remote-pod", "outside"):
         (host,) = world.hosts(place)
@@ -114,11 +115,11 @@ def test_other_hosts_keep_their_ports(service: Services, client: Client, world: 
     source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts"),
 )
 @over(vantage="pod", protocol="TCP")
-def test_node_port_is_no_port_of_the_cluster_ip(service: Services, client: Client) -> None:
+@arranged(type="NodePort", shared=True)
+def test_node_port_is_no_port_of_the_cluster_ip(web: Service, client: Client) -> None:
     """A connection to a Service's cluster IP at the number of its nodePort must not reach any of
     its endpoints.
     """
-    web = service.shared(type="NodePort")
     expect(client.connect(*web.at_node)).delivered(to=web)
     expect(client.connect(web.cluster_ip, web.node_port())).unserved()
 
@@ -129,37 +130,36 @@ def test_node_port_is_no_port_of_the_cluster_ip(service: Services, client: Clien
     source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyCluster"),
 )
 @over(protocol="TCP")
-def test_replies_return_through_the_node(service: Services, client: Client) -> None:
+@arranged(["remote-pod"], type="NodePort")
+def test_replies_return_through_the_node(web: Service, client: Client) -> None:
     """Under externalTrafficPolicy Cluster, an endpoint on another node must see a connection from
     outside to a nodePort come from an address of the node, so that its replies return through it.
     """
-    web = service([service.endpoint("remote-pod", 1)], type="NodePort")
     probe = client.connect(*web.at_node)
     expect(probe).delivered(to=web, seen_from=web.at_node.address, reply="any")
 
 
 @requirement("np-from-pod", e2e("networking", "function for endpoint-Service"))
 @over(vantage="pod")
-def test_pods_can_use_node_ports(service: Services, client: Client, world: World) -> None:
+@arranged(3, shared=True, type="NodePort")
+def test_pods_can_use_node_ports(web: Service, client: Client, world: World) -> None:
     """A pod's connection to the nodePort of its own node must be sent to an endpoint; to the
     nodePort of another node it must reach that node.
     """
-    _assert_node_ports_usable(service, client, world)
+    _assert_node_ports_usable(web, client, world)
 
 
 @requirement("np-from-host", e2e("networking", "function for node-Service"))
 @over(vantage="node")
-def test_processes_on_nodes_can_use_node_ports(
-    service: Services, client: Client, world: World
-) -> None:
+@arranged(3, shared=True, type="NodePort")
+def test_processes_on_nodes_can_use_node_ports(web: Service, client: Client, world: World) -> None:
     """The connection of a process on a node to the nodePort at the node's own address must be sent
     to an endpoint; to the nodePort of another node it must reach that node.
     """
-    _assert_node_ports_usable(service, client, world)
+    _assert_node_ports_usable(web, client, world)
 
 
-def _assert_node_ports_usable(service: Services, client: Client, world: World) -> None:
-    web = service(type="NodePort")
+def _assert_node_ports_usable(web: Service, client: Client, world: World) -> None:
     expect(client.connect(*web.at_node)).delivered(to=web)
     (other,) = world.hosts("remote-node", node=2)
     expect(client.connect(other.address(client.family), web.node_port())).passed_through()
@@ -185,11 +185,11 @@ def test_node_port_can_be_changed(service: Services, client: Client) -> None:
     e2e("service", "change the type from NodePort to ExternalName"),
 )
 @over(protocol="TCP")
-def test_type_can_be_changed_to_cluster_ip(service: Services, client: Client, world: World) -> None:
+@arranged(type="NodePort")
+def test_type_can_be_changed_to_cluster_ip(web: Service, client: Client, world: World) -> None:
     """When the type of a Service is changed from NodePort to ClusterIP, its nodePort must no longer
     be served, and its cluster IP still must.
     """
-    web = service(type="NodePort")
     old = web.at_node
     expect(client.connect(*old)).delivered(to=web)
     web.update(type="ClusterIP")
@@ -224,7 +224,7 @@ def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient) -> 
         Port(80, 8000, "TCP", "stream", node_port=CHOSEN),
         Port(80, 9000, "UDP", "datagram", node_port=CHOSEN),
     ]
-    web = service.shared(ports=ports, type="NodePort")
+    web = service(ports=ports, type="NodePort")
     for port in ports:
         probe = client.connect(*web.at_node, protocol=port.protocol)
         expect(probe).delivered(to=web.endpoints_of(port.name))

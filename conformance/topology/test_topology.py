@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from conformance.vocabulary import (
-    Endpoint,
     Pool,
     Service,
     Services,
+    ServiceSpec,
     api,
+    arranged,
     docs,
     kep,
     over,
@@ -22,14 +25,19 @@ _HERE, _THERE, _ELSEWHERE = "zone-a", "zone-b", "zone-c"
 pytestmark = over(protocol="TCP")
 
 
-def _hinted(service: Services, *zones: str | None) -> list[Endpoint]:
-    """For each zone an endpoint whose hint names it, or that has no hint (``None``). All run in
-    another zone than the node under test: what counts is the hint.
+def _hinted(*zones: str | tuple[str, ...], ready: bool = True) -> pytest.MarkDecorator:
+    """Arrange for each zone, or some of them, an endpoint whose hint names it; the first is
+    ``ready`` or not. All run in another zone than the node under test: what counts is the hint.
     """
-    return [
-        replace(service.endpoint("remote-pod", 2), for_zones=(zone,) if zone else ())
-        for zone in zones
-    ]
+
+    def hinted(service: Services) -> ServiceSpec:
+        named = [(each,) if isinstance(each, str) else each for each in zones]
+        one, *others = [service.endpoint("remote-pod", 2, for_zones=each) for each in named]
+        return service.spec(
+            [replace(one, ready=ready), *others], traffic_distribution="PreferClose"
+        )
+
+    return arranged(hinted)
 
 
 def _assert_chosen(assert_pool: Pool, web: Service, *positions: int) -> None:
@@ -37,60 +45,54 @@ def _assert_chosen(assert_pool: Pool, web: Service, *positions: int) -> None:
     assert_pool(*web.frontend, [web.socket(position) for position in positions])
 
 
-def _preferring_close(service: Services, endpoints: list[Endpoint]) -> Service:
-    return service(endpoints, traffic_distribution="PreferClose")
-
-
 @requirement("topo-zone-hints", docs("topology-aware-routing"), kep(2433), kep(4444))
 @over(vantage=["pod", "node"])
-def test_hints_keep_connections_in_the_zone(service: Services, assert_pool: Pool) -> None:
+@_hinted(_HERE, _THERE, _HERE, _ELSEWHERE)
+def test_hints_keep_connections_in_the_zone(web: Service, assert_pool: Pool) -> None:
     """Where every ready endpoint of a Service has a hint for zones, new connections must be sent to
     those endpoints whose hint names the zone of the node, to all of them and to no other.
     """
-    web = _preferring_close(service, _hinted(service, _HERE, _THERE, _HERE, _ELSEWHERE))
     _assert_chosen(assert_pool, web, 0, 2)
 
 
 @requirement("topo-multi-hints", api("EndpointSlice", "endpoints.hints.forZones"))
-def test_a_hint_may_name_several_zones(service: Services, assert_pool: Pool) -> None:
+@_hinted((_THERE, _HERE), _HERE, _ELSEWHERE)
+def test_a_hint_may_name_several_zones(web: Service, assert_pool: Pool) -> None:
     """An endpoint whose hint names several zones must be used in each of them."""
-    several, *others = _hinted(service, _THERE, _HERE, _ELSEWHERE)
-    web = _preferring_close(service, [replace(several, for_zones=(_THERE, _HERE)), *others])
     _assert_chosen(assert_pool, web, 0, 1)
 
 
 @requirement("topo-missing-hint", docs("topology-aware-routing", "safeguards"), kep(2433))
-def test_hints_are_ignored_where_an_endpoint_has_none(service: Services, assert_pool: Pool) -> None:
+@_hinted(_HERE, _THERE, ())
+def test_hints_are_ignored_where_an_endpoint_has_none(web: Service, assert_pool: Pool) -> None:
     """Where any ready endpoint of a Service has no hint, hints must be ignored: new connections are
     sent to all of its ready endpoints.
     """
-    web = _preferring_close(service, _hinted(service, _HERE, _THERE, None))
     _assert_chosen(assert_pool, web, 0, 1, 2)
 
 
 @requirement("topo-no-match", docs("topology-aware-routing", "safeguards"), kep(2433))
-def test_hints_leave_no_zone_without_endpoints(service: Services, assert_pool: Pool) -> None:
+@_hinted(_THERE, _ELSEWHERE)
+def test_hints_leave_no_zone_without_endpoints(web: Service, assert_pool: Pool) -> None:
     """Where no hint names the zone of the node, hints must be ignored: new connections are sent to
     all ready endpoints.
     """
-    web = _preferring_close(service, _hinted(service, _THERE, _ELSEWHERE))
     _assert_chosen(assert_pool, web, 0, 1)
 
 
 @requirement("topo-only-unready-in-zone", docs("topology-aware-routing", "safeguards"), kep(2433))
-def test_unready_endpoints_do_not_count_for_a_zone(service: Services, assert_pool: Pool) -> None:
+@_hinted(_HERE, _THERE, _ELSEWHERE, ready=False)
+def test_unready_endpoints_do_not_count_for_a_zone(web: Service, assert_pool: Pool) -> None:
     """Where no ready endpoint's hint names the zone of the node, although that of an unready one
     does, new connections must be sent to all ready endpoints, and to no unready one.
     """
-    unready, *others = _hinted(service, _HERE, _THERE, _ELSEWHERE)
-    web = _preferring_close(service, [replace(unready, ready=False), *others])
     _assert_chosen(assert_pool, web, 1, 2)
 
 
 @requirement("topo-hint-change", kep(2433))
-def test_new_hints_hold_for_new_connections(service: Services, assert_pool: Pool) -> None:
+@_hinted(_HERE, _THERE)
+def test_new_hints_hold_for_new_connections(web: Service, assert_pool: Pool) -> None:
     """When hints change, or are removed, the next connections must be sent as the new ones say."""
-    web = _preferring_close(service, _hinted(service, _HERE, _THERE))
     _assert_chosen(assert_pool, web, 0)
     first, second = web.spec.endpoints
     web.set_endpoints([replace(first, for_zones=(_THERE,)), replace(second, for_zones=(_HERE,))])

@@ -28,7 +28,7 @@ from conformance.traffic_policy import test_traffic_policy
 from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
 from fixtures.services.canary import Canary
-from fixtures.services.shelf import Shelf
+from fixtures.services.stage import Stage
 from fixtures.world import fixtures
 from fixtures.world.world import World
 from tests.engine.simulated import SimulatedNode
@@ -116,6 +116,9 @@ def _requirement(test: object) -> str:
 _ALL = {_requirement(test): test for module in MODULES for test in vars(module).values()}
 _BENT = NOTICED | {name: ids for name, (_, ids) in ALTERED.items()}
 _IDS = sorted({each for ids in _BENT.values() for each in ids.split()})
+for _id in _IDS:
+    if _id.startswith("pkt-"):  # what their modules say of all of them
+        integrity.with_all_frontends(_ALL[_id])
 globals().update({f"test_{each.replace('-', '_')}": _ALL[each] for each in _IDS})
 
 
@@ -144,13 +147,9 @@ def world(bent: str, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(node, "proxy", running, raising=False)
     lab = Lab(seen, seed=1)
     cluster = cast("Cluster", SimpleNamespace(api=api))
-    return World(cluster, seen, lab, hosts, Canary(api, seen, lab, hosts), Shelf(api))
+    canary = Canary(api, seen, lab, hosts)
+    return World(cluster, seen, lab, hosts, canary, Stage(api, canary))
 
 
 family, node, lab = fixtures.family, fixtures.node, fixtures.lab
-draw, web, frontends, send = (
-    integrity.draw,
-    integrity.web,
-    integrity.frontends,
-    integrity.send,
-)
+draw, frontends, send = integrity.draw, integrity.frontends, integrity.send

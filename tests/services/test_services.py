@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fixtures.lab.hosts import Hosts
-from fixtures.services.services import Services, exposure
-from fixtures.services.shelf import Shelf
+from fixtures.services.services import Services
 from specification.addresses import (
     EXTERNAL_IPS,
     FAMILIES,
@@ -49,7 +48,7 @@ class Settled:
         self.asked: list[tuple[int, tuple[Family, ...], bool]] = []
         self.names = itertools.count(1)
 
-    def settle(self, *, syncs: int, families: Collection[Family], removed: bool) -> float:
+    def settle(self, *, families: Collection[Family], removed: bool, syncs: int = 1) -> float:
         self.asked.append((syncs, tuple(sorted(families)), removed))
         return 0.25
 
@@ -329,35 +328,6 @@ def test_what_is_left_is_deleted_with_the_next_that_is_made(
     assert api.requests == []
 
 
-# --- shared Services ------------------------------------------------------------------------------
-
-
-def test_shared_services_are_made_once_and_kept(api: MemoryApi, settled: Settled) -> None:
-    shelf = Shelf(api, room=2)
-    first = services(api, settled, "IPv4", shelf=shelf)
-    web = first.shared(endpoints=2)
-    first.close()
-    api.finish_deletions()
-    second = services(api, settled, "IPv6", shelf=shelf)
-    again = second.shared(endpoints=2)
-    assert again.name == web.name
-    assert again.cluster_ip != web.cluster_ip
-    with pytest.raises(TypeError, match="is shared"):
-        again.set_endpoints([])
-    with pytest.raises(TypeError, match="is shared"):
-        again.update(type="NodePort")
-    with pytest.raises(TypeError, match="is shared"):
-        again.delete()
-    second.shared(endpoints=3)
-    second.shared(endpoints=2)
-    second.shared(endpoints=4)  # there is room for two: the one used least lately goes
-    kept = {body["metadata"]["name"] for body in api.of("services")}
-    assert len(kept) == 2
-    assert web.name in kept
-    shelf.close()
-    assert api.objects == {}
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_frontends_are_all_that_clients_can_send_to(
     api: MemoryApi, settled: Settled, family: Family
@@ -371,10 +341,23 @@ def test_frontends_are_all_that_clients_can_send_to(
     outer = made(1, ports=[port], type="NodePort")
     assert outer.at_node == node
     assert outer.frontends == [outer.frontend, node]
-    every = made(1, ports=[port], families=FAMILIES, **exposure(9))
-    assert every.frontends == [
-        every.frontend,
-        node,
-        SocketAddress(LOAD_BALANCER_IPS[family][9], 81),
-        SocketAddress(EXTERNAL_IPS[family][9], 81),
+    every = made(1, ports=[port], families=FAMILIES, exposed=True)
+    first, second, balancer, external = every.frontends
+    assert (first, second) == (every.frontend, node)
+    assert balancer.address in LOAD_BALANCER_IPS[family]
+    assert external.address in EXTERNAL_IPS[family]
+    assert balancer.port == external.port == 81
+    other = made(1, exposed=True)
+    assert not {each.address for each in other.frontends[2:]} & {balancer.address, external.address}
+
+
+def test_places_name_fresh_endpoints_on_the_other_nodes_in_turn(
+    api: MemoryApi, settled: Settled
+) -> None:
+    made = services(api, settled, "IPv4").spec(["pod", "remote-pod", "remote-pod", "outside"])
+    assert [(each.host.place, each.host.node) for each in made.endpoints] == [
+        ("pod", 0),
+        ("remote-pod", 1),
+        ("remote-pod", 2),
+        ("outside", 0),
     ]

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from conformance.kube_proxy.conftest import with_all_frontends
 from conformance.kube_proxy.iptables.chains import (
     NAT_JUMPS,
     Chains,
@@ -26,6 +27,7 @@ from conformance.vocabulary import (
     Service,
     Services,
     api,
+    arranged,
     by_time,
     docs,
     in_iptables,
@@ -70,14 +72,12 @@ def test_filter_table_jumps_to_the_chains_that_refuse_and_allow(chains: Chains) 
 
 
 @in_iptables("ipt-service-chains", docs("virtual-ips", "proxy mode iptables"))
-def test_each_service_port_leads_over_its_own_chains_to_dnat(
-    service: Services, chains: Chains
-) -> None:
+@arranged(3, ports=[Port(80, 8080, "TCP", "web"), Port(80, 5353, "UDP", "dns")])
+def test_each_service_port_leads_over_its_own_chains_to_dnat(web: Service, chains: Chains) -> None:
     """KUBE-SERVICES must have exactly one rule for the cluster IP of each Service port, which jumps
     to the port's KUBE-SVC- chain, that one to a KUBE-SEP- chain for each endpoint, and that one
     must translate to the endpoint's address and port.
     """
-    web = service(endpoints=3, ports=[Port(80, 8080, "TCP", "web"), Port(80, 5353, "UDP", "dns")])
     nat = chains("nat")
     rules = towards(nat["KUBE-SERVICES"], web.cluster_ip, 80)
     assert sorted(rule.protocol or "any" for rule in rules) == ["tcp", "udp"], rules
@@ -93,12 +93,13 @@ def test_each_service_port_leads_over_its_own_chains_to_dnat(
 
 
 @in_iptables("ipt-chain-names", docs("virtual-ips"), source("pkg/proxy/iptables/proxier.go"))
-def test_chains_of_a_service_have_a_kind_and_a_hash(exposed: Service, chains: Chains) -> None:
+@with_all_frontends
+def test_chains_of_a_service_have_a_kind_and_a_hash(web: Service, chains: Chains) -> None:
     """The chains of a Service port must be called KUBE-SVC-, KUBE-SVL-, KUBE-EXT- and KUBE-FW- with
     one hash of 16 characters, and those of its endpoints KUBE-SEP- with a hash each.
     """
     nat = chains("nat")
-    frontends = {str(each.address) for each in exposed.frontends}
+    frontends = {str(each.address) for each in web.frontends}
     owned = set[str]()
     ahead = [str(rule.jump) for rule in nat["KUBE-SERVICES"].rules if rule.destination in frontends]
     while ahead:
@@ -112,21 +113,22 @@ def test_chains_of_a_service_have_a_kind_and_a_hash(exposed: Service, chains: Ch
 
 
 @in_iptables("ipt-svl-vs-svc", source("pkg/proxy/iptables/proxier.go", "localPolicyChain"))
-def test_local_policy_has_a_chain_of_local_endpoints(exposed: Service, chains: Chains) -> None:
+@with_all_frontends
+def test_local_policy_has_a_chain_of_local_endpoints(web: Service, chains: Chains) -> None:
     """A Service with a Local traffic policy must have a KUBE-SVL- chain with this node's endpoints
     alone, where its KUBE-EXT- chain ends, beside the KUBE-SVC- chain with all of them.
     """
     nat = chains("nat")
-    *_, external = exposed.external_frontends
+    *_, external = web.external_frontends
     outer = only(towards(nat["KUBE-SERVICES"], *external), "external IP")
     assert str(outer.jump).startswith("KUBE-EXT-"), outer
     last = nat[str(outer.jump)].rules[-1]
     assert str(last.jump).startswith("KUBE-SVL-"), last
     assert conditions(last) == []
-    here = sorted(str(exposed.socket(position)) for position in (0, 1))
+    here = sorted(str(web.socket(position)) for position in (0, 1))
     assert endpoints_behind(nat, nat[str(last.jump)]) == here
-    everywhere = sorted(map(str, exposed.endpoints))
-    assert endpoints_behind(nat, service_chain(nat, exposed)) == everywhere
+    everywhere = sorted(map(str, web.endpoints))
+    assert endpoints_behind(nat, service_chain(nat, web)) == everywhere
 
 
 @in_iptables(
@@ -134,15 +136,16 @@ def test_local_policy_has_a_chain_of_local_endpoints(exposed: Service, chains: C
     api("Service", "spec.loadBalancerSourceRanges"),
     source("pkg/proxy/iptables/proxier.go"),
 )
+@with_all_frontends
 def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
-    exposed: Service, chains: Chains, family: Family
+    web: Service, chains: Chains, family: Family
 ) -> None:
     """For a Service with loadBalancerSourceRanges, the load balancer's IP must lead to a KUBE-FW-
     chain that lets through the ranges alone, and KUBE-PROXY-FIREWALL in table filter must drop what
     it has not let through.
     """
     nat = chains("nat")
-    _, balancer, _ = exposed.external_frontends
+    _, balancer, _ = web.external_frontends
     rule = only(towards(nat["KUBE-SERVICES"], *balancer), "load balancer")
     assert str(rule.jump).startswith("KUBE-FW-"), rule
     through = [each for each in nat[str(rule.jump)].rules if each.jump]
@@ -157,7 +160,8 @@ def test_source_ranges_have_a_chain_in_nat_and_a_drop_in_filter(
     "ipt-nodeports-last",
     source("pkg/proxy/iptables/proxier.go", "'must be the last rule in this chain'"),
 )
-def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
+@with_all_frontends
+def test_node_ports_come_last(web: Service, chains: Chains) -> None:
     """The last rule of KUBE-SERVICES, and no other, must jump to KUBE-NODEPORTS, for packets to an
     address of the node, and there the Service's nodePort must lead to its KUBE-EXT- chain.
     """
@@ -166,22 +170,23 @@ def test_node_ports_come_last(exposed: Service, chains: Chains) -> None:
     jumping = [number for number, rule in enumerate(rules) if rule.jump == "KUBE-NODEPORTS"]
     assert jumping == [len(rules) - 1], rules[-2:]
     assert rules[-1].option("--dst-type") == "LOCAL", rules[-1]
-    mine = [rule for rule in nat["KUBE-NODEPORTS"].rules if rule.dport == exposed.node_port()]
+    mine = [rule for rule in nat["KUBE-NODEPORTS"].rules if rule.dport == web.node_port()]
     assert mine
     assert {str(rule.jump)[:9] for rule in mine} == {"KUBE-EXT-"}, mine
 
 
 @in_iptables("ipt-comments", source("pkg/proxy/iptables/proxier.go", "appendServiceCommentLocked"))
-def test_rules_name_their_service_in_a_comment(exposed: Service, chains: Chains) -> None:
+@with_all_frontends
+def test_rules_name_their_service_in_a_comment(web: Service, chains: Chains) -> None:
     """In a cluster of at most 1000 endpoints, every rule that sends a Service's packets on, and
     every rule for one of its endpoints, must carry the Service's namespace, name and port name as a
     comment.
     """
     nat = chains("nat")
-    chain = service_chain(nat, exposed)
-    rules = [*towards(nat["KUBE-SERVICES"], *exposed.frontend), *chain.rules]
+    chain = service_chain(nat, web)
+    rules = [*towards(nat["KUBE-SERVICES"], *web.frontend), *chain.rules]
     rules += [rule for target in targets(chain) for rule in nat[target].rules]
-    name = f"{exposed.namespace}/{exposed.name}:web"
+    name = f"{web.namespace}/{web.name}:web"
     assert not [rule for rule in rules if name not in (rule.comment or "")]
 
 
@@ -210,14 +215,15 @@ def test_probabilities_make_each_endpoint_equally_likely(
     docs("virtual-ips", "session affinity"),
     source("pkg/proxy/iptables/proxier.go"),
 )
+@arranged(lambda service: [service.spec(session_affinity=each) for each in (1234, "ClientIP")])
 def test_affinity_looks_for_recent_clients_before_choosing(
-    service: Services, chains: Chains
+    webs: list[Service], chains: Chains
 ) -> None:
     """With ClientIP affinity, a Service's chain must first have a rule for each endpoint that asks
     whether the client was there within the timeout (rcheck, seconds, reap), then the random ones,
     and the endpoint's chain must note the client as it translates.
     """
-    web, default = service(endpoints=3, session_affinity=1234), service(session_affinity="ClientIP")
+    web, default = webs
     nat = chains("nat")
     seconds = {rule.option("--seconds") for rule in service_chain(nat, default).rules}
     assert seconds - {None} == {"10800"}, default

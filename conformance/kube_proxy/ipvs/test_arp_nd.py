@@ -13,10 +13,11 @@ from conformance.vocabulary import (
     IPAddress,
     Neighbours,
     Node,
+    Service,
     Services,
     SocketAddress,
     World,
-    exposure,
+    arranged,
     in_ipvs,
     networks,
     over,
@@ -117,15 +118,15 @@ def test_virtual_servers_in_excluded_networks_stay(
 @in_ipvs("ipvs-family-scope", source("pkg/proxy/ipvs/proxier_test.go", "TestCleanLegacyService6"))
 # long enough that nothing but the test's own changes makes a family sync
 @over(configuration={"hourly": {"ipvs": {"syncPeriod": "1h"}}})
+@arranged(1)
 def test_each_family_clears_away_its_own_alone(
-    service: Services, world: World, foreign: Foreign, family: Family
+    service: Services, web: Service, world: World, foreign: Foreign, family: Family
 ) -> None:
     """A change in one family must clear away virtual servers and addresses on kube-ipvs0 that
     belong to no Service in that family, and must leave those of the other family alone.
     """
     mine = _OTHERS[family][1]
     (other,) = (network[1] for each, network in _OTHERS.items() if each != family)
-    web = service(1)  # what earlier tests have left behind goes with it, in both families
     service.settle(families=FAMILIES, removed=True)
     service.settle()  # by then the other family has nothing more to do
     foreign.add(mine, other)
@@ -142,11 +143,11 @@ def test_each_family_clears_away_its_own_alone(
 
 @in_ipvs("lbip-ipvs-arp", source("pkg/proxy/ipvs/README.md"))
 @over(family="IPv4")
-def test_node_answers_for_virtual_addresses(service: Services, world: World) -> None:
+@arranged(1, exposed=True)
+def test_node_answers_for_virtual_addresses(web: Service, world: World) -> None:
     """Unless strictARP is set, the node must answer ARP requests for cluster IPs, external IPs and
     load balancers' IPs on its external link, since they are its own.
     """
-    web = service(1, **exposure(91))
     neighbours = Neighbours(world.lab)
     for address in virtual_addresses(web):
         assert neighbours.ask(address) == [world.node.wires["external"].node_mac], address
@@ -176,13 +177,13 @@ def test_strict_arp_sets_the_sysctls(strict_node: Node) -> None:
 
 @in_ipvs("sec-arp-strict", setting("KubeProxyIPVSConfiguration.strictARP"))
 @over(family="IPv4")
+@arranged(1, exposed=True)
 def test_strict_node_does_not_answer_for_virtual_addresses(
-    strict_node: Node, service: Services, world: World, family: Family
+    strict_node: Node, web: Service, world: World, family: Family
 ) -> None:
     """With strictARP, the node must not answer ARP requests for cluster IPs, external IPs and load
     balancers' IPs on its external link, but must for its own address.
     """
-    web = service(1, **exposure(92))
     neighbours = Neighbours(world.lab)
     own = neighbours.ask(world.node.address(family))
     assert own == [world.node.wires["external"].node_mac]

@@ -27,6 +27,7 @@ from conformance.vocabulary import (
     Services,
     SocketAddress,
     World,
+    arranged,
     down,
     expect,
     in_ipvs,
@@ -75,12 +76,12 @@ def open_on_two(client: LabClient, web: Service) -> tuple[Flows, str, str, str]:
 
 
 @in_ipvs("term-ipvs-graceful", source("pkg/proxy/ipvs/graceful_termination.go"))
-def test_removed_endpoint_is_drained(service: Services, client: LabClient, world: World) -> None:
+@arranged(3)
+def test_removed_endpoint_is_drained(web: Service, client: LabClient, world: World) -> None:
     """The real server of a removed endpoint that has TCP connections must get weight 0 and stay, so
     that they go on and no new one is given to it, while one without connections must be deleted at
     once.
     """
-    web = service(endpoints=3)
     flows, drained, kept, _ = open_on_two(client, web)
     web.set_endpoints(listed(web, flows.endpoints[1:]))
     assert weights(world, web) == {drained: 0, kept: 1}
@@ -93,13 +94,13 @@ def test_removed_endpoint_is_drained(service: Services, client: LabClient, world
 
 @in_ipvs("term-ipvs-udp-immediate", source("pkg/proxy/ipvs/graceful_termination.go"))
 @over(protocol=["UDP", "SCTP"])
+@arranged(3)
 def test_removed_endpoint_of_datagrams_is_deleted(
-    service: Services, client: LabClient, world: World
+    web: Service, client: LabClient, world: World
 ) -> None:
     """The real server of a removed endpoint of a UDP or SCTP Service must be deleted at once,
     whatever connections it has.
     """
-    web = service(endpoints=3)
     flows = client.open(*web.frontend, 12)
     expect(flows.opened).delivered()
     counted = real_servers(world, web, client.protocol).values()
@@ -114,11 +115,11 @@ def test_removed_endpoint_of_datagrams_is_deleted(
     source("pkg/proxy/ipvs/graceful_termination.go"),
     source("pkg/proxy/ipvs/proxier.go", "syncEndpoint"),
 )
-def test_drained_endpoint_comes_back(service: Services, client: LabClient, world: World) -> None:
+@arranged(3)
+def test_drained_endpoint_comes_back(web: Service, client: LabClient, world: World) -> None:
     """The real server of an endpoint that is added again while it is drained must get weight 1 and
     new connections.
     """
-    web = service(endpoints=3)
     every = web.spec.endpoints
     flows, drained, kept, idle = open_on_two(client, web)
     web.set_endpoints(listed(web, flows.endpoints[1:]))
@@ -137,11 +138,13 @@ def test_drained_endpoint_comes_back(service: Services, client: LabClient, world
     issue(92019),
     source("pkg/proxy/ipvs/proxier_test.go", "Test_syncEndpoint_updateWeightsOnRestart"),
 )
-def test_start_restores_weights(service: Services, client: LabClient, world: World) -> None:
+@arranged(3)
+def test_start_restores_weights(
+    service: Services, web: Service, client: LabClient, world: World
+) -> None:
     """When kube-proxy starts, every ready endpoint must have a real server of weight 1 and get
     connections: one that was drained as kube-proxy ended, and one that somebody gave weight 0.
     """
-    web = service(endpoints=3)
     every = web.spec.endpoints
     flows, drained, kept, idle = open_on_two(client, web)
     web.set_endpoints(listed(web, web.endpoints - {flows.endpoints[0]}))
@@ -215,13 +218,13 @@ def closed(world: World, client: LabClient, web: Service, count: int) -> Flows:
 
 
 @in_ipvs("ipvs-conn-reuse", issue(81775))
+@arranged(2)
 def test_reused_port_leaves_a_removed_endpoint(
-    service: Services, client: LabClient, world: World
+    web: Service, client: LabClient, world: World
 ) -> None:
     """A client whose connection to an endpoint has ended, and that connects from the same port
     after that endpoint was removed, must be served by one that remains, by its first packet.
     """
-    web = service(endpoints=2)
     flows = closed(world, client, web, 4)
     removed = flows.endpoints[0]
     web.set_endpoints(listed(web, web.endpoints - {removed}))
@@ -234,13 +237,13 @@ def test_reused_port_leaves_a_removed_endpoint(
     issue(93297),
     linux("Documentation/networking/ipvs-sysctl.rst", "conn_reuse_mode"),
 )
+@arranged(3, shared=True)
 def test_first_packet_from_a_reused_port_is_not_dropped(
-    service: Services, client: LabClient, world: World
+    web: Service, client: LabClient, world: World
 ) -> None:
     """A client that connects from the port of a connection that has just ended must be served by
     its first packet: none is dropped so that the client has to repeat it a second later.
     """
-    web = service.shared(endpoints=3)
     flows = closed(world, client, web, 4)
     for _ in range(2):  # also where the entry that it finds was made by a reused port itself
         again = client.connect_many(*web.frontend, 4, source_ports=flows.opened.client_ports)
@@ -254,13 +257,11 @@ def test_first_packet_from_a_reused_port_is_not_dropped(
 
 
 @in_ipvs("aff-cross-frontends", source("pkg/proxy/ipvs/README.md"), man("ipvsadm", "--persistent"))
-def test_frontends_remember_clients_on_their_own(
-    service: Services, crowd: Crowds, world: World
-) -> None:
+@arranged(session_affinity=HOUR, external_ips=numbered(EXTERNAL_IPS, 91).values())
+def test_frontends_remember_clients_on_their_own(web: Service, crowd: Crowds, world: World) -> None:
     """With ClientIP affinity, each virtual server must have a template of its own for a client: the
     client's endpoint at the cluster IP does not determine the one at an external IP.
     """
-    web = service(session_affinity=HOUR, external_ips=numbered(EXTERNAL_IPS, 91).values())
     clients = crowd(CLIENTS)
     other = SocketAddress(EXTERNAL_IPS[clients.family][91], web.port)
     chosen = choices(clients, web.frontend)

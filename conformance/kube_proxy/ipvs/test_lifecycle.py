@@ -12,8 +12,10 @@ from conformance.kube_proxy.starts import assert_refuses
 from conformance.vocabulary import (
     Family,
     Node,
+    Service,
     Services,
     World,
+    arranged,
     by_time,
     docs,
     in_ipvs,
@@ -128,12 +130,12 @@ def test_log_tells_that_the_mode_is_deprecated(world: World) -> None:
 
 @in_ipvs("sync-ipvs-resync", setting("KubeProxyIPVSConfiguration.syncPeriod"))
 @over(configuration={"every-two-seconds": {"ipvs": {"syncPeriod": "2s"}}})
-def test_what_others_remove_is_put_back(service: Services, world: World, family: Family) -> None:
+@arranged(1)
+def test_what_others_remove_is_put_back(web: Service, world: World, family: Family) -> None:
     """A virtual server, a real server, an address of kube-ipvs0 and an entry of a set that somebody
     has removed must be there again after the next periodic sync (syncPeriod), though nothing has
     changed in the API.
     """
-    web = service(1)
     node, vip = world.node, web.cluster_ip
     name = f"{PREFIX[family]}CLUSTER-IP"
     key, entry = ("TCP", str(vip), web.port), f"{vip},tcp:{web.port}"

@@ -12,9 +12,9 @@ from conformance.vocabulary import (
     Measure,
     Node,
     Service,
-    Services,
     SocketAddress,
     World,
+    arranged,
     docs,
     expect,
     in_ipvs,
@@ -71,13 +71,13 @@ def first_packets(client: Client, web: Service) -> list[Interval]:
     "ipvs-hash-lookup", source("pkg/proxy/ipvs/README.md"), docs("virtual-ips", "proxy mode ipvs")
 )
 @over(configuration={"exclude": _LEAVING_THEM_ALONE}, protocol="UDP")
+@arranged(1, shared=True)
 def test_first_packet_takes_as_long_with_many_virtual_servers(
-    service: Services, client: Client, world: World, measure: Measure
+    web: Service, client: Client, world: World, measure: Measure
 ) -> None:
     """However many virtual servers there are, the first packet of a connection must take as long:
     its virtual server is looked up in a hash table.
     """
-    web = service.shared(endpoints=1)
     world.lab.silent |= {each.address for each in web.endpoints}
     first_packets(client, web)  # what is slower at first does not count
     before = first_packets(client, web)

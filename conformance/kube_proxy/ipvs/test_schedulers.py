@@ -22,6 +22,7 @@ from conformance.vocabulary import (
     Services,
     SocketAddress,
     World,
+    arranged,
     clients_of,
     consistent,
     docs,
@@ -71,11 +72,11 @@ def answered(client: Client, web: Service, count: int) -> list[SocketAddress | N
     feature="round-robin",
 )
 @over(protocol=["TCP", "UDP", "SCTP"])
-def test_endpoints_take_turns(service: Services, client: Client, judge: Judge) -> None:
+@arranged(3, shared=True)
+def test_endpoints_take_turns(web: Service, client: Client, judge: Judge) -> None:
     """Unless another scheduler is configured, a frontend must give its endpoints new connections in
     turn: after any number of them, no endpoint has been given more than one more than another.
     """
-    web = service.shared(endpoints=3)
     judge(round_robin, answered(client, web, 300), endpoints(web, client.family))
 
 
@@ -84,7 +85,7 @@ def test_endpoints_take_turns(service: Services, client: Client, judge: Judge) -
 
 def give_turns(service: Services, world: World, judge: Judge) -> None:
     """rr, wrr: endpoints of equal weight take turns."""
-    web = service.shared(endpoints=3)
+    web = service(3)
     for client in clients_of(world, "TCP"):
         judge(round_robin, answered(client, web, 300), endpoints(web, client.family))
 
@@ -107,7 +108,7 @@ def prefer_the_idle(service: Services, world: World, judge: Judge) -> None:
 
 def keep_clients(service: Services, world: World, judge: Judge) -> None:
     """sh: a client's address always gets the same endpoint, different ones get different."""
-    web = service.shared(endpoints=3)
+    web = service(3)
     for family in FAMILIES:
         crowd = Crowd(world.lab, world.hosts("pod", CLIENTS), family, "TCP")
         sticky_choices(judge, crowd, frontend(web, family), endpoints(web, family))
@@ -115,7 +116,7 @@ def keep_clients(service: Services, world: World, judge: Judge) -> None:
 
 def keep_destinations(service: Services, world: World, judge: Judge) -> None:
     """dh: all connections to a cluster IP get the same endpoint."""
-    web = service.shared(endpoints=3)
+    web = service(3)
     for family in FAMILIES:
         crowd = Crowd(world.lab, world.hosts("pod", CLIENTS), family, "TCP")
         at = frontend(web, family)
@@ -208,13 +209,13 @@ def test_configured_scheduler_chooses(
 )
 @scheduled_by("mh")
 @over(families=FAMILIES)
+@arranged(3, shared=True)
 def test_maglev_hashing_regards_the_port(
-    service: Services, world: World, judge: Judge, scheduler: str
+    web: Service, world: World, judge: Judge, scheduler: str
 ) -> None:
     """With the scheduler mh, every virtual server must have the flag mh-port: connections of one
     client from different ports are spread over the endpoints.
     """
-    web = service.shared(endpoints=3)
     servers = world.node.host.ipvs.virtual_servers
     assert {each.flags for each in servers} == {frozenset({"mh-port"})}, servers
     for client in clients_of(world, "TCP"):

@@ -17,22 +17,24 @@ from conformance.kube_proxy.ipvs.frontends import (
     virtual_addresses,
 )
 from conformance.vocabulary import (
-    EXTERNAL_IPS,
-    LOAD_BALANCER_IPS,
     NODE_NETWORKS,
     OUTSIDE,
     Family,
     IPAddress,
     Service,
     Services,
+    ServiceSpec,
     World,
-    exposure,
+    arranged,
     family_of,
     in_ipvs,
     source,
 )
 
-_LOCAL, _CLUSTER = 81, 82  # the numbers of the external addresses of the Services below
+_RESTRICTED: dict[bool, dict[str, Any]] = {
+    False: {},
+    True: {"load_balancer_source_ranges": OUTSIDE.values()},
+}
 _RANGES = (*OUTSIDE.values(), *NODE_NETWORKS.values())
 _LONGEST = 31  # characters in the name of a set
 _TYPES = {
@@ -56,19 +58,19 @@ _TYPES = {
 }
 
 
-def two_of_every_kind(service: Services) -> tuple[Service, Service]:
+def two_of_every_kind(service: Services) -> list[ServiceSpec]:
     """A Service with every kind of frontend, a port of each protocol, externalTrafficPolicy Local
     and source ranges that hold the node, and one with policy Cluster and without ranges; both with
-    three endpoints of which one is on the node; shared.
+    three endpoints of which one is on the node.
     """
-    local = service.shared(
+    local = service.spec(
         3,
         ports=PORTS,
         external_traffic_policy="Local",
         load_balancer_source_ranges=_RANGES,
-        **exposure(_LOCAL),
+        exposed=True,
     )
-    return local, service.shared(3, ports=PORTS, **exposure(_CLUSTER))
+    return [local, service.spec(3, ports=PORTS, exposed=True)]
 
 
 def shortened(name: str, family: Family) -> str:
@@ -77,7 +79,8 @@ def shortened(name: str, family: Family) -> str:
 
 
 @in_ipvs("ipvs-ipsets", source("pkg/proxy/ipvs/README.md"))
-def test_sets_hold_every_frontend(service: Services, world: World, family: Family) -> None:
+@arranged(two_of_every_kind)
+def test_sets_hold_every_frontend(webs: list[Service], world: World, family: Family) -> None:
     """There must be a set, for IPv6 with the prefix KUBE-6- instead of KUBE-, for each thing that
     rules ask about a packet: whether it is for a cluster IP, an external IP, a load balancer's IP,
     a nodePort or a health check's nodePort, by protocol and port and apart for
@@ -85,7 +88,7 @@ def test_sets_hold_every_frontend(service: Services, world: World, family: Famil
     ranges of the load balancer, and whether an endpoint of the node talks to itself; the sets must
     hold exactly that.
     """
-    local, cluster = two_of_every_kind(service)
+    local, cluster = webs
     found = sets(world.node, family)
     assert {name: each.type for name, each in found.items()} == {
         shortened(name, family): kind for name, kind in _TYPES.items()
@@ -120,8 +123,9 @@ def words_about(web: Service) -> set[str]:
 def entries(local: Service, cluster: Service, world: World, family: Family) -> dict[str, set[str]]:
     """What the sets should hold of the two Services."""
     both = (local, cluster)
-    eips = [EXTERNAL_IPS[family][number] for number in (_LOCAL, _CLUSTER)]
-    lbips = [LOAD_BALANCER_IPS[family][number] for number in (_LOCAL, _CLUSTER)]
+    lbips, eips = zip(
+        *([each.address for each in web.external_frontends[1:]] for web in both), strict=True
+    )
     ranges = [network[family] for network in (OUTSIDE, NODE_NETWORKS)]
     here = [web.endpoint(0).host.address(family) for web in both]
 
@@ -167,15 +171,15 @@ def entries(local: Service, cluster: Service, world: World, family: Family) -> d
 
 
 @in_ipvs("ipvs-iptables-sets", source("pkg/proxy/ipvs/README.md"))
+@arranged(["pod"], exposed=True)
 def test_iptables_masquerades_and_filters_by_sets(
-    service: Services, world: World, chains: Chains, family: Family
+    web: Service, world: World, chains: Chains, family: Family
 ) -> None:
     """In IPVS mode iptables must masquerade, accept and refuse, but must not translate any
     destination: in table nat PREROUTING and OUTPUT lead to KUBE-SERVICES and POSTROUTING to
     KUBE-POSTROUTING, in table filter INPUT, FORWARD and OUTPUT to chains that refuse and allow, and
     their rules know Services by the sets alone.
     """
-    web = service([service.endpoint("pod")], **exposure(83))
     nat, filtering = chains("nat"), chains("filter")
     assert jumps(nat) == NAT_JUMPS
     assert jumps(filtering) == Counter(
@@ -200,13 +204,13 @@ def test_iptables_masquerades_and_filters_by_sets(
 
 @in_ipvs("ipvs-const-iptables", source("pkg/proxy/ipvs/README.md"))
 @pytest.mark.parametrize("ranges", [False, True], ids=["plain", "source-ranges"])
+@arranged(lambda service, ranges: service.spec(1, exposed=True, **_RESTRICTED[ranges]))
 def test_rules_do_not_depend_on_the_number_of_services(
-    service: Services, chains: Chains, *, ranges: bool
+    service: Services, web: Service, chains: Chains, *, ranges: bool
 ) -> None:
     """The rules of iptables must be the same however many Services there are of each kind, those
     with loadBalancerSourceRanges among them.
     """
-    spec: dict[str, Any] = {"load_balancer_source_ranges": OUTSIDE.values()} if ranges else {}
 
     def rules() -> list[str]:
         return [
@@ -216,7 +220,6 @@ def test_rules_do_not_depend_on_the_number_of_services(
             for rule in chain.rules
         ]
 
-    service.create([service.spec(1, **exposure(84), **spec)])
     few = rules()
-    service.create([service.spec(1, **exposure(85 + number), **spec) for number in range(7)])
+    service.create([service.spec(1, exposed=True, **_RESTRICTED[ranges]) for _ in range(7)])
     assert rules() == few

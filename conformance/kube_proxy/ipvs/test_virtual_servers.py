@@ -20,31 +20,31 @@ from conformance.vocabulary import (
     IPAddress,
     Service,
     Services,
+    ServiceSpec,
     World,
     api,
-    exposure,
+    arranged,
     in_ipvs,
     kep,
     source,
 )
 
-
-def of_every_kind(service: Services) -> Service:
-    """A Service with every kind of frontend, a port of each protocol, and three endpoints of which
-    one is on the node; shared.
-    """
-    return service.shared(3, ports=PORTS, **exposure(71))
+of_every_kind = arranged(3, shared=True, ports=PORTS, exposed=True)
+"""A Service with every kind of frontend, a port of each protocol, and three endpoints of which one
+is on the node.
+"""
 
 
 @in_ipvs("ipvs-dummy", source("pkg/proxy/ipvs/README.md"))
+@arranged(lambda service: [service.spec(1, exposed=True), service.spec(1)])
 def test_virtual_addresses_are_on_a_dummy_device(
-    service: Services, world: World, family: Family
+    webs: list[Service], world: World, family: Family
 ) -> None:
     """The dummy device kube-ipvs0, which must be down, must carry every cluster IP, external IP and
     load balancer's IP, each as a single address, and must give up those that no Service has any
     more.
     """
-    web, other = service.create([service.spec(1, **exposure(72)), service.spec(1)])
+    web, other = webs
     addresses = virtual_addresses(web)
     device = links(world.node)[DUMMY]
     assert device["linkinfo"]["info_kind"] == "dummy", device
@@ -76,14 +76,13 @@ def test_address_of_a_proxying_load_balancer_is_left_alone(
 
 
 @in_ipvs("ipvs-vs-per-frontend", source("pkg/proxy/ipvs/README.md"))
-def test_each_virtual_address_and_port_has_a_virtual_server(
-    service: Services, world: World
-) -> None:
+@of_every_kind
+def test_each_virtual_address_and_port_has_a_virtual_server(web: Service, world: World) -> None:
     """For each port of a Service there must be one virtual server at the cluster IP, at each
     external IP and at each load balancer's IP, of the port's protocol, and no other at these
     addresses, and each must take real servers in turn (rr), unless another scheduler is configured.
     """
-    addresses = virtual_addresses(of_every_kind(service))
+    addresses = virtual_addresses(web)
     found = servers_at(world.node, addresses)
     assert found.keys() == {
         (port.protocol, str(address), port.number) for port in PORTS for address in addresses
@@ -96,13 +95,13 @@ def test_each_virtual_address_and_port_has_a_virtual_server(
     source("pkg/proxy/ipvs/README.md"),
     source("pkg/proxy/ipvs/proxier_test.go", "TestNodePortIPv4"),
 )
+@of_every_kind
 def test_node_ports_have_a_virtual_server_at_each_address_of_the_node(
-    service: Services, world: World, family: Family
+    web: Service, world: World, family: Family
 ) -> None:
     """A nodePort must have one virtual server at each of the node's addresses, but none at those of
     kube-ipvs0 and of the loopback interface, nor at link-local ones.
     """
-    web = of_every_kind(service)
     addresses = own_addresses(world.node, family)
     assert world.node.address(family) in addresses
     ports = {(port.protocol, web.node_port(port.name)) for port in PORTS}
@@ -128,15 +127,21 @@ def servers_of(web: Service, addresses: set[IPAddress], world: World) -> list[Vi
     return found
 
 
+def _two_ready(service: Services) -> ServiceSpec:
+    unready = service.endpoint("pod", ready=False)
+    return service.spec(
+        [service.endpoint("pod"), service.endpoint("remote-pod", 1), unready], type="NodePort"
+    )
+
+
 @in_ipvs("ipvs-rs-masq", source("pkg/proxy/ipvs/README.md"))
+@arranged(_two_ready)
 def test_ready_endpoints_are_the_real_servers(
-    service: Services, world: World, family: Family
+    service: Services, web: Service, world: World, family: Family
 ) -> None:
     """The real servers of a virtual server must be exactly the Service's ready endpoints, each with
     its target port, forwarding by NAT and the weight 1.
     """
-    ready = [service.endpoint("pod"), service.endpoint("remote-pod", 1)]
-    web = service([*ready, service.endpoint("pod", ready=False)], type="NodePort")
     addresses = {web.cluster_ip, *own_addresses(world.node, family)}
 
     def assert_first_two_served() -> None:
@@ -147,7 +152,9 @@ def test_ready_endpoints_are_the_real_servers(
             assert how == {("masquerade", 1)}, server.real_servers
 
     assert_first_two_served()
-    web.set_endpoints([ready[1], service.endpoint("pod"), service.endpoint("pod", ready=False)])
+    web.set_endpoints(
+        [web.endpoint(1), service.endpoint("pod"), service.endpoint("pod", ready=False)]
+    )
     assert_first_two_served()
 
 
@@ -156,14 +163,14 @@ def test_ready_endpoints_are_the_real_servers(
     source("pkg/proxy/ipvs/README.md"),
     source("pkg/proxy/ipvs/proxier_test.go", "TestSessionAffinity"),
 )
+@arranged(2, session_affinity=1234, exposed=True)
 def test_affinity_makes_virtual_servers_persistent(
-    service: Services, world: World, family: Family
+    web: Service, world: World, family: Family
 ) -> None:
     """With ClientIP affinity every virtual server of a Service must be persistent for the timeout,
     and tell clients apart by their whole address (mask 255.255.255.255, in IPv6 128); with affinity
     None none must be.
     """
-    web = service(2, session_affinity=1234, **exposure(75))
     addresses = virtual_addresses(web) | own_addresses(world.node, family)
 
     def persistence() -> set[tuple[int | None, str | None]]:

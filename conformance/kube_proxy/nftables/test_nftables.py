@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from conformance.kube_proxy.conftest import with_all_frontends
 from conformance.kube_proxy.nftables.chains import (
     ADDRESS,
     IP,
@@ -14,7 +15,17 @@ from conformance.kube_proxy.nftables.chains import (
     chosen_by,
     translated,
 )
-from conformance.vocabulary import Family, Service, Services, World, docs, in_nftables, kep, source
+from conformance.vocabulary import (
+    Family,
+    Service,
+    Services,
+    World,
+    arranged,
+    docs,
+    in_nftables,
+    kep,
+    source,
+)
 
 _KINDS = ("service", "local", "external", "endpoint", "firewall")
 
@@ -52,21 +63,20 @@ def test_base_chains_have_the_documented_priorities(ruleset: Ruleset) -> None:
     docs("virtual-ips", "proxy mode nftables"),
     source("pkg/proxy/nftables/proxier_test.go", "TestOverallNFTablesRules"),
 )
-def test_maps_lead_from_frontends_to_chains(
-    exposed: Service, ruleset: Ruleset, family: Family
-) -> None:
+@with_all_frontends
+def test_maps_lead_from_frontends_to_chains(web: Service, ruleset: Ruleset, family: Family) -> None:
     """The map service-ips must lead from each address, protocol and port of a Service with
     endpoints to the Service's chain, service-nodeports from protocol and nodePort, and firewall-ips
     from a load balancer's IP with source ranges to the chain that checks them, and packets must be
     looked up in each map by one rule.
     """
     table = ruleset()
-    base, port = base_name(exposed), exposed.port
+    base, port = base_name(web), web.port
     internal = f"goto {chain_of(table, 'service', base).name}"
     external = f"goto {chain_of(table, 'external', base).name}"
     firewall = f"goto {chain_of(table, 'firewall', base).name}"
-    node, *others = exposed.frontends[1:]
-    cluster_ip, balancer, outer = (str(each.address) for each in (exposed.frontend, *others))
+    node, *others = web.frontends[1:]
+    cluster_ip, balancer, outer = (str(each.address) for each in (web.frontend, *others))
     expected = {
         "service-ips": {
             (cluster_ip, "tcp", port): internal,
@@ -128,14 +138,15 @@ def test_service_without_endpoints_is_in_the_maps_that_refuse(
 @in_nftables(
     "nft-sets", source("pkg/proxy/nftables/README.md"), source("pkg/proxy/nftables/proxier.go")
 )
+@arranged(lambda service: [service.spec(2, session_affinity=each) for each in (1234, "ClientIP")])
 def test_sets_hold_what_the_rules_ask_for(
-    service: Services, ruleset: Ruleset, world: World, family: Family
+    webs: list[Service], ruleset: Ruleset, world: World, family: Family
 ) -> None:
     """The set cluster-ips must hold the cluster IPs, nodeport-ips the node's primary address, and a
     Service with ClientIP affinity must have a set for each endpoint whose elements end with the
     affinity's timeout; a deleted Service must leave nothing in them.
     """
-    web, default = service(endpoints=2, session_affinity=1234), service(session_affinity="ClientIP")
+    web, default = webs
     table = ruleset()
     timers = {each.timeout for name, each in table.sets.items() if base_name(default) in name}
     assert timers == {10800}, default
@@ -150,13 +161,11 @@ def test_sets_hold_what_the_rules_ask_for(
 
 
 @in_nftables("nft-hairpin-set", source("pkg/proxy/nftables/proxier.go", "hairpinConnectionsSet"))
-def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Ruleset) -> None:
+@arranged(["pod", "remote-pod", "outside"])
+def test_hairpin_set_holds_local_endpoints_alone(web: Service, ruleset: Ruleset) -> None:
     """The set hairpin-connections must hold each endpoint on this node, as a connection from and to
     itself, and no endpoint elsewhere.
     """
-    web = service(
-        [service.endpoint("pod"), service.endpoint("remote-pod", 1), service.endpoint("outside")]
-    )
     here, elsewhere, outside = (web.socket(position) for position in range(3))
     sets = ruleset().sets
     assert "hairpin-connections" in sets, sorted(sets)
@@ -178,13 +187,14 @@ def test_hairpin_set_holds_local_endpoints_alone(service: Services, ruleset: Rul
         "Test_servicePortChainNameBase and Test_servicePortEndpointChainNameBase",
     ),
 )
-def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, ruleset: Ruleset) -> None:
+@with_all_frontends
+def test_chain_names_have_a_kind_a_hash_and_the_service(web: Service, ruleset: Ruleset) -> None:
     """A Service port's chains must be called service-, local-, external- and firewall-, an
     endpoint's endpoint-, followed by a hash of 8 characters and namespace, name, protocol and port
     name, and for an endpoint its address and port.
     """
-    exposed.update(session_affinity="ClientIP")  # only then has every endpoint a chain of its own
-    base = base_name(exposed)
+    web.update(session_affinity="ClientIP")  # only then has every endpoint a chain of its own
+    base = base_name(web)
     names = [name for name in ruleset().chains if base in name]
     hashed = rf"({'|'.join(_KINDS)})-([A-Z2-7]{{8}})-{base}(?:__(.+)/(\d+))?"
     found = [match.groups() for name in names if (match := re.fullmatch(hashed, name))]
@@ -195,17 +205,17 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(exposed: Service, rulese
     endpoints = {(kind, address, int(port)) for kind, _, address, port in found if address}
     assert endpoints == {
         ("endpoint", str(endpoint.address).replace(":", "."), endpoint.port)
-        for endpoint in exposed.endpoints
+        for endpoint in web.endpoints
     }
 
 
 @in_nftables("nft-vmap-lb", kep(3866), source("pkg/proxy/nftables/proxier.go"))
-def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> None:
+@arranged(5)
+def test_one_rule_chooses_the_endpoint(web: Service, ruleset: Ruleset) -> None:
     """The chain of a Service with n endpoints must choose by one rule, with ClientIP affinity and
     without: a random number modulo n, looked up in a map with one element for each endpoint, which
     holds the endpoint's address and port, or the verdict to go to its chain, which translates.
     """
-    web = service(endpoints=5)
     for _ in range(2):
         table = ruleset()
         chosen = chosen_by(chain_of(table, "service", base_name(web))).values()
@@ -218,14 +228,14 @@ def test_one_rule_chooses_the_endpoint(service: Services, ruleset: Ruleset) -> N
 @in_nftables(
     "nft-affinity-sets", source("pkg/proxy/nftables/proxier.go", "writeServiceToEndpointJumps")
 )
+@arranged(3, session_affinity=1234)
 def test_affinity_looks_for_the_client_in_each_set_before_choosing(
-    service: Services, ruleset: Ruleset, family: Family
+    web: Service, ruleset: Ruleset, family: Family
 ) -> None:
     """With ClientIP affinity, a Service's chain must first have a rule for each endpoint that sends
     the clients in the endpoint's set to the endpoint's chain, then the one that chooses, and the
     endpoint's chain must put the client into the set again as it translates.
     """
-    web = service(endpoints=3, session_affinity=1234)
     table = ruleset()
     base, source = base_name(web), f"{IP[family]} saddr"
     rules = chain_of(table, "service", base).rules

@@ -1,0 +1,153 @@
+"""What tests arrange before they begin: which stand together, and whose fault it is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fixtures.plugin import arrangement, selection
+from fixtures.plugin.arrangement import arranged, stages
+from fixtures.world import fixtures
+from specification.errors import RefusedError, UsageError
+from specification.services import Port
+from tests.services.memory import MemoryApi
+from tests.services.test_services import Settled, services
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fixtures.services.stage import Arranged
+    from fixtures.world.world import World
+
+MODES = ("iptables", "nftables")
+
+
+class Item:
+    """Stands in for a test: its name, its marks and its parameters."""
+
+    def __init__(self, name: str, *marks: pytest.MarkDecorator, **params: Any) -> None:
+        self.nodeid = self.name = name
+        self.fixturenames = ["webs"] if marks else []
+        self.callspec = SimpleNamespace(params=params)
+        self._marks = [each.mark for each in marks]
+
+    def iter_markers(self, name: str) -> Any:
+        return iter([each for each in self._marks if each.name == name])
+
+    def get_closest_marker(self, name: str) -> Any:
+        return next(self.iter_markers(name), None)
+
+
+def item(name: str, *marks: pytest.MarkDecorator, **params: Any) -> pytest.Item:
+    return cast("pytest.Item", Item(name, *marks, **params))
+
+
+def test_a_stage_has_so_many_tests_of_one_mode() -> None:
+    tests = [f"a.py::test_a[IPv4-{number}-{mode}]" for mode in MODES for number in range(30)]
+    assert [len(each) for each in stages(tests, MODES)] == [24, 6, 24, 6]
+    assert [name for stage in stages(tests, MODES) for name in stage] == tests
+
+
+def arrange(test: pytest.Item, **params: Any) -> Arranged:
+    made = services(MemoryApi(), Settled(), "IPv4", **params)
+    return arrangement.of(test, made)
+
+
+def test_endpoints_and_fields_are_those_of_a_spec() -> None:
+    found = arrange(item("a", arranged(2, type="NodePort")), protocol="UDP")
+    (spec,) = found.specs
+    assert len(spec.endpoints) == 2
+    assert (spec.type, spec.families, spec.ports[0].protocol) == ("NodePort", ("IPv4",), "UDP")
+    assert not found.shared
+
+
+def test_a_function_is_given_the_parameters_that_it_names() -> None:
+    def built(service: Any, vantage: str, ports: int) -> Any:
+        return [service.spec(1, ports=[Port(80 + n)], labels={"at": vantage}) for n in range(ports)]
+
+    found = arrange(item("a", arranged(built), ports=2))
+    assert [(each.ports[0].number, each.labels["at"]) for each in found.specs] == [
+        (80, "pod"),
+        (81, "pod"),
+    ]
+    with pytest.raises(ValueError, match="has the fields that it says"):
+        arranged(built, type="NodePort")
+
+
+def test_what_is_shared_is_told_apart_by_all_that_makes_it() -> None:
+    def built(service: Any, vantage: str) -> Any:
+        return service.spec(1 if vantage == "pod" else 2)
+
+    same = [arrange(item(name, arranged(3, shared=True))) for name in "ab"]
+    assert same[0].shared == same[1].shared
+    assert same[0].specs[0].families == ("IPv4", "IPv6")
+    others = [
+        arrange(item("a", arranged(2, shared=True))),
+        arrange(item("a", arranged(3, shared=True, type="NodePort"))),
+        arrange(item("a", arranged(3, shared=True)), protocol="UDP"),
+        arrange(item("a", arranged(built, shared=True), vantage="pod")),
+        arrange(item("a", arranged(built, shared=True), vantage="outside")),
+    ]
+    assert len({each.shared for each in [*same, *others]}) == 6
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "mine"}, {"ports": [Port(node_port=30_080)]}], ids=["name", "node-port"]
+)
+def test_what_others_may_have_cannot_be_arranged(fields: dict[str, Any]) -> None:
+    with pytest.raises(pytest.UsageError, match="what another may have"):
+        arrange(item("a", arranged(1, **fields)))
+
+
+def test_a_test_says_what_it_asks_for_and_asks_for_what_it_says() -> None:
+    asking, saying = Item("asks"), Item("says", arranged())
+    asking.fixturenames, saying.fixturenames = ["webs"], []
+    for test, problem in ((asking, "say what these are"), (saying, "uses none")):
+        with pytest.raises(pytest.UsageError, match=problem):
+            arrangement.has(cast("pytest.Item", test))
+
+
+def test_such_a_test_is_bad_input_of_a_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def webs():
+            return []
+
+        @pytest.mark.requirement("asks", level="core", references=(), feature=None)
+        def test_asks(webs):
+            '''What stands must be said.'''
+        """
+    )
+    config = pytester.parseconfig("-p", "no:conformance")
+    asked = SimpleNamespace(keyword="", markexpr="")
+    with pytest.raises(UsageError, match=r"test_asks asks for web or webs"):
+        selection.check(config, cast("Any", asked), ())
+
+
+class OneBad:
+    """Stands in for a node's stage on which the Services of one test are refused."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def set(self, wanted: Mapping[str, object]) -> None:
+        self.asked.append(list(wanted))
+        if "bad" in wanted:
+            raise RefusedError("no", 422)
+
+
+def test_one_bad_arrangement_is_the_fault_of_its_own_test_alone() -> None:
+    stage = OneBad()
+    made = services(MemoryApi(), Settled(), "IPv4")
+    world = cast("World", SimpleNamespace(stage=stage, services=lambda *_: made))
+    tests = [item(name, arranged()) for name in ("first", "bad", "last")]
+    fixtures._set_the_stage(world, tests, lambda: "a-name")
+    with pytest.raises(RefusedError):
+        fixtures._set_the_stage(world, tests[1:], lambda: "a-name")
+    fixtures._set_the_stage(world, tests[2:], lambda: "a-name")
+    assert stage.asked == [["first", "bad", "last"], ["first"], ["bad", "last"], ["bad"], ["last"]]
