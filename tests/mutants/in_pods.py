@@ -38,8 +38,10 @@ _PROGRAMS, _LIBRARIES, _PYTHON = ON_KIND / "bin", ON_KIND / "lib", ON_KIND / "py
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test with each mutant that its requirement is to kill, and with none."""
-    shared.parametrize(metafunc, "session")
+    """Run a test with each mutant that its requirement is to kill, and with none: a census, which
+    many tests look at, is taken again with each.
+    """
+    shared.parametrize(metafunc, "session", "taken")
 
 
 @pytest.fixture(scope="session")

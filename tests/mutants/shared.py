@@ -26,9 +26,12 @@ def name_of(mode: str, mutant: Mutant) -> str:
     return f"{mode}-{mutant.name}"
 
 
-def parametrize(metafunc: pytest.Metafunc, scope: Literal["function", "session"]) -> None:
+def parametrize(
+    metafunc: pytest.Metafunc, scope: Literal["function", "session"], *anew: str
+) -> None:
     """Give a test the fixture ``mutant``, with each mutant of MUTANT_MODE that MUTANTS names
-    (in the environment, comma-separated) and that its requirement is to kill.
+    (in the environment, comma-separated) and that its requirement is to kill. Of the fixtures
+    ``anew`` those that it uses are set up again with each.
     """
     mark = metafunc.definition.get_closest_marker("requirement")
     mode, names = os.environ["MUTANT_MODE"], os.environ["MUTANTS"].split(",")
@@ -36,9 +39,13 @@ def parametrize(metafunc: pytest.Metafunc, scope: Literal["function", "session"]
     killers = [each for each in chosen if mark and mark.args[0] in each.killed_by]
     if killers:
         controls = [each for each in chosen if not each.killed_by]
+        fixtures = ["mutant", *(each for each in anew if each in metafunc.fixturenames)]
         metafunc.parametrize(
-            "mutant",
-            [pytest.param(each, id=name_of(mode, each)) for each in controls + killers],
+            fixtures,
+            [
+                pytest.param(*[each] * len(fixtures), id=name_of(mode, each))
+                for each in controls + killers
+            ],
             indirect=True,
             scope=scope,
         )
