@@ -24,6 +24,7 @@ MUTANTS = (
     "nodeport-not-masqueraded",
     "hairpin-not-masqueraded",
     "reject-as-drop",
+    "external-policy-ignored",
     "wrong-target-port",
     "endpoints-frozen",
     "never-deleted",

@@ -96,6 +96,47 @@ def _drop_as_reject(text: str, before: str) -> str:
     return edited(text, edit)
 
 
+def _drop_as_pass(text: str, before: str) -> str:
+    return edited(text, lambda line: None if "has no local endpoints" in line else line)
+
+
+def _external_policy_ignored(text: str, before: str) -> str:
+    """The short cut that pods have is everybody's."""
+
+    def edit(line: str) -> str:
+        return re.sub(r" -s \S+", "", line) if _short_cut("pod", line) else line
+
+    return edited(text, edit)
+
+
+def _internal_policy_ignored(text: str, before: str) -> str:
+    """For Services that have a chain which leads to all endpoints, since they are reached from
+    outside too.
+    """
+
+    def edit(line: str) -> str:
+        found = re.match(r"-A KUBE-(?:SERVICES .* -j KUBE-)?SVL-(\S+)( .*MARK-MASQ)?$", line)
+        there = found and f" -j KUBE-EXT-{found[1]}\n" in text
+        return line.replace("KUBE-SVL-", "KUBE-SVC-") if there else line
+
+    return edited(text, edit)
+
+
+def _pods_not_short_cut(text: str, before: str) -> str:
+    return edited(text, lambda line: None if _short_cut("pod", line) else line)
+
+
+def _node_not_short_cut(text: str, before: str) -> str:
+    return edited(text, lambda line: None if _short_cut("LOCAL", line) else line)
+
+
+def _short_cut(whose: str, line: str) -> bool:
+    """Whether the line is a rule for what pods, or processes on the node, send to what is outside
+    the cluster.
+    """
+    return line.startswith("-A KUBE-EXT-") and f"{whose} traffic for" in line
+
+
 def _wrong_target_port(text: str, before: str) -> str:
     def edit(line: str) -> str:
         return re.sub(
@@ -224,6 +265,11 @@ MUTANTS = (
     fault("hairpin-not-masqueraded", _hairpin_not_masqueraded),
     fault("reject-as-drop", _reject_as_drop),
     fault("drop-as-reject", _drop_as_reject),
+    fault("drop-as-pass", _drop_as_pass),
+    fault("external-policy-ignored", _external_policy_ignored),
+    fault("internal-policy-ignored", _internal_policy_ignored),
+    fault("pods-not-short-cut", _pods_not_short_cut),
+    fault("node-not-short-cut", _node_not_short_cut),
     fault("wrong-target-port", _wrong_target_port),
     fault("udp-as-tcp", _udp_as_tcp),
     fault("ipv6-missing", _ipv6_missing),

@@ -96,6 +96,42 @@ def _drop_as_reject(text: str, before: str) -> str:
     return edited(text, lambda line: line.replace(" : drop }", " : goto reject-chain }"))
 
 
+def _drop_as_pass(text: str, before: str) -> str:
+    return edited(text, lambda line: line.replace(" : drop }", " : accept }"))
+
+
+def _external_policy_ignored(text: str, before: str) -> str:
+    """The short cut that pods have is everybody's."""
+
+    def edit(line: str) -> str:
+        return re.sub(r" ip6? saddr \S+( goto .* \"short-circuit pod traffic\")$", r"\1", line)
+
+    return edited(text, edit)
+
+
+def _internal_policy_ignored(text: str, before: str) -> str:
+    """For Services that have a chain which leads to all endpoints, since they are reached from
+    outside too.
+    """
+
+    def edit(line: str) -> str:
+        found = re.match(
+            r"add element (ip6? kube-proxy) service-ips .* : goto local-(\S+) \}", line
+        )
+        there = found and f"add chain {found[1]} service-{found[2]}\n" in text
+        return line.replace(" : goto local-", " : goto service-") if there else line
+
+    return edited(text, edit)
+
+
+def _pods_not_short_cut(text: str, before: str) -> str:
+    return edited(text, lambda line: None if '"short-circuit pod traffic"' in line else line)
+
+
+def _node_not_short_cut(text: str, before: str) -> str:
+    return edited(text, lambda line: None if " fib saddr type local " in line else line)
+
+
 def _unallocated_rejected(text: str, before: str) -> str:
     return edited(
         text,
@@ -231,6 +267,11 @@ MUTANTS = (
         *("term-not-serving", "term-unready"),
     ),
     fault("drop-as-reject", _drop_as_reject, "", "etp-local-none-drop", "itp-local-states-drop"),
+    fault("drop-as-pass", _drop_as_pass),
+    fault("external-policy-ignored", _external_policy_ignored),
+    fault("internal-policy-ignored", _internal_policy_ignored),
+    fault("pods-not-short-cut", _pods_not_short_cut),
+    fault("node-not-short-cut", _node_not_short_cut),
     Mutant(
         "unallocated-rejected",
         "connections to a cluster IP that no Service has are rejected instead of dropped",

@@ -44,6 +44,30 @@ _FAULTS: dict[str, tuple[str, ...]] = {
         "what a traffic policy excludes is rejected instead of dropped",
         "noep-reject-vs-drop",
     ),
+    "drop-as-pass": (
+        "what a traffic policy excludes is passed on instead of dropped",
+        "etp-local-none-drop",
+        "itp-local-states-drop",
+    ),
+    "external-policy-ignored": (
+        "under externalTrafficPolicy Local clients outside get endpoints on every node",
+        "etp-local-only",
+        "etp-local-none-drop",
+        "etp-both-local",
+    ),
+    "internal-policy-ignored": (
+        "under internalTrafficPolicy Local clients get endpoints on every node",
+        "itp-local-states",
+        "etp-both-local",
+    ),
+    "pods-not-short-cut": (
+        "externalTrafficPolicy Local binds pods as it binds clients outside",
+        "etp-pod-shortcircuit",
+    ),
+    "node-not-short-cut": (
+        "externalTrafficPolicy Local binds processes on the node as it binds clients outside",
+        "etp-host-shortcircuit",
+    ),
     "wrong-target-port": ("connections arrive at the port after the target port", "cip-tcp-dnat"),
     "udp-as-tcp": ("the rules of UDP ports match TCP", "cip-udp-dnat"),
     "ipv6-missing": ("cluster IPs of IPv6 are not served", "cip-tcp-dnat"),
