@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -77,6 +78,12 @@ def second_address(world: World, family: Family) -> Iterator[IPAddress]:
     address = world.hosts("outside")[0].address(family)
     prefix = f"{address}/{address.max_prefixlen}"
     world.node.run(["ip", "address", "add", prefix, "dev", "lo"])
+    # the kernel makes an IPv6 address the node's own a moment later, in a work queue
+    own = ["ip", f"-{address.version}", "route", "show", "table", "local", str(address)]
+    deadline = time.monotonic() + 5.0
+    while not world.node.run(own).stdout:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{address} has not become the node's")
     yield address
     world.node.run(["ip", "address", "delete", prefix, "dev", "lo"])
 
