@@ -1,7 +1,8 @@
 """What tests run on, as a contract: whoever keeps it can be judged by the suite.
 
-``clusters.embedded``, ``clusters.vm`` and ``clusters.kind`` keep it side by side. All of them raise
-NetworkError, NodeError or StartError (specification.errors) where something cannot be brought up.
+``clusters.embedded``, ``clusters.vm``, ``clusters.kind`` and ``clusters.simulated`` keep it side by
+side. All of them raise NetworkError, NodeError or StartError (specification.errors) where something
+cannot be brought up.
 """
 
 from __future__ import annotations

@@ -184,12 +184,14 @@ class Run(Invocation):
     """What a run of the suite is asked to do."""
 
     provider: str = option(
-        "on real kind clusters, one for each mode: the kube-proxy that kubeadm deployed there. Uses"
-        " the Docker (or podman) and kind that are there; where no Docker runs, one of the suite's"
-        " own. Needs root",
-        "kind",
+        "kind: on real kind clusters, one for each mode: the kube-proxy that kubeadm deployed"
+        " there. Uses the Docker (or podman) and kind that are there; where no Docker runs, one of"
+        " the suite's own. Needs root. simulated: on nodes in memory, whose proxy is the"
+        " specification: a test of the requirements, that needs no kernel, no privileges and no"
+        " programs",
+        "kind|simulated",
         "embedded",
-        choices=("embedded", "kind"),
+        choices=("embedded", "kind", "simulated"),
     )
     kind_image: str = option(
         "its node image; by default kind's own, and where no Docker runs the one that ./conform"
@@ -224,9 +226,16 @@ class Run(Invocation):
         "only these tests, such as conformance/affinity", "PATH[::TEST]", (), flags=(), pytest=True
     )
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it runs on nodes in memory."""
+        return self.provider == "simulated"
+
     def contradictions(self) -> Iterator[str]:
         """See `Invocation`."""
         yield from super().contradictions()
+        if self.simulated:
+            yield from self._more_than_the_specification()
         if self.keep and self.numprocesses not in ("", "0"):
             yield "--keep needs a single process to stop in: give -n 0"
         for name in ("kind_image", "kind_cluster", "kubernetes_version"):
@@ -238,6 +247,13 @@ class Run(Invocation):
             yield "--kind-image and --kubernetes-version name two node images: give one of them"
         if self.kind_cluster and (self.kind_image or self.kubernetes_version):
             yield "a --kind-cluster has its node image: name none"
+
+    def _more_than_the_specification(self) -> Iterator[str]:
+        """What nodes in memory have no use for."""
+        names = ("implementation", "proxy_binary", "proxy_version", "node", "kernel", "keep")
+        for one in dataclasses.fields(self):
+            if one.name in names and getattr(self, one.name) != one.default:
+                yield f"{_flags(one)[0]} does not go with --provider simulated"
 
     def only(self, mode: str, test: str) -> Self:
         """The same for one test in one mode, in one process."""

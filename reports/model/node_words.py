@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from reports.model.run import Run
     from reports.records.results import Fingerprint
 
-NAMES: Final = {"netns": "namespace nodes", "vm": "virtual machines", "kind": "kind nodes"}
+NAMES: Final = {
+    "netns": "namespace nodes",
+    "vm": "virtual machines",
+    "kind": "kind nodes",
+    "simulated": "nodes in memory",
+}
 """Kind of a node, as its fingerprint has it -> how several of them are called."""
 
 _ACCELERATORS = {"tcg": "emulated by QEMU's TCG", "kvm": "KVM"}

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from clusters.simulated.kernel import Rule
+from clusters.simulated.node import SimulatedNode
 from fixtures.lab.lab import Lab
 from specification.addresses import FAMILIES, Family
-from tests.engine.simulated import Rule, SimulatedNode
 from tests.engine.tools import Rules
 
 if TYPE_CHECKING:

@@ -14,22 +14,22 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
+from clusters.simulated.kernel import Decision, Drop, Refuse
 from fixtures.judge.expect import expect
 from fixtures.lab.frames import MAGIC
 from specification.attempts import SocketAddress
 from specification.outcomes import AnsweredUnseen, Delivered, Dropped, Rejected, Reply
-from tests.engine.simulated import Answer, Decision, Drop, Refuse
-from tests.engine.tools import ETHERNET, PORT, VIPS, Rules, client, delivery, host, is_fence
+from tests.engine.tools import ANSWER, ETHERNET, PORT, VIPS, Rules, client, delivery, host, is_fence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scapy.packet import Packet
 
+    from clusters.simulated.node import SimulatedNode
     from fixtures.lab.lab import Lab
     from specification.addresses import Family
     from specification.services import Protocol
-    from tests.engine.simulated import SimulatedNode
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
 
@@ -122,7 +122,7 @@ def test_an_answer_by_the_node_itself_is_by_somebody_unseen(
     lab: Lab, rules: Rules, family: Family, protocol: Protocol
 ) -> None:
     """Never silence."""
-    rules.always(Answer())
+    rules.always(ANSWER)
     sample = client(lab, "pod", family, protocol).connect_many(VIPS[family], PORT, 40)
     assert sample.words == {"answered by somebody unseen": 40}
     frontend = SocketAddress(VIPS[family], PORT)
@@ -132,7 +132,7 @@ def test_an_answer_by_the_node_itself_is_by_somebody_unseen(
 def test_a_sample_tells_its_probes_apart(lab: Lab, rules: Rules, family: Family) -> None:
     """Each has its own outcome, in the order of sending."""
     there = delivery("remote-pod", 256, family)
-    turns: list[Decision] = [there, Refuse(), Drop(), Refuse("reset"), Answer(), there]
+    turns: list[Decision] = [there, Refuse(), Drop(), Refuse("reset"), ANSWER, there]
     rules.decisions = lambda at: [turns[at.port % 6]]
     sample = client(lab, "pod", family).connect_many(VIPS[family], PORT, 600)
     kinds = [type(turns[probe.client.port % 6]).__name__ for probe in sample]

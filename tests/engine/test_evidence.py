@@ -10,21 +10,21 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapReader, RawPcapReader
 
+from clusters.simulated.kernel import Drop, Pass
 from fixtures.lab import icmp
 from fixtures.lab.icmp import Error
 from fixtures.record.evidence import write_pcap
 from specification.addresses import ROUTERS
 from specification.attempts import SocketAddress
-from tests.engine.simulated import Drop, Pass
 from tests.engine.tools import PORT, VIPS, Rules, client, delivery, host, recomputed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clusters.simulated.node import SimulatedNode
     from fixtures.lab.lab import Lab
     from specification.addresses import Family
     from specification.services import Protocol
-    from tests.engine.simulated import SimulatedNode
 
 # --- captures -------------------------------------------------------------------------------------
 

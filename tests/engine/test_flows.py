@@ -9,15 +9,15 @@ from scapy.layers.inet import TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from tests.engine.simulated import Drop
+from clusters.simulated.kernel import Drop
 from tests.engine.tools import PORT, VIPS, Rules, client, delivery, host
 
 if TYPE_CHECKING:
+    from clusters.simulated.node import SimulatedNode
     from fixtures.clients.flows import Flows
     from fixtures.lab.lab import Lab
     from specification.addresses import Family
     from specification.services import Protocol
-    from tests.engine.simulated import SimulatedNode
 
 Ends = tuple[str, int, str, int]
 

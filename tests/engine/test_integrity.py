@@ -37,8 +37,8 @@ from specification.packets import (
     Rule,
     Shape,
 )
-from tests.engine.simulated import Answer
 from tests.engine.tools import (
+    ANSWER,
     PORT,
     VIPS,
     Rules,
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scapy.packet import Packet
 
+    from clusters.simulated.node import SimulatedNode
     from specification.addresses import Family
     from specification.services import Protocol
-    from tests.engine.simulated import SimulatedNode
     from tests.engine.tools import Alter
 
 OPTIONS = b"\2\4\5\xb4\1\3\3\7"
@@ -247,7 +247,7 @@ def test_an_echo_is_not_its_request(
     lab: Lab, node: SimulatedNode, rules: Rules, family: Family
 ) -> None:
     """A process that sends back what it got has made a packet of its own."""
-    rules.always(Answer())
+    rules.always(ANSWER)
     node.leaving = lambda _wire, frame: [frame.replace(b"kpc\1", b"kpc\0")]
     client(lab, "pod", family, "UDP").connect_many(VIPS[family], PORT, 4)
     assert broken(lab) == set()

@@ -1,10 +1,9 @@
-"""Requirements, unchanged, on a node in memory: those that notice a proxy which is bent in one way
-are met by one that is not.
+"""Requirements, unchanged, on a node in memory: those that notice what is done to packets are met
+where nothing is.
 """
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -12,6 +11,9 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.sctp import SCTP
 
+from clusters import implementation
+from clusters.simulated.judged import IMPLEMENTATION
+from clusters.simulated.substrate import Simulated
 from conformance.clusterip import (
     test_delivery,
     test_endpoint_changes,
@@ -25,13 +27,8 @@ from conformance.masquerade import test_masquerade
 from conformance.no_endpoints import test_no_endpoints
 from conformance.nodeport import test_nodeport
 from conformance.traffic_policy import test_traffic_policy
-from fixtures.lab.hosts import Hosts
-from fixtures.lab.lab import Lab
-from fixtures.services.canary import Canary
-from fixtures.services.stage import Stage
 from fixtures.world import fixtures
-from fixtures.world.world import World
-from tests.engine.simulated import SimulatedNode
+from fixtures.world.world import World, furnish
 from tests.engine.tools import (
     altering,
     ends_otherwise,
@@ -41,12 +38,11 @@ from tests.engine.tools import (
     without_options,
     wrong_sum,
 )
-from tests.services.memory import Bent, MemoryApi, MemoryProxy
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from clusters.contract import Cluster, Node
+    from clusters.simulated.node import SimulatedNode
     from tests.engine.tools import Alter
 
 MODULES: list[ModuleType] = [
@@ -54,35 +50,6 @@ MODULES: list[ModuleType] = [
     *(test_no_endpoints, test_traffic_policy, test_nodeport, test_masquerade),
     *(test_headers, test_contents, test_others),
 ]
-
-NOTICED: dict[str, str] = {
-    "an unready endpoint counts": """
-        cip-new-avoid-removed noep-0-to-n noep-evicted""",
-    "the first slice counts alone": """
-        cip-same-port-diff-proto cip-slice-delete cip-slice-dup-move cip-slice-relabel
-        cip-slice-label-removed cip-slice-gains-headless cip-port-key-name
-        cip-named-targetport-per-ep cip-multi-slice-merge cip-multi-slice-ports cip-slice-dedupe""",
-    "names of ports are ignored": """
-        cip-port-remap cip-multiport cip-port-add cip-port-key-name cip-multi-slice-ports
-        noep-per-port""",
-    "protocols are alike": """
-        cip-same-port-diff-proto noep-proto-indep np-same-number-tcp-udp""",
-    "namespaces are alike": "cip-namespace-isolation",
-    "labels of slices are ignored": """
-        cip-slice-relabel cip-slice-label-removed cip-slice-no-svc-label""",
-    "nothing is refused": """
-        noep-cip-tcp noep-cip-udp noep-icmp-source noep-nodeport noep-per-port noep-proto-indep
-        noep-0-to-n noep-n-to-0 noep-evicted noep-no-slice noep-established
-        noep-no-conntrack-poison itp-local-no-eps-reject noep-reject-vs-drop""",
-    "policies are ignored": """
-        itp-local-only itp-local-none-drop noep-reject-vs-drop masq-ext-local""",
-    "nothing is masqueraded": """
-        cip-from-external cip-from-endpoint np-masq-cluster masq-ext-cip masq-ext-cluster
-        masq-hairpin masq-udp-sctp""",
-    "everything is masqueraded": """
-        cip-no-snat-pod cip-sport-preserved masq-pod-cip masq-ext-local masq-udp-sctp""",
-}
-"""Requirements that must notice each way of being wrong."""
 
 ALTERED: dict[str, tuple[Alter, str]] = {
     "hop limits are the same": (
@@ -114,7 +81,7 @@ def _requirement(test: object) -> str:
 
 
 _ALL = {_requirement(test): test for module in MODULES for test in vars(module).values()}
-_BENT = NOTICED | {name: ids for name, (_, ids) in ALTERED.items()}
+_BENT = {name: ids for name, (_, ids) in ALTERED.items()}
 _IDS = sorted({each for ids in _BENT.values() for each in ids.split()})
 for _id in _IDS:
     if _id.startswith("pkt-"):  # what their modules say of all of them
@@ -132,23 +99,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def world(bent: str, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(bent: str) -> World:
     """All that tests ask for, in memory."""
-    monkeypatch.setattr("fixtures.services.canary.TIMEOUT", 10.0)  # nothing takes time here
-    api, hosts = MemoryApi(), Hosts()
-    straight = bent not in NOTICED
-    proxy = MemoryProxy(api, "simulated", "" if straight else cast("Bent", bent))
-    node = SimulatedNode(proxy, seed=1)
-    if bent in ALTERED:
-        node.leaving = altering(ALTERED[bent][0])
-    node.waiting = lambda _seconds: proxy.sync()
-    running = SimpleNamespace(running=True, stepwise=False)
-    seen = cast("Node", node)
-    monkeypatch.setattr(node, "proxy", running, raising=False)
-    lab = Lab(seen, seed=1)
-    cluster = cast("Cluster", SimpleNamespace(api=api))
-    canary = Canary(api, seen, lab, hosts)
-    return World(cluster, seen, lab, hosts, canary, Stage(api, canary))
+    cluster = Simulated(implementation.load(str(IMPLEMENTATION)), seed=1).cluster("specification")
+    node = cluster.node()
+    if bent:
+        cast("SimulatedNode", node).leaving = altering(ALTERED[bent][0])
+    node.proxy.start()
+    return furnish(cluster, node, seed=1)
 
 
 family, node, lab = fixtures.family, fixtures.node, fixtures.lab

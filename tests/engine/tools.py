@@ -14,21 +14,27 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
+from clusters import implementation
+from clusters.simulated.judged import IMPLEMENTATION
+from clusters.simulated.kernel import Answer, Decision, Deliver, Pass
+from clusters.simulated.proxy import SpecifiedProxy
 from clusters.wires import Frames
 from fixtures.clients.client import LabClient
-from fixtures.lab.frames import build
+from fixtures.lab.frames import Kind, build, parse
+from fixtures.lab.lab import stamped
 from fixtures.lab.sample import to_bytes
 from specification.attempts import SocketAddress
 from specification.places import Host
-from tests.engine.simulated import Decision, Deliver, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scapy.packet import Packet
 
+    from clusters.simulated.api import MemoryApi
     from fixtures.lab.lab import Lab
     from specification.addresses import Family, IPAddress
+    from specification.attempts import Attempt
     from specification.places import Place
     from specification.services import Protocol
 
@@ -48,20 +54,48 @@ class Rules:
 
     def __init__(self) -> None:
         self.decisions: Callable[[SocketAddress], Sequence[Decision]] = lambda _client: [Pass()]
-        self.asked: list[tuple[Family, Protocol, SocketAddress, SocketAddress]] = []
+        self.asked: list[Attempt] = []
         """What was asked about the cluster IPs."""
+        self._random = random.Random(1)
 
-    def __call__(
-        self, family: Family, protocol: Protocol, client: SocketAddress, target: SocketAddress
-    ) -> Sequence[Decision]:
-        if target != (VIPS[family], PORT):
-            return [Pass()]
-        self.asked.append((family, protocol, client, target))
-        return self.decisions(client)
+    def __call__(self, attempt: Attempt, _place: Place) -> Decision:
+        if attempt.target not in {(address, PORT) for address in VIPS.values()}:
+            return Pass()
+        self.asked.append(attempt)
+        return self._random.choice(self.decisions(attempt.client))
 
     def always(self, *decisions: Decision) -> None:
-        """Decide so from now on, whoever the client is."""
+        """Decide one of these from now on, whoever the client is."""
         self.decisions = lambda _client: decisions
+
+
+def _answered(data: bytes) -> bytes:
+    """The answer to an IP packet that opens a connection."""
+    ether = bytes(12) + (b"\x08\x00" if data[0] >> 4 == 4 else b"\x86\xdd") + data
+    (packet,) = parse(stamped(np.frombuffer(ether, np.uint8)[None]))
+    (answer,) = build(
+        packet.family,
+        packet.protocol,
+        Kind.ANSWER,
+        (bytes(6), bytes(6)),
+        packet.destination,
+        packet.source,
+        packet.destination_port,
+        packet.source_port,
+        packet.id,
+        acknowledgement=(packet.sequence + 1) & 0xFFFFFFFF,
+        reply=True,
+    )
+    return bytes(answer[14:])
+
+
+ANSWER = Answer(_answered)
+
+
+def specified(api: MemoryApi, node_name: str = "simulated", seed: int = 1) -> SpecifiedProxy:
+    """The specification as the proxy of a node; it is not started."""
+    described = implementation.load(str(IMPLEMENTATION))
+    return SpecifiedProxy(described, "specification", api, node_name, seed)
 
 
 def host(place: Place, number: int, family: Family, port: int = 8080) -> SocketAddress:

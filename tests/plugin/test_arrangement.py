@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from clusters.simulated.api import MemoryApi
 from fixtures.plugin import arrangement, selection
 from fixtures.plugin.arrangement import arranged, stages
 from fixtures.world import fixtures
 from specification.errors import RefusedError, UsageError
 from specification.services import Port
-from tests.services.memory import MemoryApi
 from tests.services.test_services import Settled, services
 
 if TYPE_CHECKING:

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from clusters.simulated.api import MemoryApi
+from clusters.simulated.kernel import Decision, Drop, Pass
+from clusters.simulated.node import SimulatedNode
 from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Lab
 from fixtures.services import canary as settling
 from fixtures.services.canary import Canary
 from specification.addresses import FAMILIES, Family
 from specification.errors import SettleError
-from tests.engine.simulated import Decision, Drop, Pass, SimulatedNode
-from tests.services.memory import MemoryApi, MemoryProxy
+from tests.engine.tools import specified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from clusters.contract import Node
-    from specification.attempts import SocketAddress
-    from specification.services import Protocol
+    from specification.attempts import Attempt
+    from specification.places import Place
 
 BODY: dict[str, Any] = {
     "metadata": {"name": "web"},
@@ -38,17 +40,21 @@ class Around:
 
     def __init__(self, *, stepwise: bool = False, emulated: bool = False) -> None:
         self.api = MemoryApi()
-        self.proxy = MemoryProxy(self.api, "simulated")
+        self.proxy = specified(self.api)
         self.node = SimulatedNode(self.proxy)
         self.node.waiting = lambda _seconds: self.step()
         self.lab = Lab(cast("Node", self.node))
-        self.step: Callable[[], object] = self.proxy.sync
+        self.step: Callable[[], object] = self._sync
         self.program = SimpleNamespace(
             running=True, stepwise=stepwise, log_position=lambda: 9000, log_since="from {}".format
         )
         system = SimpleNamespace(emulated=emulated, check=lambda: None)
         seen = SimpleNamespace(name=self.node.name, system=system, proxy=self.program)
         self.canary = Canary(self.api, cast("Node", seen), self.lab, Hosts())
+
+    def _sync(self) -> None:
+        for resource in ("services", "endpointslices"):
+            self.proxy.take(resource)
 
     def is_in_force(self, family: Family | None = None) -> bool:
         """Whether the proxy knows all that is written, of one family at least."""
@@ -103,7 +109,7 @@ def test_a_family_is_waited_for_alone(around: Around, family: Family) -> None:
     def step() -> None:
         around.api.events = [each for each in events if family.lower() in each[0]]
         for path, state in around.api.events:
-            around.proxy.known[path] = cast("dict[str, Any]", state)
+            around.proxy.learn(path, state)
 
     around.step = step
     around.canary.settle(families=[family])
@@ -120,7 +126,7 @@ def test_a_family_that_does_not_follow_is_not_settled(
     def step() -> None:
         for path, state in around.api.events:
             if "ipv6" in path and state:
-                around.proxy.known[path] = state
+                around.proxy.learn(path, state)
 
     around.step = step
     with pytest.raises(SettleError, match="not shown a change in IPv4 after 60 s") as caught:
@@ -207,13 +213,11 @@ class Steps:
         self._held: set[str] = set()
         around.step, around.node.rule = self.step, self
 
-    def __call__(
-        self, family: Family, protocol: Protocol, client: SocketAddress, target: SocketAddress
-    ) -> Sequence[Decision]:
+    def __call__(self, attempt: Attempt, place: Place) -> Decision:
         """What is for an address of the node's, and not served, does not pass."""
-        decisions = self._around.proxy(family, protocol, client, target)
-        held = str(target.address) in self._held
-        return [Drop()] if held and decisions == [Pass()] else decisions
+        decision = self._around.proxy(attempt, place)
+        held = str(attempt.target.address) in self._held
+        return Drop() if held and decision == Pass() else decision
 
     def step(self) -> None:
         """Do the next thing, each time that somebody waits."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from clusters.simulated.api import SERVICES, SLICES, MemoryApi
 from fixtures.lab.hosts import Hosts
 from fixtures.services.services import Services
 from specification.addresses import (
@@ -21,7 +22,6 @@ from specification.attempts import SocketAddress
 from specification.errors import RefusedError
 from specification.places import Host
 from specification.services import HEADLESS, SERVICE_NAME, Endpoint, Ingress, Port, Slice
-from tests.services.memory import SERVICES, SLICES, MemoryApi
 
 if TYPE_CHECKING:
     from collections.abc import Collection

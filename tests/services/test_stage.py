@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from clusters.simulated.api import MemoryApi
 from fixtures.services.stage import Arranged, Stage
 from specification.addresses import FAMILIES
 from specification.errors import RefusedError, SettleError
-from tests.services.memory import MemoryApi
 from tests.services.test_services import Settled, services
 
 if TYPE_CHECKING:
