@@ -16,6 +16,7 @@ from conformance.vocabulary import (
     in_nftables,
     kep,
     source,
+    two,
 )
 
 _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
@@ -26,13 +27,14 @@ _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
     kep(3453),
     source("pkg/proxy/iptables/proxier_test.go", "TestSyncProxyRulesRepeated"),
 )
+@arranged(two)
 def test_change_rewrites_the_chains_of_the_changed_service_alone(
-    service: Services, chains: Chains, client: Client
+    service: Services, webs: list[Service], chains: Chains, client: Client
 ) -> None:
     """A change to one Service must leave the chains of all other Services and their endpoints as
     they are, counters included: only those of the changed Service are written again.
     """
-    changed, other = service.create([service.spec(endpoints=2) for _ in range(2)])
+    changed, other = webs
 
     def counted(web: Service) -> dict[str, int]:
         nat = chains("nat")
@@ -53,13 +55,14 @@ def test_change_rewrites_the_chains_of_the_changed_service_alone(
 @in_nftables(
     "nft-partial-ops", source("pkg/proxy/nftables/proxier_test.go", "TestSyncProxyRulesRepeated")
 )
+@arranged(two)
 def test_change_leaves_rules_and_elements_of_other_services_alone(
-    service: Services, ruleset: Ruleset
+    service: Services, webs: list[Service], ruleset: Ruleset
 ) -> None:
     """A change to one Service must add, replace and remove rules of that Service alone: those of
     all other Services keep their handles, and so do the rules of the base chains.
     """
-    changed, other = service.create([service.spec(endpoints=2) for _ in range(2)])
+    changed, other = webs
 
     def handles(web: Service | None) -> set[int]:
         """Of a Service's rules, or of those that belong to none."""

@@ -11,6 +11,7 @@ from conformance.vocabulary import (
     Service,
     Services,
     World,
+    arranged,
     client_of_each_kind,
     down,
     during,
@@ -27,9 +28,8 @@ def connect_each(clients: list[LabClient], web: Service) -> list[Sample]:
     return [each.connect_many(web.cluster_ip_of(each.family), web.port, 8) for each in clients]
 
 
-def open_each(service: Services, world: World) -> list[Flows]:
+def open_each(web: Service, world: World) -> list[Flows]:
     """Eight flows of each kind to a new Service with three endpoints."""
-    web = service(endpoints=3, ports=BOTH)
     flows = [
         client.open(web.cluster_ip_of(client.family), web.port, 8)
         for client in client_of_each_kind(world)
@@ -41,9 +41,10 @@ def open_each(service: Services, world: World) -> list[Flows]:
 
 @requirement("life-restart-existing", e2e("service", "work after restarting kube-proxy"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
-def test_restart_breaks_no_connection(service: Services, world: World) -> None:
+@arranged(3, ports=BOTH)
+def test_restart_breaks_no_connection(service: Services, web: Service, world: World) -> None:
     """Connections that exist when the proxy restarts must go on without loss where they were."""
-    flows = open_each(service, world)
+    flows = open_each(web, world)
     rounds = during(world.node.proxy.restart, lambda: [flow.exchange() for flow in flows])
     service.settle(syncs=2)
     rounds.append([flow.exchange() for flow in flows])
@@ -54,9 +55,9 @@ def test_restart_breaks_no_connection(service: Services, world: World) -> None:
 
 @requirement("life-restart-new", e2e("service", "work after restarting kube-proxy"))
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
-def test_restart_fails_no_new_connection(service: Services, world: World) -> None:
+@arranged(3, ports=BOTH)
+def test_restart_fails_no_new_connection(service: Services, web: Service, world: World) -> None:
     """While the proxy is restarted every new connection to a Service must be answered."""
-    web = service(endpoints=3, ports=BOTH)
     clients = client_of_each_kind(world)
     rounds = during(world.node.proxy.restart, lambda: connect_each(clients, web))
     service.settle()
@@ -72,12 +73,12 @@ def test_restart_fails_no_new_connection(service: Services, world: World) -> Non
     feature="rules-outlive-proxy",
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
-def test_killed_proxy_leaves_services_as_they_are(service: Services, world: World) -> None:
+@arranged(3, ports=BOTH)
+def test_killed_proxy_leaves_services_as_they_are(web: Service, world: World) -> None:
     """When the proxy is killed, existing connections must go on and new ones must be answered for
     as long as it is down.
     """
-    flows = open_each(service, world)
-    web = service(endpoints=3, ports=BOTH)
+    flows = open_each(web, world)
     clients = client_of_each_kind(world)
     with down(world.node.proxy, kill=True):
         assert not world.node.proxy.running
@@ -92,22 +93,22 @@ def test_killed_proxy_leaves_services_as_they_are(service: Services, world: Worl
     source("pkg/proxy/iptables/proxier.go", "the first sync after a start is a full one"),
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
+@arranged(1, ports=BOTH)
 def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
-    service: Services, world: World
+    service: Services, web: Service, world: World
 ) -> None:
     """A Service that was created, and an endpoint that was replaced, while the proxy was down must
     be served once it is back.
     """
-    changed = service(endpoints=1, ports=BOTH)
     clients = client_of_each_kind(world)
     with down(world.node.proxy):
-        changed.set_endpoints([service.endpoint("remote-pod", 1)], settle=False)
+        web.set_endpoints([service.endpoint("remote-pod", 1)], settle=False)
         created = service(endpoints=1, ports=BOTH, settle=False)
     service.settle()
     for client in clients:
-        for web in (changed, created):
-            sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 8)
-            expect(sample).delivered(to=web.socket(0, client.family))
+        for each in (web, created):
+            sample = client.connect_many(each.cluster_ip_of(client.family), each.port, 8)
+            expect(sample).delivered(to=each.socket(0, client.family))
 
 
 @requirement(
@@ -115,15 +116,16 @@ def test_changes_made_while_the_proxy_is_down_are_in_force_after_its_start(
     source("staging/src/k8s.io/client-go/tools/cache/reflector.go", "ListAndWatch"),
 )
 @over(families=FAMILIES, protocols=["TCP", "UDP"])
+@arranged(lambda service: [service.spec(1, ports=BOTH), service.spec(1, ports=BOTH)])
 def test_objects_deleted_while_the_proxy_is_down_are_gone_after_its_start(
-    service: Services, world: World
+    service: Services, webs: list[Service], world: World
 ) -> None:
     """A Service that was deleted while the proxy was down must be served no longer once it is back,
     and connections to another one whose EndpointSlices were deleted must be refused.
     """
-    deleted, emptied = service.create([service.spec(1, ports=BOTH), service.spec(1, ports=BOTH)])
+    deleted, emptied = webs
     clients = client_of_each_kind(world)
-    for web in (deleted, emptied):
+    for web in webs:
         for sample in connect_each(clients, web):
             expect(sample).delivered()
     with down(world.node.proxy):

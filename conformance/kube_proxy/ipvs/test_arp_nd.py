@@ -154,12 +154,13 @@ def test_node_answers_for_virtual_addresses(web: Service, world: World) -> None:
 
 
 @pytest.fixture
-def strict_node(bare_node: Node) -> Iterator[Node]:
+def strict_node(bare_node: Node, world: World) -> Iterator[Node]:
     """The node with strictARP; what that has set is undone after the test."""
     before = {name: _read(bare_node, name) for name in _ARP}
     if set(before.values()) & set(_ARP.values()):
         raise RuntimeError(f"already set before strictARP: {before}")
     bare_node.proxy.start({"ipvs": {"strictARP": True}})
+    world.canary.settle(started=True)
     yield bare_node
     for name, value in before.items():  # no proxy does it
         bare_node.write(f"{_ARP_FOLDER}/{name}", str(value))
