@@ -44,9 +44,14 @@ def item(name: str, *marks: pytest.MarkDecorator, **params: Any) -> pytest.Item:
     return cast("pytest.Item", Item(name, *marks, **params))
 
 
-def test_a_stage_has_so_many_tests_of_one_mode() -> None:
-    tests = [f"a.py::test_a[IPv4-{number}-{mode}]" for mode in MODES for number in range(30)]
-    assert [len(each) for each in stages(tests, MODES)] == [24, 6, 24, 6]
+def test_a_stage_has_so_many_tests_of_one_mode_and_area() -> None:
+    tests = [
+        f"{area}/test_a.py::test_a[IPv4-{number}-{mode}]"
+        for mode in MODES
+        for area, count in (("wide", 30), ("narrow", 3))
+        for number in range(count)
+    ]
+    assert [len(each) for each in stages(tests, MODES)] == [15, 15, 3, 15, 15, 3]
     assert [name for stage in stages(tests, MODES) for name in stage] == tests
 
 
