@@ -48,11 +48,17 @@ def test_a_stage_has_so_many_tests_of_one_mode_and_area() -> None:
     tests = [
         f"{area}/test_a.py::test_a[IPv4-{number}-{mode}]"
         for mode in MODES
-        for area, count in (("wide", 30), ("narrow", 3))
+        for area, count in (("wide", 150), ("narrow", 3))
         for number in range(count)
     ]
-    assert [len(each) for each in stages(tests, MODES)] == [15, 15, 3, 15, 15, 3]
-    assert [name for stage in stages(tests, MODES) for name in stage] == tests
+    sizes = [len(each) for each in stages(tests, MODES)]
+    assert sizes == [*(22, 22, 22, 21, 21, 21, 21, 3), *(22, 22, 22, 21, 21, 21, 21, 3)]
+    found = stages(tests, MODES, workers=2)
+    assert [name for stage in found for name in stage] == tests
+    assert [len(each) for each in found][:7] == sizes[:7]
+    last = [len(each) for each in found][9:]
+    assert last == sorted(last, reverse=True)  # what is left gets less
+    assert last[-3:] == [1, 1, 1]
 
 
 def arrange(test: pytest.Item, **params: Any) -> Arranged:
