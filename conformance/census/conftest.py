@@ -46,8 +46,10 @@ def taken(
 
 
 @pytest.fixture
-def hold(taken: Census, request: pytest.FixtureRequest) -> Hold:
-    """See ``Hold``."""
+def hold(taken: Census, world: World, request: pytest.FixtureRequest) -> Hold:
+    """See ``Hold``. With the world at hand, what was done to packets of the census fails the first
+    test that looks at it, and its failures have evidence.
+    """
 
     def check(concerned: Callable[[Decision], bool]) -> None:
         __tracebackhide__ = True
