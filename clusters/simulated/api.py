@@ -121,11 +121,12 @@ class MemoryApi(Api):
             spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or next(self._node_ports)
         else:
             spec.pop("healthCheckNodePort", None)
+        allocated = spec.get("allocateLoadBalancerNodePorts", True)
         for port in spec.get("ports", ()):
-            if spec["type"] in ("NodePort", "LoadBalancer"):
-                port["nodePort"] = port.get("nodePort") or next(self._node_ports)
-            else:
+            if spec["type"] not in ("NodePort", "LoadBalancer"):
                 port.pop("nodePort", None)
+            elif spec["type"] == "NodePort" or allocated:
+                port["nodePort"] = port.get("nodePort") or next(self._node_ports)
 
 
 def _merge(target: Object, patch: Object) -> None:
