@@ -9,6 +9,7 @@ AREAS = {
     "integrity": "What a proxy must leave alone in a packet",
     "traffic_policy": "Traffic policies",
     "census": "Every combination of policies and states of endpoints",
+    "combinations": "Everything that Services may have, in every pair",
     "topology": "Topology hints",
     "no_endpoints": "Services without endpoints",
     "conntrack": "Connections that are known already",

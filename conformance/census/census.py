@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,27 +15,34 @@ from conformance.census import space
 from fixtures.clients.client import LabClient
 from fixtures.clients.node_client import NodeClient
 from fixtures.judge.expect import UnexpectedOutcomeError
+from fixtures.judge.tails import sample_to_hit_all
 from fixtures.lab.frames import Kind, Mask
 from fixtures.lab.sample import Sample, to_bytes
 from fixtures.world.world import World
 from reports.records.results import Statistic
 from specification import objects
-from specification.addresses import FAMILIES, IPAddress, family_of
+from specification.addresses import IPAddress, family_of
 from specification.attempts import Attempt, SocketAddress
 from specification.outcomes import Probe
 from specification.places import Vantage
 from specification.rules.allowed import Allowed, allowed
-from specification.rules.frontends import Frontend, frontends
+from specification.rules.frontends import Frontend
 from specification.rules.state import State
 from specification.services import ServiceSpec
 
 TRIES: Final = 12
-"""New connections for each decision."""
+"""New connections for each decision that chance or memory has a part in."""
 
-MORE: Final = 36
-"""So many more where one of the endpoints that may be chosen had none of them."""
+FEW: Final = 4
+"""New connections for each other one."""
+
+MISSED: Final = 2.0**-35
+"""Where one of the endpoints that may be chosen had none of them, so many more are tried that this
+is at least the probability that chance leaves one out again.
+"""
 
 VANTAGES: Final[tuple[Vantage, ...]] = ("pod", "outside", "node")
+EVERYWHERE: Final[tuple[Vantage, ...]] = (*VANTAGES, "remote-pod")
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,16 @@ class Decision:
         return not self.frontend.internal
 
     @property
+    def sticky(self) -> bool:
+        """Whether its tries must all get one endpoint, since they are one client's."""
+        return self.service.session_affinity != "None"
+
+    @property
+    def tries(self) -> int:
+        """How many connections are tried."""
+        return TRIES if len(self.allowed.deliveries) > 1 else FEW
+
+    @property
     def states(self) -> frozenset[str]:
         """The states of its endpoints, in words."""
         return space.states(self.service)
@@ -71,13 +88,17 @@ class Decision:
         """How much it takes to show it: the simplest come first."""
         service = self.service
         policies = service.internal_traffic_policy, service.external_traffic_policy
-        return len(service.endpoints), policies.count("Local"), VANTAGES.index(self.vantage)
+        return len(service.endpoints), policies.count("Local"), EVERYWHERE.index(self.vantage)
 
     def __str__(self) -> str:
         return (
             f"{self.attempt.protocol} from {self.vantage} to the {self.frontend.kind}"
             f" {self.attempt.target} of a Service with {space.in_words(self.service)}"
         )
+
+
+Tell = Callable[[Decision], Iterable[str]]
+"""What is to be said of a wrong decision besides what was expected and what was seen."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +108,12 @@ class Census:
     decisions: Sequence[Decision]
     node: str
 
-    def hold(self, concerned: Callable[[Decision], bool]) -> Statistic:
+    def hold(self, concerned: Callable[[Decision], bool], tell: Tell | None = None) -> Statistic:
         """Demand that every decision that is ``concerned`` is right; what is to be recorded of it.
 
         Raises:
-            UnexpectedOutcomeError: one is wrong; the simplest is shown, and its Service as YAML.
+            UnexpectedOutcomeError: one is wrong; the simplest is shown, and what is to ``tell`` of
+                it, or its Service as YAML.
             LookupError: the specification decides none that is, so that nothing would be looked at.
         """
         decided = (each for each in self.decisions if not each.allowed.undecided)
@@ -105,9 +127,12 @@ class Census:
                 f"{simplest}: {simplest.allowed}",
                 f"{simplest.wrong} ({len(wrong):,} of {len(found):,} decisions are wrong)",
             )
-            problem.add_note(manifest(simplest.service, self.node))
+            notes = tell(simplest) if tell else [manifest(simplest.service, self.node)]
+            for each in notes:
+                problem.add_note(each)
             raise problem
-        alpha = len(found) * 2.0 ** (1 - TRIES - MORE)  # by chance one of two is left out
+        chosen = (len(each.allowed.deliveries) for each in found if not each.sticky)
+        alpha = sum(MISSED * n * (1 - 1 / n) ** TRIES for n in chosen if n)
         return Statistic(
             name=f"{len(found):,} decisions",
             discipline="any",
@@ -117,7 +142,7 @@ class Census:
             statistic=0.0,
             p=1.0,
             alpha=alpha,
-            sample=len(found) * TRIES,
+            sample=sum(each.tries for each in found),
         )
 
 
@@ -132,27 +157,33 @@ def manifest(service: ServiceSpec, node: str) -> str:
     )
 
 
-def take(world: World, state: State, node_stride: int) -> Iterator[Decision]:
-    """Try everything that the Services of ``state`` are addressed by, from everywhere. A process on
-    the node takes part with datagrams, to one Service of ``node_stride``.
+def take(
+    world: World,
+    state: State,
+    aims: Collection[Frontend],
+    node_stride: int,
+    vantages: Sequence[Vantage] = VANTAGES,
+) -> Iterator[Decision]:
+    """Try all ``aims``, from everywhere. A process on the node takes part with datagrams, to one
+    Service of ``node_stride``.
     """
-    found = frontends(state)
-    for family in FAMILIES:
-        for protocol in space.PROTOCOLS:
-            chosen = [
-                each
-                for (wanted, at), each in found.items()
-                if (wanted, family_of(at.address)) == (protocol, family)
-            ]
-            for vantage in VANTAGES:
-                if vantage != "node":
-                    host = world.hosts(vantage)[0]
-                    client = LabClient(world.lab, host, family, protocol)
-                    yield from _decide(world, state, client, vantage, chosen)
-                elif protocol == "UDP":
-                    some = [f for f in chosen if f.port.number % node_stride == 0]
-                    with NodeClient(world.lab, world.node, family, protocol) as process:
-                        yield from _decide(world, state, process, vantage, some)
+    for family, protocol in sorted(
+        {(family_of(each.at.address), each.port.protocol) for each in aims}
+    ):
+        chosen = [
+            each
+            for each in aims
+            if (each.port.protocol, family_of(each.at.address)) == (protocol, family)
+        ]
+        for vantage in vantages:
+            if vantage != "node":
+                host = world.hosts(vantage)[0]
+                client = LabClient(world.lab, host, family, protocol)
+                yield from _decide(world, state, client, vantage, chosen)
+            elif protocol == "UDP":
+                some = [each for each in chosen if each.port.number % node_stride == 0]
+                with NodeClient(world.lab, world.node, family, protocol) as process:
+                    yield from _decide(world, state, process, vantage, some)
 
 
 def _decide(
@@ -166,17 +197,35 @@ def _decide(
     asked = SocketAddress(client.address, 0)
     attempts = [Attempt(client.protocol, asked, each.at) for each in chosen]
     rights = [allowed(state, each, vantage) for each in attempts]
-    own = state.node.addresses
-    sample = _volley(client, chosen, TRIES)
-    wrong, missed = judge(sample, rights, own)
+    taken = [
+        Decision(frontend, attempt, vantage, right, "")
+        for frontend, attempt, right in zip(chosen, attempts, rights, strict=True)
+    ]
+    for tries in (FEW, TRIES):
+        some = [each for each in taken if each.tries == tries]
+        yield from _judged(client, some, tries, state.node.addresses)
+
+
+def _judged(
+    client: LabClient | NodeClient,
+    taken: Sequence[Decision],
+    tries: int,
+    own: Collection[IPAddress],
+) -> Iterator[Decision]:
+    if not taken:
+        return
+    rights = [each.allowed for each in taken]
+    sample = _volley(client, taken, tries)
+    wrong, missed = judge(sample, rights, own, [each.sticky for each in taken])
     if missed.any():
         again = np.flatnonzero(missed).tolist()
-        more = _volley(client, [chosen[each] for each in again], MORE)
+        most = max(len(rights[each].deliveries) for each in again)
+        more = _volley(client, [taken[each] for each in again], sample_to_hit_all(most, MISSED))
         wrong[again], missed[again] = judge(more, [rights[each] for each in again], own)
-    for number, (frontend, attempt, right) in enumerate(zip(chosen, attempts, rights, strict=True)):
+    for number, decision in enumerate(taken):
         bad = wrong[number] or missed[number]
-        seen = _in_words(sample[number * TRIES : (number + 1) * TRIES]) if bad else ""
-        yield Decision(frontend, attempt, vantage, right, seen)
+        seen = _in_words(sample[number * tries : (number + 1) * tries]) if bad else ""
+        yield replace(decision, wrong=seen)
 
 
 def _in_words(tries: Sequence[Probe]) -> str:
@@ -186,12 +235,15 @@ def _in_words(tries: Sequence[Probe]) -> str:
 
 
 def judge(
-    sample: Sample, rights: Sequence[Allowed], own: Collection[IPAddress]
+    sample: Sample,
+    rights: Sequence[Allowed],
+    own: Collection[IPAddress],
+    sticky: Sequence[bool] = (),
 ) -> tuple[Mask, Mask]:
     """Of each decision, whether an outcome was seen that is not allowed, and whether an endpoint
     that may be chosen got nothing. The rows of ``sample`` are the tries of the first decision, then
     those of the second, and so on. The same as ``Allowed.permits``, for many at once, and nothing
-    may arrive twice.
+    may arrive twice, nor those of a ``sticky`` decision at two endpoints.
     """
     tries = len(sample) // len(rights)
 
@@ -206,15 +258,18 @@ def judge(
     right |= dropped & by_row("dropped")
     right |= sample.is_passed & seen_from["client"] & by_row("passed")
     answered = sample.is_answered | (sample.past_node & seen_from["client"])
-    missed = np.zeros(len(rights), np.bool_)
-    for number, each in enumerate(rights):
+    missed, spread = (np.zeros(len(rights), np.bool_) for _ in range(2))
+    bound = sticky or [False] * len(rights)
+    for number, (each, one) in enumerate(zip(rights, bound, strict=True)):
         for row in range(number * tries, (number + 1) * tries) if each.deliveries else ():
             endpoint = chosen[row]
             if endpoint and endpoint in each.deliveries:
                 right[row] |= answered[row] & seen_from[each.deliveries[endpoint]][row]
-        missed[number] = not each.deliveries.keys() <= set(chosen[number * tries :][:tries])
+        found = set(chosen[number * tries :][:tries])
+        missed[number] = not (one or each.deliveries.keys() <= found)
+        spread[number] = one and len(found) > 1
     right &= (sample.arrivals <= 1) & (sample.replies <= 1)
-    wrong = ~right.reshape(len(rights), tries).all(axis=1)
+    wrong = spread | ~right.reshape(len(rights), tries).all(axis=1)
     return wrong, missed & ~wrong
 
 
@@ -227,5 +282,5 @@ def _seen_from(sample: Sample, own: Collection[IPAddress]) -> dict[str, Mask]:
     return {"client": kept, "node": node, "either": kept | node}
 
 
-def _volley(client: LabClient | NodeClient, chosen: Sequence[Frontend], tries: int) -> Sample:
-    return client.connect_to_each([each.at for each in chosen for _ in range(tries)])
+def _volley(client: LabClient | NodeClient, taken: Sequence[Decision], tries: int) -> Sample:
+    return client.connect_to_each([each.attempt.target for each in taken for _ in range(tries)])

@@ -108,10 +108,15 @@ def in_words(service: ServiceSpec) -> str:
 
 
 def _in_words(each: Endpoint) -> str:
+    ready, serving = (each.ready is not False, each.serving is not False)
     state = {
         (True, True, False): "ready",
         (False, True, True): "serving while terminating",
         (False, False, True): "terminating",
         (False, False, False): "not ready",
-    }[bool(each.ready), bool(each.serving), bool(each.terminating)]
+        (False, True, False): "serving though not ready",
+        (True, True, True): "ready though terminating",
+        (True, False, True): "ready though terminating",
+        (True, False, False): "ready",
+    }[ready, serving, each.terminating is True]
     return f"{state} {'here' if each.host.place == 'pod' else 'elsewhere'}"

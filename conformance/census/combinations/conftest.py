@@ -1,0 +1,49 @@
+"""The census of combinations, which all their requirements look at."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from conformance.census import aims
+from conformance.census import census as taking
+from conformance.census.census import EVERYWHERE, Census
+from conformance.census.combinations import axes, kinds, shapes
+from conformance.census.combinations.imagined import enough
+from conformance.census.conftest import Hold, InForce, claimed
+from conformance.census.kinds import Kind
+from conformance.vocabulary import World
+from fixtures.record.recorder import OPTIONS
+
+
+@pytest.fixture(scope="session")
+def wide(shared_world: World, mode: str, in_force: InForce, pytestconfig: pytest.Config) -> Census:
+    """The census of everything that a Service has: every two values meet in one of them, and 48
+    are drawn; where nodes are emulated, as few of these as show something of every kind.
+    """
+    options, world = pytestconfig.stash[OPTIONS], shared_world
+    draw = random.Random(options.seed)
+    cast = shapes.Cast.of(world.hosts, world.node.name)
+    rows = axes.covering(options.seed) + axes.drawn(48, draw)
+    if not options.implementation.claims(mode, "sctp"):
+        rows = [each for each in rows if "SCTP" not in each["ports"]]
+    services = shapes.services(rows, cast) + shapes.left_alone(len(rows), cast)
+    if world.node.system.emulated and not options.asked.every_case:
+        services = enough(services, world.node.name, claimed(options, mode), draw)
+    with in_force(services) as state:
+        aimed = aims.served(state) + aims.unserved(state)
+        decisions = tuple(taking.take(world, state, aimed, 1, EVERYWHERE))
+    return Census(decisions, world.node.name)
+
+
+@pytest.fixture
+def hold(wide: Census, holding: Callable[[Census, Kind], None]) -> Hold:
+    """See ``Hold``: of the census of everything that a Service has."""
+
+    def check(concerned: Kind) -> None:
+        __tracebackhide__ = True
+        holding(wide, lambda each: concerned(each) and not kinds.told_elsewhere(each))
+
+    return check

@@ -1,0 +1,74 @@
+"""The wide census without a node: what will be decided, and which Services are enough for it."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from conformance.census import aims
+from conformance.census.census import EVERYWHERE, Decision
+from conformance.census.combinations import kinds
+from specification.addresses import FAMILIES, SERVICE_RANGES, family_of, node_address
+from specification.attempts import Attempt, SocketAddress
+from specification.features import FEATURES
+from specification.places import ZONES, Host, Vantage
+from specification.rules.allowed import allowed
+from specification.rules.state import Node, State
+from specification.services import ServiceSpec
+
+_ADDRESSES: Final = tuple(node_address(0, family) for family in FAMILIES)
+_CLIENTS: Final[dict[Vantage, Host]] = {
+    "pod": Host("pod", 200),
+    "remote-pod": Host("remote-pod", 200, 1),
+    "outside": Host("outside", 200),
+    "node": Host("node", 0, own=_ADDRESSES),
+}
+
+
+def decisions(
+    specs: Sequence[ServiceSpec], node: str, features: frozenset[str] = frozenset(FEATURES)
+) -> Iterator[Decision]:
+    """What is right of all that would be tried; nothing is said to be wrong."""
+    services = tuple(itertools.starmap(_stored, enumerate(specs)))
+    state = State(services, Node(node, _ADDRESSES, ZONES[0]), features=features)
+    for aim in aims.served(state) + aims.unserved(state):
+        for vantage in EVERYWHERE:
+            client = SocketAddress(_CLIENTS[vantage].address(family_of(aim.at.address)), 40_000)
+            attempt = Attempt(aim.port.protocol, client, aim.at)
+            if vantage != "node" or aim.port.protocol == "UDP":
+                yield Decision(aim, attempt, vantage, allowed(state, attempt, vantage), "")
+
+
+def enough(
+    specs: Sequence[ServiceSpec], node: str, features: frozenset[str], draw: random.Random
+) -> list[ServiceSpec]:
+    """Some of the Services, drawn: each shows a kind of decision that those before it do not."""
+    chosen, missing = list[ServiceSpec](), set(kinds.ALL)
+    for spec in draw.sample(specs, len(specs)):
+        shown = {
+            name
+            for each in decisions([spec], node, features)
+            if not each.allowed.undecided and not kinds.told_elsewhere(each)
+            for name in missing
+            if kinds.ALL[name](each)
+        }
+        if shown:
+            chosen.append(spec)
+            missing -= shown
+        if not missing:
+            break
+    return chosen
+
+
+def _stored(number: int, spec: ServiceSpec) -> ServiceSpec:
+    """As the API server might return it."""
+    bare = not spec.allocate_load_balancer_node_ports or spec.type == "ClusterIP"
+    ports = (
+        replace(each, node_port=None if bare else 30_000 + 4 * number + place)
+        for place, each in enumerate(spec.ports)
+    )
+    ips = tuple(SERVICE_RANGES[family][1_000 + number] for family in spec.families)
+    return replace(spec, ports=tuple(ports), cluster_ips=ips)
