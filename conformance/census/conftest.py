@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -58,13 +59,20 @@ def in_force(
 
 @pytest.fixture(scope="session")
 def taken(shared_world: World, in_force: InForce, pytestconfig: pytest.Config) -> Census:
-    """The census of policies and states of endpoints."""
+    """The census of policies and states of endpoints. Where nodes are emulated, each Service and
+    kind of frontend is tried in one family and over one protocol.
+    """
     options, world = pytestconfig.stash[OPTIONS], shared_world
-    emulated = world.node.system.emulated
-    variations = 8 if options.asked.every_case else 1 if emulated else 2
+    few = world.node.system.emulated and not options.asked.every_case
+    variations = 8 if options.asked.every_case else 1 if few else 2
     services = space.services(space.endpoints(world.hosts), variations, options.seed)
     with in_force(services) as state:
-        decisions = tuple(taking.take(world, state, aims.served(state), 5 if emulated else 1))
+        served = aims.served(state)
+        some = aims.one_of_each(served, random.Random(options.seed)) if few else served
+        decisions = (
+            *taking.take(world, state, some, 1, ["pod", "outside"]),
+            *taking.take(world, state, served, 5 if few else 1, ["node"]),
+        )
     return Census(decisions, world.node.name)
 
 
