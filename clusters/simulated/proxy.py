@@ -157,12 +157,15 @@ class SpecifiedProxy(Proxy):
         return decisions(right, attempt, self._state.node)
 
     def _goes_on(self, attempt: Attempt, place: Place, begun: Deliver | Pass) -> bool:
-        """Whether a flow is still one; where nothing says so, datagrams are new ones."""
+        """Whether a flow is still one: where nothing says so, it is not, but for connections whose
+        frontend has gone (ct-tcp-never asks for these).
+        """
         if isinstance(begun, Pass):
             return attempt.protocol != "UDP" or allowed(self._state, attempt, place).passed
         flow = Flow(attempt, begun.endpoint, "client" if begun.source is None else "node")
         right = goes_on(self._state, flow, place)
-        return attempt.protocol != "UDP" if right.undecided else begun.endpoint in right.deliveries
+        gone = (attempt.protocol, attempt.target) not in claims(self._state)
+        return begun.endpoint in right.deliveries or (gone and attempt.protocol != "UDP")
 
     # --- what it is asked as a program ------------------------------------------------------------
 
@@ -251,10 +254,11 @@ class SpecifiedProxy(Proxy):
 
 def decisions(right: Allowed, attempt: Attempt, node: Node) -> Sequence[Decision]:
     """The decisions that are right, each endpoint as often as the others. What is left to the node
-    itself it refuses itself; where nothing is decided, nobody is served.
+    itself it refuses itself. What nothing is decided of is left alone, and what nothing is right
+    for is refused.
     """
     if right.undecided:
-        return [Drop()]
+        return [Pass()]
     found: list[Decision] = []
     own = node.primary[FAMILIES[attempt.target.address.version == 6]]
     for endpoint, seen in right.deliveries.items():
@@ -265,7 +269,7 @@ def decisions(right: Allowed, attempt: Attempt, node: Node) -> Sequence[Decision
         found.append(Pass() if mine else Refuse())
     found += [Drop()] if right.dropped else []
     found += [Pass()] if right.passed else []
-    return found or [Drop()]
+    return found or [Refuse()]
 
 
 def configured(given: Mapping[str, Any]) -> Configuration:

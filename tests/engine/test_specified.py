@@ -79,7 +79,8 @@ def test_each_endpoint_is_as_likely_as_another() -> None:
     assert {each.source for each in found if isinstance(each, Deliver)} == {None, own}
     assert {Refuse(), Drop()} < set(found)
     assert decisions(Allowed(passed=True), attempt, node) == [Pass()]
-    assert decisions(Allowed(undecided="who knows"), attempt, node) == [Drop()]
+    assert decisions(Allowed(undecided="who knows"), attempt, node) == [Pass()]
+    assert decisions(Allowed(), attempt, node) == [Refuse()]
 
 
 def around(seed: int = 1) -> tuple[MemoryApi, SpecifiedProxy, LabClient]:
