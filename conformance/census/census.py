@@ -41,8 +41,7 @@ MISSED: Final = 2.0**-35
 is at least the probability that chance leaves one out again.
 """
 
-VANTAGES: Final[tuple[Vantage, ...]] = ("pod", "outside", "node")
-EVERYWHERE: Final[tuple[Vantage, ...]] = (*VANTAGES, "remote-pod")
+EVERYWHERE: Final[tuple[Vantage, ...]] = ("pod", "outside", "node", "remote-pod")
 
 
 @dataclass(frozen=True)
@@ -161,12 +160,9 @@ def take(
     world: World,
     state: State,
     aims: Collection[Frontend],
-    node_stride: int,
-    vantages: Sequence[Vantage] = VANTAGES,
+    vantages: Sequence[Vantage],
 ) -> Iterator[Decision]:
-    """Try all ``aims``, from everywhere. A process on the node takes part with datagrams, to one
-    Service of ``node_stride``.
-    """
+    """Try all ``aims`` from everywhere; from processes on the node with datagrams alone."""
     for family, protocol in sorted(
         {(family_of(each.at.address), each.port.protocol) for each in aims}
     ):
@@ -181,9 +177,8 @@ def take(
                 client = LabClient(world.lab, host, family, protocol)
                 yield from _decide(world, state, client, vantage, chosen)
             elif protocol == "UDP":
-                some = [each for each in chosen if each.port.number % node_stride == 0]
                 with NodeClient(world.lab, world.node, family, protocol) as process:
-                    yield from _decide(world, state, process, vantage, some)
+                    yield from _decide(world, state, process, vantage, chosen)
 
 
 def _decide(

@@ -69,9 +69,11 @@ def taken(shared_world: World, in_force: InForce, pytestconfig: pytest.Config) -
     with in_force(services) as state:
         served = aims.served(state)
         some = aims.one_of_each(served, random.Random(options.seed)) if few else served
+        stride = 5 if few else 1
+        of_the_node = [each for each in served if each.port.number % stride == 0]
         decisions = (
-            *taking.take(world, state, some, 1, ["pod", "outside"]),
-            *taking.take(world, state, served, 5 if few else 1, ["node"]),
+            *taking.take(world, state, some, ["pod", "outside"]),
+            *taking.take(world, state, of_the_node, ["node"]),
         )
     return Census(decisions, world.node.name)
 
@@ -86,10 +88,8 @@ def tell(shared_world: World, in_force: InForce) -> Tell:
 
         def retry(specs: Sequence[ServiceSpec]) -> tuple[Decision, ...]:
             with in_force(specs) as state:
-                aimed = aims.served(state) + aims.unserved(state)
-                return tuple(
-                    taking.take(world, state, aims.like(wrong.frontend, aimed), 1, [wrong.vantage])
-                )
+                aimed = aims.like(wrong.frontend, aims.served(state) + aims.unserved(state))
+                return tuple(taking.take(world, state, aimed, [wrong.vantage]))
 
         found = shrink(wrong, retry, left[0]) if left[0] > 0 else wrong
         left[0] -= time.monotonic() - began

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.census import aims
 from conformance.census import census as taking
-from conformance.census.census import EVERYWHERE, Census
+from conformance.census.census import Census
 from conformance.census.combinations import axes, kinds, shapes
 from conformance.census.combinations.imagined import enough
 from conformance.census.conftest import Hold, InForce, claimed
@@ -30,11 +30,18 @@ def wide(shared_world: World, mode: str, in_force: InForce, pytestconfig: pytest
     if not options.implementation.claims(mode, "sctp"):
         rows = [each for each in rows if "SCTP" not in each["ports"]]
     services = shapes.services(rows, cast) + shapes.left_alone(len(rows), cast)
+    here = {each.name for each in services}
     if world.node.system.emulated and not options.asked.every_case:
-        services = enough(services, world.node.name, claimed(options, mode), draw)
+        known = world.node.name, claimed(options, mode), draw
+        services = enough(services, *known, kinds.ALL)
+        here = {each.name for each in enough(services, *known, kinds.OF_THE_NODE)}
     with in_force(services) as state:
         aimed = aims.served(state) + aims.unserved(state)
-        decisions = tuple(taking.take(world, state, aimed, 1, EVERYWHERE))
+        of_the_node = [each for each in aimed if each.service.name in here]
+        decisions = (
+            *taking.take(world, state, aimed, ["pod", "remote-pod", "outside"]),
+            *taking.take(world, state, of_the_node, ["node"]),
+        )
     return Census(decisions, world.node.name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -43,10 +43,16 @@ def decisions(
 
 
 def enough(
-    specs: Sequence[ServiceSpec], node: str, features: frozenset[str], draw: random.Random
+    specs: Sequence[ServiceSpec],
+    node: str,
+    features: frozenset[str],
+    draw: random.Random,
+    wanted: Collection[str],
 ) -> list[ServiceSpec]:
-    """Some of the Services, drawn: each shows a kind of decision that those before it do not."""
-    chosen, missing = list[ServiceSpec](), set(kinds.ALL)
+    """Some of the Services, drawn: each shows one of the kinds that are ``wanted`` and that those
+    before it do not show.
+    """
+    chosen, missing = list[ServiceSpec](), set(wanted)
     for spec in draw.sample(specs, len(specs)):
         shown = {
             name

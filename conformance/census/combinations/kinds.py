@@ -191,13 +191,13 @@ def node_shut_out(each: Decision) -> bool:
 
 
 def shut_out_at_the_second(each: Decision) -> bool:
-    """Both of a Service's load balancer IPs, by a client in none of the ranges."""
-    return _shut_out(each) and _modes(each) == {None, "VIP"}
+    """Both of a Service's load balancer IPs, by a client off the node in none of the ranges."""
+    return _shut_out(each) and not node_shut_out(each) and _modes(each) == {None, "VIP"}
 
 
 def datagrams_shut_out(each: Decision) -> bool:
-    """Datagrams and SCTP, by a client in none of the ranges."""
-    return _shut_out(each) and each.attempt.protocol != "TCP"
+    """Datagrams and SCTP, by a client off the node in none of the ranges."""
+    return _shut_out(each) and not node_shut_out(each) and each.attempt.protocol != "TCP"
 
 
 def one_of_several_ranges(each: Decision) -> bool:
@@ -372,3 +372,6 @@ ALL: Final[dict[str, Kind]] = {
     if found.__module__ == __name__ and name[0] != "_" and found is not told_elsewhere
 }
 """All by name; each is a requirement's."""
+
+OF_THE_NODE: Final = ("captured_from_the_node", "external_from_the_node", "node_shut_out")
+"""Those that need a process on the node."""
