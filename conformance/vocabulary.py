@@ -13,7 +13,7 @@ from fixtures.clients.flows import Flows
 from fixtures.clients.health import Health, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
-from fixtures.judge.expect import UnexpectedOutcomeError, expect
+from fixtures.judge.expect import OneOfManyError, UnexpectedOutcomeError, expect
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import (
     all_hit,

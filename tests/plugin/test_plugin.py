@@ -153,6 +153,35 @@ def test_plain(mode):
 
 
 @pytest.mark.parametrize(
+    ("seen", "outcome", "code"),
+    [
+        ("pass", "passed", 0),
+        ("raise OneOfManyError('all', 'all but one')", "expected-failure", 0),
+        ("raise UnexpectedOutcomeError('all', 'all but two')", "failed", 1),
+    ],
+)
+def test_what_fails_by_chance_may_pass_and_is_no_licence_for_more(
+    judged: Any, pretender: Path, seen: str, outcome: str, code: int
+) -> None:
+    (pretender.parent / "pretender.expected-failures.toml").write_text(
+        '[[expected]]\nrequirement = "known"\nreason = "broken"\nreference = "x"\n'
+        'by_chance = "once in a hundred runs"\n'
+    )
+    result, records = judged(
+        f"""
+from fixtures.judge.expect import OneOfManyError, UnexpectedOutcomeError
+
+@core("known")
+def test_known(mode):
+    '''This must hold, and seldom does not.'''
+    {seen}
+"""
+    )
+    assert outcomes(records)["known first"] == outcome
+    assert result.ret == code
+
+
+@pytest.mark.parametrize(
     ("providers", "holds", "outcome", "reason"),
     [
         ('["kind"]', True, "passed", "there it is whole"),
