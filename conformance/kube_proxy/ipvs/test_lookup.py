@@ -21,7 +21,6 @@ from conformance.vocabulary import (
     measurement,
     networks,
     over,
-    quantile,
     source,
 )
 
@@ -29,7 +28,7 @@ _EXCLUDED = networks("100.64.0.0/16", "2001:db8:0:100::/64")
 _LEAVING_THEM_ALONE = {"ipvs": {"excludeCIDRs": [str(network) for network in _EXCLUDED.values()]}}
 _MORE = 4000
 _BATCH = 512  # packets that the lab sends in one go
-_BATCHES = 10
+_BATCHES = 30
 _FLAT = 2.0
 """How many times longer first packets may take: with one rule more to pass for each of so many
 Services it is seven times and more.
@@ -89,13 +88,13 @@ def test_first_packet_takes_as_long_with_many_virtual_servers(
     note = f"Each sample is the average of {_BATCH} connections that come at once."
     measure(measurement(f"{name}, a few virtual servers", before + after, note))
     measure(measurement(f"{name}, {_MORE} more", among_many, note))
-    usual = typical(before + after)
-    ratio = typical(among_many) / usual
-    if ratio >= _FLAT and not usual / 1.5 < typical(after) < usual * 1.5:
+    usual = fastest(before + after)
+    ratio = fastest(among_many) / usual
+    if ratio >= _FLAT and not usual / 1.5 < fastest(after) < usual * 1.5:
         raise RuntimeError(f"the machine is too unsteady to tell: {before}, {after}")
     assert ratio < _FLAT, f"with {_MORE} virtual servers more it takes {ratio:.2f} times as long"
 
 
-def typical(samples: Sequence[Interval]) -> float:
-    """Seconds: the first quartile, as whatever else the machine does makes some samples longer."""
-    return quantile(samples, 0.25).low
+def fastest(samples: Sequence[Interval]) -> float:
+    """Seconds: whatever else the machine does makes samples longer, and none shorter."""
+    return min(each.low for each in samples)
