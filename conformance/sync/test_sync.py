@@ -18,13 +18,13 @@ from conformance.vocabulary import (
     LIMIT,
     Change,
     Client,
-    Delivered,
     Endpoint,
     Interval,
     LabClient,
     Measure,
     OneOfManyError,
     OwnWord,
+    Rejected,
     Sample,
     Service,
     Services,
@@ -189,24 +189,26 @@ def connect_during(
 
 
 def all_delivered(samples: Sequence[Sample], to: Collection[SocketAddress] | None = None) -> None:
-    """Demand that every connection of every round is delivered; that a single one of all is not is
-    told apart.
+    """Demand that every connection of every round is delivered; that a single one of all is refused
+    is told apart.
 
     Raises:
-        OneOfManyError: it is so of one.
-        UnexpectedOutcomeError: of several.
+        OneOfManyError: it is so of one, and nothing else is wrong.
+        UnexpectedOutcomeError: anything else.
     """
     wrong = []
     for number, sample in enumerate(samples):
         try:
             expect(sample, f"round {number} of {len(samples)}").delivered(to=to)
         except UnexpectedOutcomeError as problem:
-            wrong.append((problem, sum(not isinstance(p.outcome, Delivered) for p in sample)))
-    if [count for _, count in wrong] == [1]:
-        seen = wrong[0][0].comparison
-        raise OneOfManyError(seen.expected, f"in all the rounds once: {seen.seen}")
+            refused = sum(isinstance(probe.outcome, Rejected) for probe in sample)
+            wrong.append((problem, refused))
     if wrong:
-        raise wrong[0][0]
+        first, refused = wrong[0]
+        if len(wrong) == first.count == refused == 1:
+            once = f"in all the rounds once: {first.comparison.seen}"
+            raise OneOfManyError(first.comparison.expected, once)
+        raise first
 
 
 @requirement(
