@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from clusters.contract import Node, System
+from clusters.contract import Node
 from clusters.wires import MTU, Frames
 from conformance.arrangements import WEB_AND_ADMIN, here_and_there, two
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient

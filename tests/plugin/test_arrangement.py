@@ -11,7 +11,7 @@ from clusters.simulated.api import MemoryApi
 from fixtures.plugin import arrangement, selection
 from fixtures.plugin.arrangement import arranged, stages
 from fixtures.world import fixtures
-from specification.errors import RefusedError, UsageError
+from specification.errors import CannotJudgeError, RefusedError, SettleError, UsageError
 from specification.services import Port
 from tests.services.test_services import Settled, services
 
@@ -141,22 +141,37 @@ def test_such_a_test_is_bad_input_of_a_run(pytester: pytest.Pytester) -> None:
 
 
 class OneBad:
-    """Stands in for a node's stage on which the Services of one test are refused."""
+    """Stands in for a node's stage that cannot have the Services of one test."""
 
-    def __init__(self) -> None:
+    def __init__(self, problem: CannotJudgeError) -> None:
+        self.problem = problem
         self.asked: list[list[str]] = []
 
     def set(self, wanted: Mapping[str, object]) -> None:
         self.asked.append(list(wanted))
         if "bad" in wanted:
-            raise RefusedError("no", 422)
+            raise self.problem
+
+
+def around(stage: OneBad) -> World:
+    made = services(MemoryApi(), Settled(), "IPv4")
+    return cast("World", SimpleNamespace(stage=stage, services=lambda *_: made, apart=set()))
+
+
+def test_what_does_not_settle_together_is_an_error_and_then_each_stands_alone() -> None:
+    stage = OneBad(SettleError("not seen"))
+    world, tests = around(stage), [item(name, arranged()) for name in ("first", "bad", "last")]
+    with pytest.raises(SettleError):
+        fixtures._set_the_stage(world, tests, lambda: "a-name")
+    with pytest.raises(SettleError):
+        fixtures._set_the_stage(world, tests[1:], lambda: "a-name")
+    fixtures._set_the_stage(world, tests[2:], lambda: "a-name")
+    assert stage.asked == [["first", "bad", "last"], ["bad"], ["last"]]
 
 
 def test_one_bad_arrangement_is_the_fault_of_its_own_test_alone() -> None:
-    stage = OneBad()
-    made = services(MemoryApi(), Settled(), "IPv4")
-    world = cast("World", SimpleNamespace(stage=stage, services=lambda *_: made))
-    tests = [item(name, arranged()) for name in ("first", "bad", "last")]
+    stage = OneBad(RefusedError("no", 422))
+    world, tests = around(stage), [item(name, arranged()) for name in ("first", "bad", "last")]
     fixtures._set_the_stage(world, tests, lambda: "a-name")
     with pytest.raises(RefusedError):
         fixtures._set_the_stage(world, tests[1:], lambda: "a-name")
