@@ -131,6 +131,10 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         """Whether ``feature`` is claimed in ``mode``."""
         return feature in self.features or feature in self.modes[mode].features
 
+    def claimed(self, mode: str) -> frozenset[str]:
+        """All features that are claimed in ``mode``."""
+        return frozenset({*self.features, *self.modes[mode].features})
+
     def files_for(
         self, values: Mapping[str, str], config: Mapping[str, Any] | None
     ) -> dict[str, str]:

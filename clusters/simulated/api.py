@@ -106,10 +106,7 @@ class MemoryApi(Api):
         dual = spec.get("ipFamilyPolicy") == "RequireDualStack"
         families = list(FAMILIES) if dual else spec.get("ipFamilies", ["IPv4"])
         spec.setdefault("type", "ClusterIP")
-        if spec["type"] == "ExternalName":
-            spec.pop("clusterIP", None)
-            spec.pop("clusterIPs", None)
-        elif "clusterIPs" not in spec:
+        if "clusterIPs" not in spec:
             number = next(self._addresses)
             given = spec.get("clusterIP")
             fresh = [str(SERVICE_RANGES[each][number]) for each in families]

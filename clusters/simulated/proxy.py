@@ -21,7 +21,6 @@ from clusters.simulated.kernel import Decision, Deliver, Drop, Kernel, Pass, Ref
 from specification.addresses import CLUSTER_CIDRS, FAMILIES, IPAddress, IPNetwork
 from specification.attempts import Attempt, SocketAddress
 from specification.errors import UnsupportedError
-from specification.features import FEATURES
 from specification.places import Place
 from specification.rules.allowed import Allowed, allowed
 from specification.rules.flows import Flow, goes_on
@@ -70,7 +69,7 @@ class SpecifiedProxy(Proxy):
         self._specs: dict[str, ServiceSpec] = {}
         self._running = False
         self._configuration = Configuration()
-        self._features = frozenset(each for each in FEATURES if implementation.claims(mode, each))
+        self._features = implementation.claimed(mode)
         self._random = random.Random(seed)
         self._clients: dict[_Client, _Known] = {}
         self._kernel: Kernel | None = None

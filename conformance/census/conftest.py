@@ -16,11 +16,9 @@ from conformance.census.census import Census, Decision, Tell
 from conformance.census.example import example
 from conformance.census.kinds import Kind
 from conformance.census.shrink import shrink
-from conformance.vocabulary import FAMILIES, Service, Services, World
-from fixtures.plugin.options import Options
+from conformance.vocabulary import FAMILIES, Service, World
 from fixtures.record.recorder import OPTIONS
 from reports.records.base import values
-from specification.features import FEATURES
 from specification.places import ZONES
 from specification.rules.state import Node, State
 from specification.services import ServiceSpec
@@ -40,17 +38,16 @@ def in_force(
     shared_world: World, mode: str, names: Callable[[], str], pytestconfig: pytest.Config
 ) -> InForce:
     """See ``InForce``."""
-    options, world = pytestconfig.stash[OPTIONS], shared_world
+    world, claimed = shared_world, pytestconfig.stash[OPTIONS].implementation.claimed(mode)
     node = Node(world.node.name, tuple(map(world.node.address, FAMILIES)), zone=ZONES[0])
 
     @contextlib.contextmanager
     def stage(specs: Sequence[ServiceSpec]) -> Iterator[State]:
         world.configure(None)
-        around = world.cluster.api, world.canary, world.hosts, world.node
-        services = Services(*around, "IPv4", "TCP", names, families=FAMILIES)
+        services = world.services(names, "IPv4", "TCP", FAMILIES)
         with contextlib.closing(services):
             made = services.create(specs)
-            yield State(tuple(map(_stored, made)), node, features=claimed(options, mode))
+            yield State(tuple(map(_stored, made)), node, features=claimed)
             services.remove(made)
             services.settle(removed=True)
 
@@ -128,11 +125,6 @@ def hold(taken: Census, holding: Callable[[Census, Kind], None]) -> Hold:
         holding(taken, kinds.apart(concerned))
 
     return check
-
-
-def claimed(options: Options, mode: str) -> frozenset[str]:
-    """What the implementation claims in a mode."""
-    return frozenset(each for each in FEATURES if options.implementation.claims(mode, each))
 
 
 def _stored(service: Service) -> ServiceSpec:

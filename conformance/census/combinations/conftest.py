@@ -12,7 +12,7 @@ from conformance.census import census as taking
 from conformance.census.census import Census
 from conformance.census.combinations import axes, kinds, shapes
 from conformance.census.combinations.imagined import enough
-from conformance.census.conftest import Hold, InForce, claimed
+from conformance.census.conftest import Hold, InForce
 from conformance.census.kinds import Kind
 from conformance.vocabulary import World
 from fixtures.record.recorder import OPTIONS
@@ -32,7 +32,7 @@ def wide(shared_world: World, mode: str, in_force: InForce, pytestconfig: pytest
     services = shapes.services(rows, cast) + shapes.left_alone(len(rows), cast)
     here = {each.name for each in services}
     if world.node.system.emulated and not options.asked.every_case:
-        known = world.node.name, claimed(options, mode), draw
+        known = world.node.name, options.implementation.claimed(mode), draw
         services = enough(services, *known, kinds.ALL)
         here = {each.name for each in enough(services, *known, kinds.OF_THE_NODE)}
     with in_force(services) as state:
