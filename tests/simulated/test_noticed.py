@@ -23,6 +23,7 @@ SURVIVORS: dict[str, str] = {
     "sctp_is_not_offered, never": _CLAIMED,
     "strangers_need_not_be_served, never": _CLAIMED,
     "unserved_port_of_a_cluster_ip, never": "what is left is refused or passed on, by chance",
+    "unserved_port_of_an_external_address, never": "it is left to routing, as the clause allows",
     "connections_stay_with_a_listed_endpoint, always": _OTHERS,
     "connections_outlive_their_endpoint, always": _OTHERS,
     "datagrams_stay_with_who_serves, never": "datagrams_stay_while_anybody_serves says so too",
