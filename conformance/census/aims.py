@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Final
@@ -34,14 +33,6 @@ def unserved(state: State) -> list[Frontend]:
         for kind, at in dict.fromkeys(_beside(state, service, port))
         if (port.protocol, at) not in known
     ]
-
-
-def one_of_each(aims: Iterable[Frontend], draw: random.Random) -> list[Frontend]:
-    """Of each Service and kind one, drawn: in one family, over one protocol."""
-    alike: dict[tuple[str, Kind], list[Frontend]] = {}
-    for each in aims:
-        alike.setdefault((each.service.name, each.kind), []).append(each)
-    return [draw.choice(found) for found in alike.values()]
 
 
 def like(one: Frontend, aims: Iterable[Frontend]) -> list[Frontend]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -56,22 +55,18 @@ def in_force(
 
 @pytest.fixture(scope="session")
 def taken(shared_world: World, in_force: InForce, pytestconfig: pytest.Config) -> Census:
-    """The census of policies and states of endpoints. Where nodes are emulated, each Service and
-    kind of frontend is tried in one family and over one protocol.
+    """The census of policies and states of endpoints. Where nodes are emulated, each Service has
+    one family and one protocol.
     """
     options, world = pytestconfig.stash[OPTIONS], shared_world
     few = world.node.system.emulated and not options.asked.every_case
     variations = 8 if options.asked.every_case else 1 if few else 2
     services = space.services(space.endpoints(world.hosts), variations, options.seed)
+    if few:
+        services = space.lean(services, options.seed)
     with in_force(services) as state:
         served = aims.served(state)
-        some = aims.one_of_each(served, random.Random(options.seed)) if few else served
-        stride = 5 if few else 1
-        of_the_node = [each for each in served if each.port.number % stride == 0]
-        decisions = (
-            *taking.take(world, state, some, ["pod", "outside"]),
-            *taking.take(world, state, of_the_node, ["node"]),
-        )
+        decisions = tuple(taking.take(world, state, served, ["pod", "outside", "node"]))
     return Census(decisions, world.node.name)
 
 

@@ -8,6 +8,7 @@ import functools
 import itertools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from fixtures.lab.hosts import Hosts
@@ -90,6 +91,29 @@ def services(listed: Sequence[Endpoint], variations: int, seed: int) -> list[Ser
         )
         for number, ((internal, external), chosen) in enumerate(drawn)
     ]
+
+
+def lean(services: Sequence[ServiceSpec], seed: int) -> list[ServiceSpec]:
+    """The same Services, each in one family and over one protocol, a quarter of what there is to
+    program: the four policies of the same endpoints have all four of these, in an order drawn by
+    ``seed``.
+    """
+    draw, sets = random.Random(seed), len(services) // len(POLICIES) ** 2
+    four = list(itertools.product(FAMILIES, range(len(PROTOCOLS))))
+    drawn = [draw.sample(four, len(four)) for _ in range(sets)]
+    made = []
+    for number, each in enumerate(services):
+        family, port = drawn[number % sets][number // sets]
+        made.append(
+            replace(
+                each,
+                families=(family,),
+                ports=(each.ports[port],),
+                external_ips=(numbered(EXTERNAL_IPS, NUMBER)[family],),
+                load_balancer_ips=(numbered(LOAD_BALANCER_IPS, NUMBER)[family],),
+            )
+        )
+    return made
 
 
 @functools.lru_cache(maxsize=512)

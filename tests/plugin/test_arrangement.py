@@ -9,7 +9,7 @@ import pytest
 
 from clusters.simulated.api import MemoryApi
 from fixtures.plugin import arrangement, selection
-from fixtures.plugin.arrangement import arranged, stages
+from fixtures.plugin.arrangement import SIZE, arranged, stages
 from fixtures.world import fixtures
 from specification.errors import CannotJudgeError, RefusedError, SettleError, UsageError
 from specification.services import Port
@@ -59,6 +59,15 @@ def test_a_stage_has_so_many_tests_of_one_mode_and_area() -> None:
     last = [len(each) for each in found][9:]
     assert last == sorted(last, reverse=True)  # what is left gets less
     assert last[-3:] == [1, 1, 1]
+
+
+def test_a_census_is_one_stage() -> None:
+    """However many look at it: two workers would each take it."""
+    area = "conformance/census/combinations"
+    tests = [f"{area}/test_a.py::test_{number}[nftables]" for number in range(3 * SIZE)]
+    other = [f"conformance/census/test_b.py::test_{number}[nftables]" for number in range(30)]
+    for workers in (1, 2):
+        assert stages([*tests, *other], MODES, workers) == [tests, other]
 
 
 def arrange(test: pytest.Item, **params: Any) -> Arranged:
