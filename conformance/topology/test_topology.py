@@ -22,7 +22,7 @@ from conformance.vocabulary import (
 _HERE, _THERE, _ELSEWHERE = "zone-a", "zone-b", "zone-c"
 """The zone of the node under test, that of another node, and one without any node."""
 
-pytestmark = over(protocol="TCP")
+pytestmark = [over(protocol="TCP"), pytest.mark.usefixtures("zone_known")]
 
 
 def _hinted(*zones: str | tuple[str, ...], ready: bool = True) -> pytest.MarkDecorator:

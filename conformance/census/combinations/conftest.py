@@ -16,10 +16,17 @@ from conformance.census.conftest import Hold, InForce
 from conformance.census.kinds import Kind
 from conformance.vocabulary import World
 from fixtures.record.recorder import OPTIONS
+from fixtures.world import zone
 
 
 @pytest.fixture(scope="session")
-def wide(shared_world: World, mode: str, in_force: InForce, pytestconfig: pytest.Config) -> Census:
+def wide(
+    shared_world: World,
+    mode: str,
+    in_force: InForce,
+    names: Callable[[], str],
+    pytestconfig: pytest.Config,
+) -> Census:
     """The census of everything that a Service has: every two values meet in one of them, and 48
     are drawn; where nodes are emulated, as few of these as show something of every kind.
     """
@@ -36,6 +43,7 @@ def wide(shared_world: World, mode: str, in_force: InForce, pytestconfig: pytest
         services = enough(services, *known, kinds.ALL)
         here = {each.name for each in enough(services, *known, kinds.OF_THE_NODE)}
     with in_force(services) as state:
+        zone.tell(world, names)
         aimed = aims.served(state) + aims.unserved(state)
         of_the_node = [each for each in aimed if each.service.name in here]
         decisions = (
