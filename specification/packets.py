@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from specification.references import Reference, kep, rfc
+from specification.references import Reference, docs, kep, rfc
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ TCP_HEADER = Rule(
 SCTP_HEADER = Rule(
     "pkt-sctp-chunks", "the verification tag and all chunks stay as they are", (rfc(9260, "3"),)
 )
+LINK = Rule(
+    "pkt-link",
+    "what is for a pod of the node leaves by the pods' link, all else by the external one",
+    (rfc(1812, "5.2.4"), docs("networking")),
+)
 PAYLOAD = Rule("pkt-payload", "the payload stays as it is", (rfc(3022, "4.1"),))
 IP_CHECKSUM = Rule("pkt-ip-checksum", "the IPv4 header's checksum is right", (rfc(791, "3.1"),))
 TCP_CHECKSUM = Rule(
@@ -94,7 +99,7 @@ SCTP_CHECKSUM = Rule(
 
 RULES = (
     *(HOP_LIMIT, DSCP, ECN, FLOW_LABEL, FRAGMENTATION, LENGTH, TCP_HEADER, SCTP_HEADER, PAYLOAD),
-    *(IP_CHECKSUM, TCP_CHECKSUM, UDP_CHECKSUM, SCTP_CHECKSUM),
+    *(IP_CHECKSUM, TCP_CHECKSUM, UDP_CHECKSUM, SCTP_CHECKSUM, LINK),
 )
 
 

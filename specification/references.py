@@ -24,6 +24,7 @@ _PAGES = {
         "kube-proxy Configuration (v1alpha1)",
         "reference/config-api/kube-proxy-config.v1alpha1",
     ),
+    "names": ("Object Names and IDs", "concepts/overview/working-with-objects/names"),
     "namespaces": ("Namespaces", "concepts/overview/working-with-objects/namespaces"),
     "networking": ("Cluster Networking", "concepts/cluster-administration/networking"),
     "service": ("Service", "concepts/services-networking/service"),
@@ -37,6 +38,7 @@ _PAGES = {
 _KINDS = {"Service": "service-v1", "EndpointSlice": "endpoint-slice-v1"}
 _ANCHORS = {
     "port definitions": "field-spec-ports",
+    "RFC 1123 Label Names": "dns-label-names",
     "publishing Services": "publishing-services-service-types",
     "Services without selectors": "services-without-selectors",
     "type ExternalName": "externalname",

@@ -93,7 +93,12 @@ _MACS = {
     wire: (bytes([2, number, 1]) * 2, bytes([2, number, 2]) * 2)
     for number, wire in enumerate((POD, EXTERNAL))
 }
-_CODES = {"port-unreachable": {4: 3, 6: 4}, "unreachable": {4: 1, 6: 3}}  # RFC 792, RFC 4443
+_ERRORS = {
+    "port-unreachable": {4: (3, 3), 6: (1, 4)},
+    "unreachable": {4: (3, 1), 6: (1, 3)},
+    "time-exceeded": {4: (11, 0), 6: (3, 0)},
+}
+"""Type and code (RFC 792, RFC 4443)."""
 _ETHERNET = 14
 _RST_ACK = 0x14
 
@@ -250,11 +255,11 @@ class Kernel:
                 self._refuse(packet, "reset" if packet.protocol == TCP else "port-unreachable")
         elif packet.hop(hops):
             self._send(_wire_to(destination), packet.sealed())
+        elif packet.protocol in PROTOCOLS:  # no error about another one (RFC 1122, 3.2.2)
+            self._refuse(packet, "time-exceeded")
 
     def _refuse(self, packet: Packet, how: str) -> None:
-        """Refuse a packet that opens a connection: by an error of the node's, or in the name of its
-        destination.
-        """
+        """Refuse a packet: by an error of the node's, or in the name of its destination."""
         source, destination = packet.addresses
         if how == "reset":
             ports, sequence = packet.segment[2:4] + packet.segment[:2], packet.segment[4:8]
@@ -263,9 +268,11 @@ class Kernel:
             self._route(Packet.made(destination, source, TCP, ports + rest))
         else:
             version = packet.version
-            head = bytes([3 if version == 4 else 1, _CODES[how][version], 0, 0, 0, 0, 0, 0])
+            head = bytes([*_ERRORS[how][version], 0, 0, 0, 0, 0, 0])
             own = self.address(packet.family).packed
-            self._route(Packet.made(own, source, ICMP[version], head + packet.data))
+            error = Packet.made(own, source, ICMP[version], head + packet.data)
+            self._relate(error)
+            self._route(error)
 
     def _send(self, wire: str, packet: bytes) -> None:
         link = self.wires[wire]

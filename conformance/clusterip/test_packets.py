@@ -110,7 +110,7 @@ def test_refusal_by_an_endpoint_reaches_the_client(
 @over(protocol="UDP")
 @arranged(["remote-pod"])
 def test_icmp_errors_are_translated(
-    web: Service, client: Client, world: World, family: Family, kind: icmp.Kind
+    web: Service, client: Client, world: World, family: Family, kind: icmp.Report
 ) -> None:
     """An ICMP error about a translated connection, port unreachable from the endpoint or packet too
     big from a router, must reach the client and quote the packet as the client had sent it: to the

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from conformance.distribution.shares import shares_of
 from conformance.vocabulary import (
     WEB_AND_ADMIN,
     Budget,
+    Family,
     Judge,
     LabClient,
     Pool,
@@ -16,6 +18,7 @@ from conformance.vocabulary import (
     ServiceSpec,
     SocketAddress,
     Vantage,
+    World,
     all_hit,
     arranged,
     docs,
@@ -76,6 +79,33 @@ def test_services_choose_independently(
     shares_of(sample, webs[0].endpoints)
     endpoints = sorted(webs[0].endpoints)
     judge(independent, sample.chosen[::2], sample.chosen[1::2], (endpoints, endpoints))
+
+
+@requirement(
+    "lb-port-independent",
+    docs("virtual-ips", note="a backend is chosen at random"),
+    feature="independent-choice",
+)
+@over(protocol="TCP")
+@pytest.mark.parametrize("other", ["client", "service"])
+@arranged(_alike)
+def test_a_clients_port_does_not_decide(
+    webs: list[Service], world: World, family: Family, judge: Judge, budget: Budget, other: str
+) -> None:
+    """The endpoints of connections that come from the same port must not depend on each other where
+    the client, or the Service, is another one.
+    """
+    lab = world.lab
+    first, second = (LabClient(lab, host, family, "TCP") for host in world.hosts("pod", 2))
+    ports = lab.ports(sample_size(9, 0.5, budget.alpha / 2))  # two tables are judged at once
+    ends = [(first, webs[0]), (second, webs[0]) if other == "client" else (first, webs[1])]
+    samples = [
+        client.connect_many(*web.frontend, len(ports), source_ports=ports) for client, web in ends
+    ]
+    for sample in samples:
+        shares_of(sample, webs[0].endpoints)
+    endpoints = sorted(webs[0].endpoints)
+    judge(independent, samples[0].chosen, samples[1].chosen, (endpoints, endpoints))
 
 
 @requirement("lb-frontends-independent", docs("service", "publishing Services"))

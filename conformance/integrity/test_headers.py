@@ -13,6 +13,7 @@ from specification.packets import (
     FRAGMENTATION,
     HOP_LIMIT,
     LENGTH,
+    LINK,
     SCTP_HEADER,
     TCP_HEADER,
     Shape,
@@ -38,6 +39,16 @@ def test_one_hop_is_taken_off(send: Send, draw: random.Random, family: Family) -
     """
     limits = [2, 3, 32, 64, 65, 128, 200, 254, 255]
     send(HOP_LIMIT, [varied(draw, family, hop_limit=limit) for limit in limits])
+
+
+@requirement(LINK.id, *LINK.references)
+def test_packets_leave_by_the_link_of_their_destination(
+    send: Send, draw: random.Random, family: Family
+) -> None:
+    """A packet to a Service whose endpoint is a pod of the node, and one back to a pod of the node,
+    must leave by the link of the pods, without a way round; every other by the external link.
+    """
+    send(LINK, [varied(draw, family) for _ in range(_SHAPES)])
 
 
 @requirement(DSCP.id, *DSCP.references)

@@ -18,13 +18,16 @@ from conformance.vocabulary import (
     IPAddress,
     LabClient,
     Service,
+    Shape,
     SocketAddress,
     UnexpectedOutcomeError,
     World,
     docs,
     expect,
+    icmp,
     over,
     requirement,
+    rfc,
 )
 
 _OTHERS = {"ESP": 50, "OSPF": 89, "an experiment": 253, "another": 254}
@@ -48,6 +51,22 @@ def test_every_answer_reaches_the_client(
         ends = [(probe.target, probe.client) for probe in flows.opened]
         for _ in range(3):
             assert sorted(flows.more_answers()) == sorted(ends), frontend
+
+
+@requirement("pkt-time-exceeded", rfc(1812, "5.3.1"), rfc(4443, "3.3"), rfc(5508, "4"))
+@over(vantage=["pod", "outside"])
+def test_the_end_of_a_hop_limit_is_told(
+    world: World, frontends: list[SocketAddress], client: LabClient
+) -> None:
+    """A packet to a Service whose time to live or hop limit ends at the node must be answered with
+    ICMP time exceeded, and that must quote the packet as its client had sent it.
+    """
+    for frontend in frontends:
+        with icmp.errors(world.lab) as errors, world.lab.shaped(Shape(hop_limit=1)):
+            probe = client.connect(*frontend)
+        expect(probe, "a hop limit of 1").unserved()
+        told = [(error.kind, error.quoted_source, error.quoted_target) for error in errors]
+        assert told == [("time-exceeded", probe.client, frontend)], probe
 
 
 @requirement("pkt-no-service", docs("networking"))

@@ -59,7 +59,7 @@ def test_a_capture_of_nothing_can_be_read(lab: Lab, tmp_path: Path) -> None:
 
 # --- ICMP errors ----------------------------------------------------------------------------------
 
-KINDS: list[icmp.Kind] = ["port-unreachable", "too-big"]
+KINDS: list[icmp.Report] = ["port-unreachable", "too-big"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,7 +71,7 @@ def test_a_report_comes_back_as_the_client_knows_its_packet(
     rules: Rules,
     family: Family,
     protocol: Protocol,
-    kind: icmp.Kind,
+    kind: icmp.Report,
     masquerade: bool,
     from_router: bool,
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_report_comes_back_as_the_client_knows_its_packet(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_report_is_whole(lab: Lab, rules: Rules, family: Family, kind: icmp.Kind) -> None:
+def test_a_report_is_whole(lab: Lab, rules: Rules, family: Family, kind: icmp.Report) -> None:
     """As scapy would write it, quoting all that had arrived."""
     rules.always(delivery("remote-pod", 256, family, masquerade=True))
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)

@@ -26,6 +26,7 @@ from specification.packets import (
     HOP_LIMIT,
     IP_CHECKSUM,
     LENGTH,
+    LINK,
     PAYLOAD,
     PLAIN,
     RULES,
@@ -139,7 +140,7 @@ LABELLED = Shape(flow_label=0x54321, identification=99, options=OPTIONS, more=b"
 
 
 def test_every_rule_is_seen_to_fail() -> None:
-    assert {rule for rule, *_ in ALTERED} == set(RULES)
+    assert {rule for rule, *_ in ALTERED} | {LINK} == set(RULES)
 
 
 @pytest.mark.parametrize("wire", ["external", "pod"])
@@ -254,6 +255,26 @@ def test_an_echo_is_not_its_request(
     assert lab.integrity.held == 0
 
 
+@pytest.mark.parametrize(("wire", "other"), [("external", "pod"), ("pod", "external")])
+def test_a_packet_on_the_wrong_link_is_noticed(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family, wire: str, other: str
+) -> None:
+    """It comes all the same, and is answered."""
+
+    def leaving(leaves: str, frame: bytes) -> list[bytes]:
+        if leaves != wire or is_fence(frame):
+            return [frame]
+        node.wires[other].queue.append(frame)
+        return []
+
+    rules.always(delivery("pod", 256, family), delivery("remote-pod", 256, family))
+    node.leaving = leaving
+    send(lab, family, "TCP")
+    assert broken(lab) == {LINK}
+    seen = lab.integrity.violations[LINK].seen
+    assert f"on the {other} wire" in seen
+
+
 def test_a_packet_that_is_cut_is_noticed(lab: Lab, node: SimulatedNode, rules: Rules) -> None:
     rules.always(delivery("remote-pod", 256, "IPv4"))
     node.leaving = lambda _wire, frame: [frame if is_fence(frame) else frame[:-3]]
@@ -304,7 +325,7 @@ def test_checksums_that_a_card_is_to_fill_in_are_not_held(family: Family) -> Non
         integrity.expect(Sent(family, "TCP", Kind.REQUEST, np.array([77]), out.data))
         seen = Frames(received.data, received.length, received.time, unsummed)
         (packets,) = parse(seen)
-        integrity.hold("pod", packets, seen)
+        integrity.hold("external", packets, seen)
         assert integrity.held == 1
         assert set(integrity.violations) == expected
 
@@ -328,7 +349,7 @@ def test_frames_are_found_in_whatever_order_they_were_sent() -> None:
     for number in (3, 7, 9):
         seen = frames(IP(ttl=63) / TCP(seq=number, flags="S"))
         (packets,) = parse(seen)
-        integrity.hold("pod", packets, seen)
+        integrity.hold("external", packets, seen)
     assert integrity.held == 3
     assert integrity.violations == {}
 

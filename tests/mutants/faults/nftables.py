@@ -49,6 +49,16 @@ def _cyclic(text: str, before: str) -> str:
     return _chosen(text, "numgen inc mod {}", lambda values: values)
 
 
+def _by_client_port(text: str, before: str) -> str:
+    return _chosen(text, "jhash th sport mod {} seed 0x5eed", lambda values: values)
+
+
+def _long_names_unserved(text: str, before: str) -> str:
+    """Their chains, which are named by namespace and name, stay empty."""
+    longer = re.compile(r"add rule ip6? kube-proxy \S+?-[^/ ]+/[^/ ]{10,}/")
+    return edited(text, lambda line: None if longer.match(line) else line)
+
+
 def _affinity_ignored(text: str, before: str) -> str:
     return edited(
         text, lambda line: None if re.search(r" saddr @affinity-\S+ goto ", line) else line
@@ -237,6 +247,18 @@ MUTANTS = (
     ),
     fault("only-first-chosen", _first_always),
     fault("cyclic-choice", _cyclic),
+    Mutant(
+        "long-names-unserved",
+        "Services whose names have ten letters or more are not served",
+        ("cip-long-names",),
+        _long_names_unserved,
+    ),
+    Mutant(
+        "client-port-decides",
+        "the endpoint follows from the client's port alone",
+        ("lb-port-independent",),
+        _by_client_port,
+    ),
     fault("affinity-ignored", _affinity_ignored),
     fault("affinity-endless", _affinity_endless),
     Mutant(

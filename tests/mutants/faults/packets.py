@@ -13,9 +13,15 @@ _TRANSLATED = "ct status dnat"
 
 
 def _besides(
-    ipv4: Sequence[str], ipv6: Sequence[str] = (), *, of: str = _TRANSLATED
+    ipv4: Sequence[str],
+    ipv6: Sequence[str] = (),
+    *,
+    of: str = _TRANSLATED,
+    declared: str = "",
 ) -> Callable[[str, str], str]:
-    """Have these statements, a rule each, meet every packet ``of`` a kind that leaves the node."""
+    """Have these statements, a rule each, meet every packet ``of`` a kind that leaves the node;
+    what they need is ``declared`` in the table.
+    """
     rules = {"ip": ipv4, "ip6": ipv6}
 
     def edit(line: str) -> str:
@@ -23,9 +29,11 @@ def _besides(
         if not found or not rules[found[1]]:
             return line
         chain = f"{found[1]} kube-proxy besides"
+        needed = [f"add {declared.format(family=found[1], table=f'{found[1]} kube-proxy')}"]
         added = [f"add rule {chain} {of} {statement}" for statement in rules[found[1]]]
         hook = f"add chain {chain} {{ type filter hook postrouting priority 160 ; }}"
-        return "\n".join([line, hook, f"flush chain {chain}", *added])
+        head = [line, *needed, hook] if declared else [line, hook]
+        return "\n".join([*head, f"flush chain {chain}", *added])
 
     return lambda text, _before: edited(text, edit)
 
@@ -33,6 +41,9 @@ def _besides(
 def _both(*statements: str, of: str = _TRANSLATED) -> Callable[[str, str], str]:
     return _besides(statements, statements, of=of)
 
+
+_AGAIN = "tcp flags & (syn | ack) == syn ip saddr . tcp sport @ended drop"
+_AGAIN6 = _AGAIN.replace("ip saddr", "ip6 saddr")
 
 _OUTSIDE = "outside"
 """Tried from one vantage: what becomes of a packet is not decided by where it comes from."""
@@ -167,5 +178,44 @@ MUTANTS = (
         "packets of other protocols than those of Services are not forwarded",
         ("pkt-no-service",),
         _both("drop", of="meta l4proto { esp, 253, 254 }"),
+    ),
+    Mutant(
+        "fin-dropped",
+        "what ends a connection is not forwarded",
+        ("proto-tcp-halfclose",),
+        _both("tcp flags & fin == fin drop"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "half-close-cut",
+        "once a client has closed, nothing comes from its endpoint any more",
+        ("proto-tcp-halfclose",),
+        _both(
+            "ct direction original tcp flags & (syn | ack) == syn ct mark set 0",
+            "ct direction reply ct mark 8 drop",
+            "ct direction original tcp flags & fin == fin ct mark set 8",
+            of=f"{_TRANSLATED} meta l4proto tcp",
+        ),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "ports-remembered",
+        "a port whose connection has ended is not served for a minute",
+        ("ct-tcp-port-reuse",),
+        _besides(
+            ["tcp flags & (fin | rst) > 0x0 update @ended { ip saddr . tcp sport }", _AGAIN],
+            ["tcp flags & (fin | rst) > 0x0 update @ended { ip6 saddr . tcp sport }", _AGAIN6],
+            of="ct direction original ct status dnat meta l4proto tcp",
+            declared="set {table} ended {{ typeof {family} saddr . tcp sport ;"
+            " flags dynamic,timeout ; timeout 60s ; }}",
+        ),
+        "pod",  # others are masqueraded by then
+    ),
+    Mutant(
+        "expiry-untold",
+        "the node does not say that a hop limit has ended",
+        ("pkt-time-exceeded",),
+        _besides(["icmp type time-exceeded drop"], ["icmpv6 type time-exceeded drop"], of=""),
+        _OUTSIDE,
     ),
 )
