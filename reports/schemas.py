@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from reports.records import base, figures, results
+from reports.records import base, decisions, figures, results
 from reports.texts import comparison_json, publish
 from reports.verdicts import claims, pace, recommend
 
@@ -29,7 +29,7 @@ SCHEMAS: Final[Mapping[str, tuple[Any, int, str, tuple[ModuleType, ...]]]] = {
         results.AnyRecord,
         results.SCHEMA_VERSION,
         "One line of results.jsonl",
-        (base, results),
+        (base, decisions, results),
     ),
     figures.FIGURES: (
         figures.AnyRecord,

@@ -26,13 +26,14 @@ def unserved(state: State) -> list[Frontend]:
     Service does not have, and its nodePorts at addresses other than the node's.
     """
     known = claims(state)
-    return [
-        Frontend(service, port, kind, at)
-        for service in state.services
-        for port in service.ports
-        for kind, at in dict.fromkeys(_beside(state, service, port))
-        if (port.protocol, at) not in known
-    ]
+    found: dict[tuple[str, str, Kind, SocketAddress], Frontend] = {}
+    for service in state.services:
+        for port in service.ports:
+            for kind, at in _beside(state, service, port):
+                if (port.protocol, at) not in known:
+                    key = service.name, port.protocol, kind, at
+                    found.setdefault(key, Frontend(service, port, kind, at))
+    return list(found.values())
 
 
 def like(one: Frontend, aims: Iterable[Frontend]) -> list[Frontend]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import yaml
 
-from conformance.census import space
+from conformance.census import seen, space
+from conformance.census.account import Account
 from fixtures.clients.client import LabClient
 from fixtures.clients.node_client import NodeClient
 from fixtures.judge.expect import UnexpectedOutcomeError
 from fixtures.judge.tails import sample_to_hit_all
 from fixtures.lab.frames import Kind, Mask
-from fixtures.lab.sample import Sample, to_bytes
+from fixtures.lab.sample import Sample
 from fixtures.world.world import World
 from reports.records.results import Statistic
 from specification import objects
@@ -56,6 +57,8 @@ class Decision:
     """What was seen, where that is not allowed, or where an endpoint that may be chosen never was;
     else empty.
     """
+    seen: str = ""
+    """The kinds of outcomes that were seen."""
 
     @property
     def service(self) -> ServiceSpec:
@@ -106,6 +109,12 @@ class Census:
 
     decisions: Sequence[Decision]
     node: str
+    account: Account = field(default_factory=Account)
+
+    def of(self, concerned: Callable[[Decision], bool]) -> list[Decision]:
+        """The decisions that are ``concerned``, but for those that are left open."""
+        decided = (each for each in self.decisions if not each.allowed.undecided)
+        return [each for each in decided if concerned(each)]
 
     def hold(self, concerned: Callable[[Decision], bool], tell: Tell | None = None) -> Statistic:
         """Demand that every decision that is ``concerned`` is right; what is to be recorded of it.
@@ -115,8 +124,7 @@ class Census:
                 it, or its Service as YAML.
             LookupError: the specification decides none that is, so that nothing would be looked at.
         """
-        decided = (each for each in self.decisions if not each.allowed.undecided)
-        found = [each for each in decided if concerned(each)]
+        found = self.of(concerned)
         if not found:
             raise LookupError("the census has no decision of that kind")
         wrong = [each for each in found if each.wrong]
@@ -161,6 +169,7 @@ def take(
     state: State,
     aims: Collection[Frontend],
     vantages: Sequence[Vantage],
+    account: Account,
 ) -> Iterator[Decision]:
     """Try all ``aims`` from everywhere; from processes on the node with datagrams alone."""
     for family, protocol in sorted(
@@ -175,10 +184,10 @@ def take(
             if vantage != "node":
                 host = world.hosts(vantage)[0]
                 client = LabClient(world.lab, host, family, protocol)
-                yield from _decide(world, state, client, vantage, chosen)
+                yield from _decide(world, state, client, vantage, chosen, account)
             elif protocol == "UDP":
                 with NodeClient(world.lab, world.node, family, protocol) as process:
-                    yield from _decide(world, state, process, vantage, chosen)
+                    yield from _decide(world, state, process, vantage, chosen, account)
 
 
 def _decide(
@@ -187,18 +196,20 @@ def _decide(
     client: LabClient | NodeClient,
     vantage: Vantage,
     chosen: Sequence[Frontend],
+    account: Account,
 ) -> Iterator[Decision]:
     world.node.forget_connections()
     asked = SocketAddress(client.address, 0)
     attempts = [Attempt(client.protocol, asked, each.at) for each in chosen]
-    rights = [allowed(state, each, vantage) for each in attempts]
+    with account.during("judging"):
+        rights = [allowed(state, each, vantage) for each in attempts]
     taken = [
         Decision(frontend, attempt, vantage, right, "")
         for frontend, attempt, right in zip(chosen, attempts, rights, strict=True)
     ]
     for tries in (FEW, TRIES):
         some = [each for each in taken if each.tries == tries]
-        yield from _judged(client, some, tries, state.node.addresses)
+        yield from _judged(client, some, tries, state.node.addresses, account)
 
 
 def _judged(
@@ -206,21 +217,31 @@ def _judged(
     taken: Sequence[Decision],
     tries: int,
     own: Collection[IPAddress],
+    account: Account,
 ) -> Iterator[Decision]:
     if not taken:
         return
     rights = [each.allowed for each in taken]
-    sample = _volley(client, taken, tries)
-    wrong, missed = judge(sample, rights, own, [each.sticky for each in taken])
+    sample = _volley(client, taken, tries, account)
+    with account.during("judging"):
+        wrong, missed = judge(sample, rights, own, [each.sticky for each in taken])
+        kinds = seen.outcomes(sample, own, tries)
     if missed.any():
         again = np.flatnonzero(missed).tolist()
         most = max(len(rights[each].deliveries) for each in again)
-        more = _volley(client, [taken[each] for each in again], sample_to_hit_all(most, MISSED))
-        wrong[again], missed[again] = judge(more, [rights[each] for each in again], own)
+        enough = sample_to_hit_all(most, MISSED)
+        more = _volley(client, [taken[each] for each in again], enough, account)
+        with account.during("judging"):
+            wrong[again], missed[again] = judge(more, [rights[each] for each in again], own)
+            kinds[again] |= seen.outcomes(more, own, enough)
     for number, decision in enumerate(taken):
         bad = wrong[number] or missed[number]
-        seen = _in_words(sample[number * tries : (number + 1) * tries]) if bad else ""
-        yield replace(decision, wrong=seen)
+        whole = not (decision.sticky or decision.allowed.undecided)
+        yield replace(
+            decision,
+            wrong=_in_words(sample[number * tries : (number + 1) * tries]) if bad else "",
+            seen=seen.in_words(int(kinds[number]), whole=whole),
+        )
 
 
 def _in_words(tries: Sequence[Probe]) -> str:
@@ -249,7 +270,7 @@ def judge(
     refused = nowhere & np.isin(sample.reply_kind, (Kind.UNREACHABLE, Kind.RESET))
     dropped = nowhere & (sample.replies == 0) & ~sample.is_unseen
     right = by_row("undecided") | (refused & by_row("refused"))
-    seen_from, chosen = _seen_from(sample, own), sample.chosen
+    seen_from, chosen = seen.seen_from(sample, own), sample.chosen
     right |= dropped & by_row("dropped")
     right |= sample.is_passed & seen_from["client"] & by_row("passed")
     answered = sample.is_answered | (sample.past_node & seen_from["client"])
@@ -268,14 +289,8 @@ def judge(
     return wrong, missed & ~wrong
 
 
-def _seen_from(sample: Sample, own: Collection[IPAddress]) -> dict[str, Mask]:
-    node = np.zeros(len(sample), np.bool_)
-    for address in own:
-        if family_of(address) == sample.family:
-            node |= (sample.sources == to_bytes([address])).all(axis=1)
-    kept = (sample.sources == sample.clients).all(axis=1)
-    return {"client": kept, "node": node, "either": kept | node}
-
-
-def _volley(client: LabClient | NodeClient, taken: Sequence[Decision], tries: int) -> Sample:
+def _volley(
+    client: LabClient | NodeClient, taken: Sequence[Decision], tries: int, account: Account
+) -> Sample:
+    account.probes += len(taken) * tries
     return client.connect_to_each([each.attempt.target for each in taken for _ in range(tries)])

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from conformance.census import aims, kinds, space
+from conformance.census import aims, kinds, rows, space
 from conformance.census import census as taking
+from conformance.census.account import Account
 from conformance.census.census import Census, Decision, Tell
 from conformance.census.example import example
 from conformance.census.kinds import Kind
 from conformance.census.shrink import shrink
 from conformance.vocabulary import FAMILIES, Service, World
-from fixtures.record.recorder import OPTIONS
+from fixtures.record.recorder import OPTIONS, PROPERTIES
 from reports.records.base import values
+from reports.records.decisions import Tally
 from specification.places import ZONES
 from specification.rules.state import Node, State
 from specification.services import ServiceSpec
@@ -28,8 +30,11 @@ Hold = Callable[[Kind], None]
 SHRINKING = 30.0
 """Seconds that may pass in all while wrong decisions are shrunk."""
 
-InForce = Callable[[Sequence[ServiceSpec]], contextlib.AbstractContextManager[State]]
+InForce = Callable[[Sequence[ServiceSpec], Account], contextlib.AbstractContextManager[State]]
 """Has Services in force for a while; what decides about them then."""
+
+Keep = Callable[[str, Census, Mapping[str, str]], Census]
+"""Has a census in the results, under a name, with what tells its Services apart; and returns it."""
 
 
 @pytest.fixture(scope="session")
@@ -41,20 +46,40 @@ def in_force(
     node = Node(world.node.name, tuple(map(world.node.address, FAMILIES)), zone=ZONES[0])
 
     @contextlib.contextmanager
-    def stage(specs: Sequence[ServiceSpec]) -> Iterator[State]:
+    def stage(specs: Sequence[ServiceSpec], account: Account) -> Iterator[State]:
         world.configure(None)
         services = world.services(names, "IPv4", "TCP", FAMILIES)
         with contextlib.closing(services):
-            made = services.create(specs)
-            yield State(tuple(map(_stored, made)), node, features=claimed)
-            services.remove(made)
-            services.settle(removed=True)
+            with account.during("creation"):
+                made = services.create(specs, settle=False)
+            with account.during("settling"):
+                services.settle()
+            with account.during("probing"):
+                yield State(tuple(map(_stored, made)), node, features=claimed)
+            with account.during("removal"):
+                services.remove(made)
+                services.settle(removed=True)
 
     return stage
 
 
 @pytest.fixture(scope="session")
-def taken(shared_world: World, in_force: InForce, pytestconfig: pytest.Config) -> Census:
+def keep(mode: str, pytestconfig: pytest.Config) -> Keep:
+    """See ``Keep``."""
+
+    def kept(name: str, census: Census, about: Mapping[str, str]) -> Census:
+        seed = pytestconfig.stash[OPTIONS].seed
+        record = rows.record(census, mode, name, seed, about)
+        pytestconfig.stash[PROPERTIES].append(("census", values(record)))
+        return census
+
+    return kept
+
+
+@pytest.fixture(scope="session")
+def taken(
+    shared_world: World, in_force: InForce, keep: Keep, pytestconfig: pytest.Config
+) -> Census:
     """The census of policies and states of endpoints. Where nodes are emulated, each Service has
     one family and one protocol.
     """
@@ -64,10 +89,12 @@ def taken(shared_world: World, in_force: InForce, pytestconfig: pytest.Config) -
     services = space.services(space.endpoints(world.hosts), variations, options.seed)
     if few:
         services = space.lean(services, options.seed)
-    with in_force(services) as state:
+    account = Account()
+    with in_force(services, account) as state:
         served = aims.served(state)
-        decisions = tuple(taking.take(world, state, served, ["pod", "outside", "node"]))
-    return Census(decisions, world.node.name)
+        decisions = tuple(taking.take(world, state, served, ["pod", "outside", "node"], account))
+    about = {each.name: space.in_words(each) for each in services}
+    return keep("policies", Census(decisions, world.node.name, account), about)
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +103,12 @@ def tell(shared_world: World, in_force: InForce) -> Tell:
     world, left = shared_world, [SHRINKING]
 
     def told(wrong: Decision) -> list[str]:
-        began = time.monotonic()
+        began, account = time.monotonic(), Account()
 
         def retry(specs: Sequence[ServiceSpec]) -> tuple[Decision, ...]:
-            with in_force(specs) as state:
+            with in_force(specs, account) as state:
                 aimed = aims.like(wrong.frontend, aims.served(state) + aims.unserved(state))
-                return tuple(taking.take(world, state, aimed, [wrong.vantage]))
+                return tuple(taking.take(world, state, aimed, [wrong.vantage], account))
 
         found = shrink(wrong, retry, left[0]) if left[0] > 0 else wrong
         left[0] -= time.monotonic() - began
@@ -104,6 +131,9 @@ def holding(world: World, request: pytest.FixtureRequest) -> Callable[[Census, K
 
     def check(census: Census, concerned: Kind) -> None:
         __tracebackhide__ = True
+        found = census.of(concerned)
+        tally = Tally(len(found), sum(bool(each.wrong) for each in found))
+        request.node.user_properties.append(("decisions", values(tally)))
         known = request.node.get_closest_marker("xfail") is not None
         held = census.hold(concerned, None if known else request.getfixturevalue("tell"))
         request.node.user_properties.append(("statistic", values(held)))

@@ -15,6 +15,7 @@ from reports.model.comparison import Column, columns
 from reports.model.run import Run, read
 from reports.model.wording import NOT_RUN
 from reports.records import result_file
+from reports.records.decisions import Census
 from reports.records.results import (
     RESULTS,
     SCHEMA_VERSION,
@@ -203,5 +204,10 @@ def _records(shards: Sequence[_Shard], folder: Path) -> Iterator[AnyRecord]:
                     place = (shard.path.parent / evidence).absolute()
                     way = os.path.relpath(place, folder.absolute())
                     yield replace(record, mode=shard.names[record.mode], evidence=way)
-                case Result(mode=mode) | Fingerprint(mode=mode) | RunError(mode=str(mode)):
+                case (
+                    Result(mode=mode)
+                    | Fingerprint(mode=mode)
+                    | Census(mode=mode)
+                    | RunError(mode=str(mode))
+                ):
                     yield replace(record, mode=shard.names[mode])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reports.model.wording import NOT_APPLICABLE, NOT_RUN, known_faults, several
 from reports.records import result_file
 from reports.records.base import wrong
+from reports.records.decisions import Census
 from reports.records.results import (
     ERROR,
     EXPECTED_FAILURE,
@@ -94,6 +95,7 @@ class Run:
     results: tuple[Result, ...]
     errors: tuple[RunError, ...]
     end: End
+    censuses: tuple[Census, ...] = ()
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -230,8 +232,12 @@ def read(path: Path | str) -> Run:
             where = result_file.place(path, number)
             if record.requirement not in requirements:
                 raise wrong(where, f"requirement {record.requirement} is described nowhere")
-            if record.mode not in header.modes:
-                raise wrong(where, f"mode {record.mode} is none of the run's modes")
+        if isinstance(record, Result | Census) and record.mode not in header.modes:
+            where = result_file.place(path, number)
+            raise wrong(where, f"mode {record.mode} is none of the run's modes")
+        if isinstance(record, Census) and record.dangling:
+            where = result_file.place(path, number)
+            raise wrong(where, f"a row of census {record.name} has no such attempt or verdict")
     run = Run(
         header=header,
         # workers finish in any order: the same results must give the same page
@@ -240,6 +246,7 @@ def read(path: Path | str) -> Run:
         results=tuple(each for each in records if isinstance(each, Result)),
         errors=tuple(each for each in records if isinstance(each, RunError)),
         end=end,
+        censuses=tuple(each for each in records if isinstance(each, Census)),
     )
     if end.exit > run.exit_code:
         # Never better than the run itself said: something went wrong that left no record.

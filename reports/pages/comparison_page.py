@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reports.drawing.comparison_charts import charts, glance
 from reports.model import fingerprints, node_words
 from reports.model.comparison import KINDS
+from reports.model.freedom import pairs
 from reports.model.parity import parities
 from reports.model.reproduce import reproduce
 from reports.model.wording import BAD, WORDS, several
@@ -97,6 +98,7 @@ def render(comparison: Comparison, folder: Path) -> str:
             words=[word for word in WORDS if word in words],
             paces=paces(comparison),
             parities=parities(comparison),
+            decisions=pairs(comparison),
             nodes=node_words.told,
             about=_about(comparison, firsts),
             against=_against(comparison),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from reports.drawing import charts
-from reports.model import fingerprints, node_words
+from reports.model import fingerprints, freedom, node_words
 from reports.model.reproduce import reproduce
 from reports.model.run import by_area
 from reports.model.wording import BAD, TOLD, WORDS
@@ -140,6 +140,7 @@ def render(run: Run, folder: Path | None = None) -> str:
             nodes=node_words.groups(run),
             fingerprints=fingerprints.rows(run),
             quantities=_quantities(run),
+            clauses=freedom.clauses(run),
             evidence=links,
             reproduce=lambda result: reproduce(run, result),
         )

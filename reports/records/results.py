@@ -22,6 +22,7 @@ from reports.records.base import (
     Text,
     plain,
 )
+from reports.records.decisions import Census, Tally
 from specification.features import Level
 
 RESULTS: Final = "results.jsonl"
@@ -220,6 +221,8 @@ class Result(Record, frozen=True, kw_only=True, tag="result"):
     measurements: tuple[Measurement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     """Expectations that were not met, each beside what was seen."""
+    decisions: Tally | None = None
+    """Those of a census that concern the requirement, where it looks at one."""
     evidence: Annotated[str, msgspec.Meta(pattern="^[^/]")] | None = None
     """Folder of captures, rules, objects and logs, relative to the result file."""
 
@@ -264,5 +267,5 @@ class End(Record, frozen=True, kw_only=True, tag="end"):
     """SHA-256 over all bytes before this line. Where it is there, an edited file is refused."""
 
 
-AnyRecord = Header | Requirement | Fingerprint | Result | RunError | End
+AnyRecord = Header | Requirement | Fingerprint | Census | Result | RunError | End
 """One line of a result file."""

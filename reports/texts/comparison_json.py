@@ -9,6 +9,7 @@ import msgspec
 
 from reports.drawing.comparison_charts import charts
 from reports.model.comparison import KINDS
+from reports.model.freedom import pairs
 from reports.model.parity import parities
 from reports.model.wording import VERDICTS, WORDS
 from reports.records.base import Count, Part, Suite, Text, one_of, values
@@ -97,6 +98,30 @@ class Difference(Part, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
 
 
+class Freedom(Part, frozen=True, kw_only=True):
+    """Decisions of one kind that two columns take in two ways, each rightly."""
+
+    about: str
+    """What decided or, where nothing does, why not."""
+    was: str
+    """What was seen in the first column."""
+    now: str
+    decisions: Some
+    example: str
+
+
+class Decisions(Part, frozen=True, kw_only=True):
+    """The censuses of two columns, decision by decision."""
+
+    columns: tuple[str, str]
+    same: Count
+    wrong: Count
+    """Wrong in either: a requirement tells of them."""
+    alone: Count
+    """Taken in one of them alone."""
+    different: tuple[Freedom, ...]
+
+
 class Table(Part, frozen=True, kw_only=True):
     """The numbers behind a chart, as they are shown."""
 
@@ -130,6 +155,7 @@ class Document(Part, frozen=True, kw_only=True):
     verdicts are the same.
     """
     differences: tuple[Difference, ...]
+    decisions: tuple[Decisions, ...]
     recommendations: tuple[Recommendation, ...]
     paces: tuple[Pace, ...]
     claims: tuple[Claim, ...]
@@ -153,6 +179,16 @@ def document(comparison: model.Comparison) -> Document:
                 reasons=each.reasons,
             )
             for each in comparison.differences
+        ),
+        decisions=tuple(
+            Decisions(
+                columns=(pair.before.label, pair.column.label),
+                same=pair.same,
+                wrong=pair.wrong,
+                alone=pair.alone,
+                different=msgspec.convert(pair.freedoms, tuple[Freedom, ...], from_attributes=True),
+            )
+            for pair in pairs(comparison)
         ),
         recommendations=recommendations(comparison),
         paces=paces(comparison),

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reports.model.comparison import DOCUMENTED, FAILING, KINDS, NEWLY_FAILING
+from reports.model.freedom import pairs
 from reports.model.parity import parities
 from reports.model.wording import LABELS, several
 from reports.texts import terminal
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reports.model.comparison import Comparison
+    from reports.model.freedom import Pair
     from reports.model.parity import Parity
 
 _MOST: Final = 10
@@ -50,6 +52,8 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
             lines.append(terminal.cut(f"  {each.requirement.id}: {', '.join(words)} in {where}"))
         if len(found) > _MOST:
             lines.append(f"  and {len(found) - _MOST} more, in the report")
+    for pair in pairs(comparison):
+        lines += ["", *_decisions(pair, pen)]
     lines += ["", pen("Which mode to take", "1")]
     for scenario, members in by_scenario(recommendations(comparison)).items():
         picks: dict[str, list[str]] = {}
@@ -70,6 +74,20 @@ def summary(comparison: Comparison, *, colour: bool = False, wrote: Iterable[str
     lines += ["", f"{found_of.total()} things are said of the modes: {told}"]
     lines += [f"Wrote: {name}" for name in wrote]
     return "\n".join(lines)
+
+
+def _decisions(pair: Pair, pen: terminal.Pen) -> list[str]:
+    """What a census decided otherwise in another column, and rightly in both."""
+    lines = [pen(f"Decisions: {pair.before.label} and {pair.column.label}", "1")]
+    lines.append(f"  {pair.summary}")
+    for each in pair.freedoms[:_MOST]:
+        lines += [
+            f"  {terminal.plain(pair.told(each))}",
+            f"    such as {terminal.plain(each.example)}",
+        ]
+    if len(pair.freedoms) > _MOST:
+        lines.append(f"  and {len(pair.freedoms) - _MOST} kinds more, in the report")
+    return lines
 
 
 def _parity(parity: Parity, pen: terminal.Pen) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reports.drawing.comparison_charts import charts
 from reports.model import wording
 from reports.model.comparison import KINDS
+from reports.model.freedom import pairs
 from reports.model.parity import parities
 from reports.model.wording import BAD, LABELS, VERDICTS
 from reports.verdicts.claims import claims
@@ -39,6 +40,7 @@ def render(comparison: Comparison) -> str:
         _verdicts(comparison),
         _parity(comparison),
         _differences(comparison),
+        _decisions(comparison),
         _choice(comparison),
         _paces(comparison),
         _claims(comparison),
@@ -153,6 +155,24 @@ def _differences(comparison: Comparison) -> list[str]:
             ]
             lines += [f"### {kind.capitalize()}", ""]
             lines += _table(("requirement", "says", "in", "why"), rows)
+    return lines
+
+
+def _decisions(comparison: Comparison) -> list[str]:
+    lines = []
+    for pair in pairs(comparison):
+        names = f"{pair.before.label} and {pair.column.label}"
+        lines += [f"### Decisions: {_text(names)}", "", _text(pair.summary), ""]
+        heads = "decided by", *map(_text, (pair.before.label, pair.column.label)), "n", "such as"
+        rows = [
+            (
+                *map(_text, (each.about, each.was, each.now)),
+                f"{each.decisions:,}",
+                _text(each.example),
+            )
+            for each in pair.freedoms
+        ]
+        lines += _table(heads, rows) if rows else []
     return lines
 
 

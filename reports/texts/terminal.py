@@ -144,6 +144,10 @@ def summary(run: Run, *, colour: bool = False, report: Path | str | None = None)
     if run.header.seed is not None:
         facts.append(f"seed {run.header.seed}")
     lines += ["", plain(", ".join(facts))]
+    if decided := sum(each.decisions for each in run.censuses):
+        spent = sum(sum(each.seconds.values()) for each in run.censuses)
+        rate = f", {decided / spent:,.0f} a worker second" if spent else ""
+        lines.append(f"Censuses: {wording.several(decided, 'decision')}{rate}")
     if report is not None:
         lines.append(f"Report: {report}")
     return "\n".join(lines)

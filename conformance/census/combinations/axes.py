@@ -143,6 +143,13 @@ def drawn(count: int, draw: random.Random) -> list[Row]:
     return rows
 
 
+def in_words(row: Row) -> str:
+    """The values of a row that are not the first of their axes, and its endpoints."""
+    usual = {axis: values[0] for axis, values in AXES.items()} | {"endpoints": row["endpoints"]}
+    said = [f"{axis} {row[axis]}" for axis in AXES if row[axis] != usual[axis]]
+    return ", ".join([f"endpoints {row['endpoints'] or 'none'}", *said])
+
+
 def _endpoints(draw: random.Random) -> str:
     places = ("here", "also-here", "near", "far")
     words = []

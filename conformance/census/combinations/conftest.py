@@ -9,10 +9,11 @@ import pytest
 
 from conformance.census import aims
 from conformance.census import census as taking
+from conformance.census.account import Account
 from conformance.census.census import Census
 from conformance.census.combinations import axes, kinds, shapes
 from conformance.census.combinations.imagined import enough
-from conformance.census.conftest import Hold, InForce
+from conformance.census.conftest import Hold, InForce, Keep
 from conformance.census.kinds import Kind
 from conformance.vocabulary import World
 from fixtures.record.recorder import OPTIONS
@@ -24,6 +25,7 @@ def wide(
     shared_world: World,
     mode: str,
     in_force: InForce,
+    keep: Keep,
     names: Callable[[], str],
     pytestconfig: pytest.Config,
 ) -> Census:
@@ -42,15 +44,18 @@ def wide(
         known = world.node.name, options.implementation.claimed(mode), draw
         services = enough(services, *known, kinds.ALL)
         here = {each.name for each in enough(services, *known, kinds.OF_THE_NODE)}
-    with in_force(services) as state:
+    account = Account()
+    with in_force(services, account) as state:
         zone.tell(world, names)
         aimed = aims.served(state) + aims.unserved(state)
         of_the_node = [each for each in aimed if each.service.name in here]
         decisions = (
-            *taking.take(world, state, aimed, ["pod", "remote-pod", "outside"]),
-            *taking.take(world, state, of_the_node, ["node"]),
+            *taking.take(world, state, aimed, ["pod", "remote-pod", "outside"], account),
+            *taking.take(world, state, of_the_node, ["node"], account),
         )
-    return Census(decisions, world.node.name)
+    about = {f"wide-{number}": axes.in_words(row) for number, row in enumerate(rows)}
+    about = {each.name: about.get(each.name, "labelled for another proxy") for each in services}
+    return keep("combinations", Census(decisions, world.node.name, account), about)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.reports.test_html import NASTY
 from tests.samples import grown_bench
 from tests.samples import run as sample
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def reports(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from reports.texts import markdown
 from reports.verdicts import claims as said
 from reports.verdicts.pace import paces
 from reports.verdicts.recommend import EITHER, NO_FIGURES, UNDECIDED, knowledge, recommendations
-from tests.reports.test_compare import ROOT, implementation, run
+from tests.reports.compared.test_compare import ROOT, implementation, run
 from tests.samples import bench, grown_bench
 
 
