@@ -1,19 +1,26 @@
 """Mutants: the real kube-proxy, broken on purpose in one way, to prove that the suite notices.
 
 What kube-proxy programs is altered on its way into the kernel, by wrappers that stand first on its
-PATH, or right after, where no wrapper can stand.
+PATH, or right after, where no wrapper can stand; or what the API server tells it is, on its way.
 """
 
 from __future__ import annotations
 
-from tests.mutants.faults import iptables, ipvs, nftables, packets
+from tests.mutants.faults import iptables, ipvs, nftables, objects, packets
 from tests.mutants.mutant import Mutant, unmutated
 
 UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)
 
+_BOTH = ("zone-hints-ignored", "source-ranges-ignored", "vip-as-proxy")
+"""What reads objects is common to the modes: some are enough in the second."""
+
 MUTANTS: dict[str, tuple[Mutant, ...]] = {
-    "iptables": (UNMUTATED, *iptables.MUTANTS),
+    "iptables": (
+        UNMUTATED,
+        *iptables.MUTANTS,
+        *(each for each in objects.MUTANTS if each.name in _BOTH),
+    ),
     "ipvs": (UNMUTATED._replace(mutate=ipvs.unmutated), *ipvs.MUTANTS),
-    "nftables": (UNMUTATED, *nftables.MUTANTS, *packets.MUTANTS),
+    "nftables": (UNMUTATED, *nftables.MUTANTS, *packets.MUTANTS, *objects.MUTANTS),
 }
 """The mutants of each mode of kube-proxy."""

@@ -23,7 +23,8 @@ from clusters.build import packing
 from clusters.kind.image import archive
 from tests.clusters import packed
 from tests.conftest import ROOT
-from tests.mutants import shared, wrapper
+from tests.mutants import shared
+from tests.mutants.between import tools
 from tests.mutants.run import TOOLS, as_program
 from tests.mutants.shared import ON_KIND, name_of
 
@@ -79,10 +80,10 @@ def mutant(request: pytest.FixtureRequest, shared_world: World, wrapped: None) -
 def _files() -> Files:
     """The wrappers, and a Python with all that they import."""
     imported = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {wrapper.__name__}, tests.mutants"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {tools.__name__}, tests.mutants"
     )
     files, binaries = packed.python(_PYTHON, imported)
-    script = _PYTHON / packing.PYTHON / Path(wrapper.__file__).relative_to(ROOT)
+    script = _PYTHON / packing.PYTHON / Path(tools.__file__).relative_to(ROOT)
     found = {_LIBRARIES / name.name: file for name, file in packing.libraries(binaries)}
     loader = next(name for name in found if name.name.startswith("ld-"))
     python = [loader, "--library-path", _LIBRARIES, _PYTHON / "bin/python3", "-I", "-S", script]
@@ -90,4 +91,4 @@ def _files() -> Files:
         _PROGRAMS / tool: as_program(f"/usr/sbin/{tool}", list(map(str, python))).encode()
         for tool in TOOLS[os.environ["MUTANT_MODE"]]
     }
-    return {**files, **found, **programs, script: Path(wrapper.__file__)}
+    return {**files, **found, **programs, script: Path(tools.__file__)}

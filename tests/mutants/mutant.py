@@ -26,10 +26,12 @@ class Mutant(NamedTuple):
     """Requirements that must fail, each of them."""
     mutate: Callable[[Any, Any], Any]
     """From what kube-proxy programs now, and what it has programmed before, to what is altered:
-    texts here, see ``tests.mutants.faults.ipvs`` for what it is there.
+    texts here, see ``tests.mutants.faults.ipvs`` and ``objects`` for what it is there.
     """
     cases: str = ""
     """Which of the requirements' cases are tried, as pytest's -k takes it; all by default."""
+    of_objects: bool = False
+    """Whether it alters what kube-proxy is told by the API server, not what it programs."""
 
 
 def unmutated(text: str, before: str) -> str:

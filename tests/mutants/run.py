@@ -17,7 +17,8 @@ from clusters.kind.image.archive import SEARCHED
 from reports.model.run import read
 from tests.clusters.kind import cgroups
 from tests.conftest import ROOT, outside
-from tests.mutants import MUTANTS, wrapper
+from tests.mutants import MUTANTS
+from tests.mutants.between import api, tools
 from tests.mutants.faults.shape import HEALTH_PORT
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
@@ -65,7 +66,7 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
         before, workers = cgroups.THROUGH, 0
     elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
-        options = []
+        options = ["-p", "tests.mutants.unshrunk"]
     else:
         table = _implementation(mode)
         options = ["-p", "tests.mutants.after_settle"]
@@ -143,7 +144,7 @@ def _wrappers(mode: str, folder: Path) -> Path:
         if real is None:
             raise MutantError(f"there is no {tool} on PATH")
         program = programs / tool
-        program.write_text(as_program(real, [sys.executable, "-I", "-S", wrapper.__file__]))
+        program.write_text(as_program(real, [sys.executable, "-I", "-S", tools.__file__]))
         program.chmod(0o755)
     return programs
 
@@ -176,6 +177,9 @@ def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> 
     configuration = table["files"]["config.json"]
     configuration["mode"] = mode
     configuration["healthzBindAddress"] = f"[::]:{HEALTH_PORT}"  # for mutants that leak
+    configuration["clientConnection"]["kubeconfig"] = "{directory}/kubeconfig-between"
+    python = [sys.executable, "-I", "-S", api.__file__]
+    table["argv"] = [*python, "{kubeconfig}", "{directory}/kubeconfig-between", *table["argv"]]
     table["environment"] = {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "MUTANT": "{mode}",

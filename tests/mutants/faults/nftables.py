@@ -153,6 +153,10 @@ def _unserved_port_passed(text: str, before: str) -> str:
     return edited(text, lambda line: None if "Reject traffic to invalid ports" in line else line)
 
 
+def _node_ports_anywhere(text: str, before: str) -> str:
+    return edited(text, lambda line: re.sub(r" ip6? daddr @nodeport-ips ", " ", line))
+
+
 def _wrong_target_port(text: str, before: str) -> str:
     def one_more(found: re.Match[str]) -> str:
         return found[1] + str(int(found[2]) + 1)
@@ -305,6 +309,12 @@ MUTANTS = (
         "connections to a port that a Service does not have are passed on",
         ("cip-unserved-port-rejected",),
         _unserved_port_passed,
+    ),
+    Mutant(
+        "node-ports-anywhere",
+        "nodePorts are served at all addresses",
+        ("np-lbip-nodeport", "eip-unserved-port"),
+        _node_ports_anywhere,
     ),
     fault("wrong-target-port", _wrong_target_port),
     fault("udp-as-tcp", _udp_as_tcp),

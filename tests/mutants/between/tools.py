@@ -1,4 +1,4 @@
-"""What stands for nft and iptables-restore on a mutant's PATH: ``wrapper.py REAL-TOOL ARGUMENT...``
+"""What stands for nft and iptables-restore on a mutant's PATH: ``tools.py REAL-TOOL ARGUMENT...``
 
 Alters the text on its standard input, hands it to the real tool, and records what came of it.
 The environment holds MUTANT (``iptables-`` or ``nftables-`` and the mutant's name), MUTANT_MEMORY
@@ -18,7 +18,7 @@ from pathlib import Path
 
 def main(argv: list[str]) -> int:
     """Run the real tool on the altered text and return its exit code."""
-    sys.path.insert(0, str(Path(__file__).parents[2]))
+    sys.path.insert(0, str(Path(__file__).parents[3]))
     from tests.mutants import MUTANTS
     from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED
 
@@ -32,7 +32,8 @@ def main(argv: list[str]) -> int:
     text = sys.stdin.read()
     family = "ipv6" if "ip6tables" in argv[0] or " ip6 kube-proxy" in text else "ipv4"
     memory = Path(os.environ["MUTANT_MEMORY"], f"programmed-{family}")
-    altered = mutant.mutate(text, memory.read_text() if memory.exists() else "")
+    before = memory.read_text() if memory.exists() else ""
+    altered = text if mutant.of_objects else mutant.mutate(text, before)
     done = subprocess.run(argv, input=altered, text=True, capture_output=True, check=False)
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)

@@ -1,0 +1,97 @@
+"""What mutants do to what kube-proxy is told by the API server."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import random
+import re
+from typing import Any
+
+import pytest
+
+from conformance.census.combinations import axes, imagined, shapes
+from fixtures.lab.hosts import Hosts
+from specification import objects
+from tests import mutants
+from tests.conftest import ROOT
+from tests.mutants.between.api import Alterations
+from tests.mutants.faults.objects import MUTANTS
+from tests.mutants.mutant import Mutant
+
+REQUESTS = [
+    f"{path}?labelSelector=%21service.kubernetes.io%2Fservice-proxy-name&watch=true"
+    for path in ("/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices")
+]
+
+
+Told = list[tuple[str, dict[str, Any]]]
+"""Objects, and of which resource each is."""
+
+
+@functools.cache
+def _text() -> str:
+    """What the API server has of the wide census' Services."""
+    rows = axes.covering(1) + axes.drawn(48, random.Random(1))
+    cast, found = shapes.Cast.of(Hosts(), "node"), Told()
+    specs = shapes.services(rows, cast) + shapes.left_alone(len(rows), cast)
+    for spec in itertools.starmap(imagined._stored, enumerate(specs)):
+        named = spec.named(spec.name)
+        found.append(("services", {**objects.service(named), "status": objects.status(named)}))
+        found += [
+            ("endpointslices", each) for each in objects.endpoint_slices(named, "node").values()
+        ]
+    return json.dumps(found)
+
+
+def told(text: str = "") -> Told:
+    """The same, or another ``text``, as nobody has altered it."""
+    found: Told = json.loads(text or _text())
+    return found
+
+
+def altered(mutant: Mutant, found: Told) -> tuple[int, list[bytes]]:
+    """How much the mutant alters of what is told, and what is handed on."""
+    record = list[bool]()
+    alterations, handed_on = Alterations(mutant, record.append), list[bytes]()
+    for resource, each in found:
+        body = json.dumps({"items": [each]}).encode()
+        line = json.dumps({"type": "ADDED", "object": each}).encode()
+        listed = json.loads(alterations.answer(resource, body))["items"]
+        events = [json.loads(event) for event in alterations.event(resource, line)]
+        assert [event["object"] for event in events] == listed
+        assert {event["type"] for event in events} == {"ADDED"}
+        handed_on += [json.dumps(new).encode() for new in listed]
+    handed_on += [alterations.request(each).encode() for each in REQUESTS]
+    return sum(record), handed_on
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_it_alters_what_kube_proxy_is_told(mutant: Mutant) -> None:
+    count, handed_on = altered(mutant, told())
+    assert count
+    unaltered = [json.dumps(each).encode() for _, each in told()]
+    assert handed_on != [*unaltered, *map(str.encode, REQUESTS)]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_it_spares_the_canary(mutant: Mutant) -> None:
+    found = told(_text().replace("wide-", "canary-"))
+    _, handed_on = altered(mutant, found)
+    assert handed_on[: len(found)] == [json.dumps(each).encode() for _, each in found]
+
+
+def test_what_is_no_object_passes() -> None:
+    alterations = Alterations(MUTANTS[0], lambda _: None)
+    bookmark = b'{"type": "BOOKMARK", "object": {"metadata": {}}}\n'
+    assert list(alterations.event("services", bookmark)) == [bookmark]
+    assert alterations.answer("version", b'{"major": "1"}') == b'{"major": "1"}'
+
+
+def test_each_requirement_of_the_wide_census_kills_one() -> None:
+    files = (ROOT / "conformance/census/combinations").glob("test_*.py")
+    text = "".join(file.read_text() for file in files)
+    asked = set(re.findall(r'^@requirement\(\s*"([\w-]+)"', text, re.MULTILINE))
+    assert len(asked) >= 48
+    assert asked <= {each for mutant in mutants.MUTANTS["nftables"] for each in mutant.killed_by}
