@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from clusters.implementations import tables
+from clusters.implementations import tables, versions
 from specification import features
 from specification.errors import ImplementationError
 
@@ -41,6 +41,17 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
     features: frozenset[str] = frozenset()
     """What this mode claims beyond ``Implementation.features``."""
+
+
+class Lacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What some releases do not have, or not by default."""
+
+    versions: str
+    """As in Python's packaging: ``<1.34``."""
+    features: frozenset[str]
+    """What they do not claim, although the file does."""
+    reference: str
+    """Who says so."""
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,9 +126,11 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     config: str = ""
     """The one of ``files`` that a test's ``config=`` is merged into."""
     expected_failures: str = ""
-    """A TOML file beside this one: see fixtures/expectations.py."""
+    """A TOML file beside this one: see fixtures/plugin/expectations.py."""
     features: frozenset[str] = frozenset()
     """Features (names of extended requirements) that every mode claims."""
+    lacking: tuple[Lacking, ...] = ()
+    """Tables ``[[lacking]]``, of releases that do not claim all of it."""
     organization: str = ""
     """Whose it is; this and the next two stand in the conformance report that can be published."""
     url: str = ""
@@ -134,6 +147,17 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     def claimed(self, mode: str) -> frozenset[str]:
         """All features that are claimed in ``mode``."""
         return frozenset({*self.features, *self.modes[mode].features})
+
+    def of(self, version: str) -> Implementation:
+        """The implementation as it is in a version: without the features that it lacks."""
+        missing = frozenset[str]().union(
+            *(each.features for each in self.lacking if versions.cover(each.versions, version))
+        )
+        modes = {
+            name: msgspec.structs.replace(mode, features=mode.features - missing)
+            for name, mode in self.modes.items()
+        }
+        return msgspec.structs.replace(self, modes=modes, features=self.features - missing)
 
     def files_for(
         self, values: Mapping[str, str], config: Mapping[str, Any] | None
@@ -221,4 +245,9 @@ def load(name_or_path: str) -> Implementation:
     claimed = made.features.union(*(mode.features for mode in made.modes.values()))
     if unknown := features.unknown(claimed):
         raise ImplementationError(f"{path}: features: {unknown}")
+    for number, each in enumerate(made.lacking, start=1):
+        where = f"{path}: [[lacking]] number {number}"
+        versions.check(each.versions, where)
+        for name in sorted(each.features - claimed):
+            raise ImplementationError(f"{where}: features: no mode claims {name!r} at all")
     return made

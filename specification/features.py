@@ -34,6 +34,7 @@ _ALL = (
         "slice-label-changes", "EndpointSlices may change or lose the labels of their Service."
     ),
     # --- who is chosen ---
+    Feature("node-hints", "Endpoints may be hinted for nodes (PreferSameNode)."),
     Feature("uniform-distribution", "Each endpoint gets the same share of new connections."),
     Feature("independent-choice", "An endpoint is chosen whatever was chosen before."),
     Feature("affinity-many-clients", "Affinity holds for hundreds of clients of one endpoint."),

@@ -138,11 +138,11 @@ def ready(case: Case, pool: Pool) -> Pool:
 @clause("topo-node-hints")
 def hinted_for_this_node(case: Case, pool: Pool) -> Pool:
     """Where every ready endpoint has hints for nodes, and one of them for this node, only those
-    that are hinted for it count.
+    that are hinted for it count; a proxy that does not offer it goes by zones.
 
     Source: KEP-3015 (PreferSameNode); API: discovery/v1 EndpointHints.forNodes.
     """
-    if not all(each.for_nodes for each in pool):
+    if "node-hints" not in case.state.features or not all(each.for_nodes for each in pool):
         return ()
     return tuple(each for each in pool if case.state.node.name in each.for_nodes)
 

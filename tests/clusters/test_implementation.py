@@ -91,6 +91,47 @@ def test_features_are_claimed_for_all_modes_or_for_one(
     assert implementation.load(written(GOOD)).claims(mode, feature) is claimed
 
 
+LACKING = """
+
+[[lacking]]
+versions = "<1.34"
+features = ["sctp", "bursts"]
+reference = "https://example.org/since"
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "claimed"),
+    [("v1.33.13", set()), ("v1.34.0", {"sctp", "bursts"}), ("devel", {"sctp", "bursts"})],
+)
+def test_a_release_claims_no_more_than_it_has(
+    written: Written, version: str, claimed: set[str]
+) -> None:
+    found = implementation.load(written(GOOD + LACKING)).of(version)
+    assert found.claimed("fast") == claimed
+    assert found.claimed("slow") == claimed - {"bursts"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"<1.34"', '"before 2"', "[[lacking]] number 1: versions: 'before 2' is none such as"),
+        ('"bursts"]\nref', '"policy-drops"]\nref', "no mode claims 'policy-drops' at all"),
+    ],
+)
+def test_what_releases_lack_is_looked_at(
+    written: Written, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ImplementationError, match=re.escape(message)):
+        implementation.load(written((GOOD + LACKING).replace(old, new)))
+
+
+def test_kube_proxy_knows_no_hints_for_nodes_before_1_34() -> None:
+    found = implementation.load("kube-proxy")
+    claims = {v: found.of(v).claims("nftables", "node-hints") for v in ("v1.33.13", "v1.36.3")}
+    assert claims == {"v1.33.13": False, "v1.36.3": True}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -84,6 +84,7 @@ FEATURES = {
     "policy-drops",
     "conservative-udp-cleanup",
     "established-outlives-endpoint",
+    "node-hints",
 }
 
 

@@ -7,7 +7,12 @@ from conformance.census.conftest import Hold
 from conformance.vocabulary import api, docs, e2e, kep, requirement, source
 
 
-@requirement("topo-node-hints", kep(3015), api("EndpointSlice", "endpoints.hints.forNodes"))
+@requirement(
+    "topo-node-hints",
+    kep(3015),
+    api("EndpointSlice", "endpoints.hints.forNodes"),
+    feature="node-hints",
+)
 def test_hints_for_this_node(hold: Hold) -> None:
     """Where every ready endpoint of a Service has hints for nodes, and some for this node,
     new connections must be sent to those alone.

@@ -107,6 +107,10 @@ KEP-3015, the same
     pod > cip     | l@b%0 r@a%1                   | l by client
   several nodes in one
     pod > cip     | l%1 r%02 f%2                  | r by client
+KEP-3015, kube-proxy before it (canUseTopology of 1.32.2) goes by zones
+    pod > cip     | l%0 r%1                       | l r by client    | -node-hints
+    pod > cip     | l@b%0 r@a%1                   | r by client      | -node-hints
+    outside > np  | l@b%0 r@a%1                   | r by node        | -node-hints
 an unready one without a node's
     pod > cip     | l%0 r%1 m:draining            | l by client
 fallback ignores hints
