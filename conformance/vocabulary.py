@@ -47,6 +47,7 @@ from fixtures.world.latency import (
     time_changes,
     trigger_time,
 )
+from fixtures.world.shapes import drawn
 from fixtures.world.traffic import between_looks, client_of_each_kind, clients_of, down, during
 from fixtures.world.world import World
 from reports.records.base import Interval

@@ -24,6 +24,7 @@ from conformance.vocabulary import (
     Vantage,
     World,
     arranged,
+    drawn,
     expect,
 )
 from specification.errors import CannotJudgeError
@@ -101,15 +102,6 @@ def _told(shape: Shape) -> str:
 
 
 def varied(draw: random.Random, family: Family, **fixed: object) -> Shape:
-    """A shape in which all is drawn that is not ``fixed``."""
-    drawn: dict[str, object] = {
-        "dscp": draw.randrange(64),
-        "ecn": draw.randrange(4),
-        "hop_limit": draw.randrange(2, 256),
-        "more": draw.randbytes(draw.randrange(64)),
-    }
-    if family == "IPv6":
-        drawn["flow_label"] = draw.randrange(1, 1 << 20)
-    else:
-        drawn["identification"] = draw.choice([None, draw.randrange(1, 1 << 16)])
-    return Shape(**(drawn | fixed))  # type: ignore[arg-type]  # whoever fixes a field knows it
+    """A shape in which all is drawn that is not ``fixed``, and that the family has."""
+    others = {"flow_label": 0} if family == "IPv4" else {"identification": None, "summed": True}
+    return dataclasses.replace(drawn(draw), **(others | fixed))  # type: ignore[arg-type]  # by name

@@ -14,11 +14,13 @@ from scapy.packet import Raw
 
 from clusters.simulated.kernel import Drop, Refuse
 from clusters.simulated.node import SimulatedNode
+from fixtures.lab import icmp
 from fixtures.lab.frames import NUMBERS
 from fixtures.lab.lab import Lab
 from specification.addresses import FAMILIES, Family, node_address
 from specification.attempts import Attempt, SocketAddress
 from specification.outcomes import Delivered, Dropped, PassedThrough, Rejected
+from specification.packets import Shape
 from specification.services import Protocol
 from tests.engine.tools import (
     ETHERNET,
@@ -170,7 +172,6 @@ BROKEN = {
     "IP checksum": IP(src="10.128.1.9", dst="198.18.0.9", chksum=1) / SYN,
     "IPv6 without UDP checksum": IPv6(src="fd00:10::9", dst="2001:db8:0:2::9") / UDP(chksum=0),
     "truncated": IP(src="10.128.1.9", dst="198.18.0.9", len=60) / SYN,
-    "no hop left": IP(src="10.128.1.9", dst="198.18.0.9", ttl=1) / SYN,
     "later fragment": IP(src="10.128.1.9", dst="198.18.0.9", frag=4) / SYN,
     "no header": IP(src="10.128.1.9", dst="198.18.0.9") / TCP(dataofs=5),
 }
@@ -184,6 +185,17 @@ def test_it_takes_no_broken_packet(lab: Lab, node: SimulatedNode, name: str) -> 
     lab.send_raw("pod", frame)
     assert not node.wires["external"].queue
     assert not node.wires["pod"].queue
+
+
+def test_the_end_of_a_hop_limit_is_told_as_the_client_knows_it(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family
+) -> None:
+    rules.always(delivery("remote-pod", 400, family))
+    with icmp.errors(lab) as errors, lab.shaped(Shape(hop_limit=1)):
+        probe = client(lab, "pod", family).connect(VIPS[family], PORT)
+    assert isinstance(probe.outcome, Dropped)
+    told = [(error.kind, error.quoted_source, error.quoted_target) for error in errors]
+    assert told == [("time-exceeded", probe.client, SocketAddress(VIPS[family], PORT))]
 
 
 def test_it_takes_what_kernels_take(lab: Lab, node: SimulatedNode) -> None:
