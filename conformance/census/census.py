@@ -19,6 +19,7 @@ from fixtures.judge.expect import UnexpectedOutcomeError
 from fixtures.judge.tails import sample_to_hit_all
 from fixtures.lab.frames import Kind, Mask
 from fixtures.lab.sample import Sample
+from fixtures.services.services import Service
 from fixtures.world.world import World
 from reports.records.results import Statistic
 from specification import objects
@@ -81,6 +82,12 @@ class Decision:
         return TRIES if len(self.allowed.deliveries) > 1 else FEW
 
     @property
+    def chance(self) -> float:
+        """The probability that it seems wrong, though it is right."""
+        chosen = 0 if self.sticky else len(self.allowed.deliveries)
+        return MISSED * chosen * (1 - 1 / chosen) ** TRIES if chosen else 0.0
+
+    @property
     def states(self) -> frozenset[str]:
         """The states of its endpoints, in words."""
         return space.states(self.service)
@@ -138,19 +145,24 @@ class Census:
             for each in notes:
                 problem.add_note(each)
             raise problem
-        chosen = (len(each.allowed.deliveries) for each in found if not each.sticky)
-        alpha = sum(MISSED * n * (1 - 1 / n) ** TRIES for n in chosen if n)
-        return Statistic(
-            name=f"{len(found):,} decisions",
-            discipline="any",
-            test="all outcomes allowed, all endpoints that may be chosen seen",
-            counts=(0,),
-            expected=(0,),
-            statistic=0.0,
-            p=1.0,
-            alpha=alpha,
-            sample=sum(each.tries for each in found),
-        )
+        return summed(len(found), sum(each.tries for each in found), sum(e.chance for e in found))
+
+
+def summed(decided: int, tries: int, chance: float, what: str = "decisions") -> Statistic:
+    """What is recorded of decisions that are right: their number, that of their tries, and the
+    probability that chance had made one of them seem wrong.
+    """
+    return Statistic(
+        name=f"{decided:,} {what}",
+        discipline="any",
+        test="all outcomes allowed, all endpoints that may be chosen seen",
+        counts=(0,),
+        expected=(0,),
+        statistic=0.0,
+        p=1.0,
+        alpha=chance,
+        sample=tries,
+    )
 
 
 def manifest(service: ServiceSpec, node: str) -> str:
@@ -164,14 +176,25 @@ def manifest(service: ServiceSpec, node: str) -> str:
     )
 
 
+def stored(service: Service) -> ServiceSpec:
+    """The specification of a Service with what the API server has chosen."""
+    found = {each["name"]: each.get("nodePort") for each in service.object["spec"]["ports"]}
+    ports = tuple(replace(each, node_port=found[each.name]) for each in service.spec.ports)
+    return replace(service.spec, cluster_ips=service.cluster_ips, ports=ports)
+
+
 def take(
     world: World,
     state: State,
     aims: Collection[Frontend],
     vantages: Sequence[Vantage],
     account: Account,
+    *,
+    forget: bool = True,
 ) -> Iterator[Decision]:
-    """Try all ``aims`` from everywhere; from processes on the node with datagrams alone."""
+    """Try all ``aims`` from everywhere; from processes on the node with datagrams alone. The node
+    is to ``forget`` its connections before, so that there is room for all.
+    """
     for family, protocol in sorted(
         {(family_of(each.at.address), each.port.protocol) for each in aims}
     ):
@@ -181,24 +204,24 @@ def take(
             if (each.port.protocol, family_of(each.at.address)) == (protocol, family)
         ]
         for vantage in vantages:
+            if forget:
+                world.node.forget_connections()
             if vantage != "node":
                 host = world.hosts(vantage)[0]
                 client = LabClient(world.lab, host, family, protocol)
-                yield from _decide(world, state, client, vantage, chosen, account)
+                yield from _decide(state, client, vantage, chosen, account)
             elif protocol == "UDP":
                 with NodeClient(world.lab, world.node, family, protocol) as process:
-                    yield from _decide(world, state, process, vantage, chosen, account)
+                    yield from _decide(state, process, vantage, chosen, account)
 
 
 def _decide(
-    world: World,
     state: State,
     client: LabClient | NodeClient,
     vantage: Vantage,
     chosen: Sequence[Frontend],
     account: Account,
 ) -> Iterator[Decision]:
-    world.node.forget_connections()
     asked = SocketAddress(client.address, 0)
     attempts = [Attempt(client.protocol, asked, each.at) for each in chosen]
     with account.during("judging"):

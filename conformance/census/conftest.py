@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -16,7 +15,7 @@ from conformance.census.census import Census, Decision, Tell
 from conformance.census.example import example
 from conformance.census.kinds import Kind
 from conformance.census.shrink import shrink
-from conformance.vocabulary import FAMILIES, Service, World
+from conformance.vocabulary import FAMILIES, World
 from fixtures.record.recorder import OPTIONS, PROPERTIES
 from reports.records.base import values
 from reports.records.decisions import Tally
@@ -55,7 +54,7 @@ def in_force(
             with account.during("settling"):
                 services.settle()
             with account.during("probing"):
-                yield State(tuple(map(_stored, made)), node, features=claimed)
+                yield State(tuple(map(taking.stored, made)), node, features=claimed)
             with account.during("removal"):
                 services.remove(made)
                 services.settle(removed=True)
@@ -150,10 +149,3 @@ def hold(taken: Census, holding: Callable[[Census, Kind], None]) -> Hold:
         holding(taken, kinds.apart(concerned))
 
     return check
-
-
-def _stored(service: Service) -> ServiceSpec:
-    """Its specification with what the API server has chosen."""
-    found = {each["name"]: each.get("nodePort") for each in service.object["spec"]["ports"]}
-    ports = tuple(replace(each, node_port=found[each.name]) for each in service.spec.ports)
-    return replace(service.spec, cluster_ips=service.cluster_ips, ports=ports)

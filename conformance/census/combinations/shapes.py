@@ -126,7 +126,7 @@ class Cast:
 
 def services(rows: Sequence[Row], cast: Cast) -> list[ServiceSpec]:
     """The Services of rows."""
-    return [_service(number, row, cast) for number, row in enumerate(rows)]
+    return [service(number, row, cast) for number, row in enumerate(rows)]
 
 
 def left_alone(first: int, cast: Cast) -> list[ServiceSpec]:
@@ -134,13 +134,14 @@ def left_alone(first: int, cast: Cast) -> list[ServiceSpec]:
     plain = {"ranges": "none", "ingress": "one", "slices": "one", "hints": "none"}
     plain |= {"endpoints": "here near", "ports": "TCP and UDP"}
     made = (
-        _service(first + number, {**plain, "type": kind}, cast)
+        service(first + number, {**plain, "type": kind}, cast)
         for number, kind in enumerate(("ClusterIP", "LoadBalancer"))
     )
     return [replace(each, labels={PROXY_NAME: "other"}) for each in made]
 
 
-def _service(number: int, row: Row, cast: Cast) -> ServiceSpec:
+def service(number: int, row: Row, cast: Cast) -> ServiceSpec:
+    """The Service of a row, with ports that those of other numbers do not have."""
     listed = cast.endpoints(row["endpoints"], row["hints"])
     ports = _ports(number, row["ports"])
     kind, _, bare = row["type"].partition(" ")
