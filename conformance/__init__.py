@@ -10,6 +10,7 @@ AREAS = {
     "traffic_policy": "Traffic policies",
     "census": "Every combination of policies and states of endpoints",
     "combinations": "Everything that Services may have, in every pair",
+    "sequences": "Any sequence of changes",
     "topology": "Topology hints",
     "no_endpoints": "Services without endpoints",
     "conntrack": "Connections that are known already",
