@@ -40,9 +40,9 @@ _PROGRAMS, _LIBRARIES, _PYTHON = ON_KIND / "bin", ON_KIND / "lib", ON_KIND / "py
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with each mutant that its requirement is to kill, and with none: a census, which
-    many tests look at, is taken again with each.
+    many tests look at, is taken again with each, and sequences are played again.
     """
-    shared.parametrize(metafunc, "session", "taken")
+    shared.parametrize(metafunc, "session", "taken", "played")
 
 
 @pytest.fixture(scope="session")

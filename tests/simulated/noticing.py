@@ -24,6 +24,7 @@ from _pytest.runner import runtestprotocol
 
 from clusters.simulated import proxy
 from conformance.census import census, space
+from conformance.census.sequences import carried, looking
 from fixtures.lab import fence, lab
 from fixtures.plugin import arrangement, options, requirement
 from fixtures.services import canary
@@ -175,6 +176,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     _put(proxy, allowed=allowed)
     _put(census, allowed=judge, frontends=rules["frontends"].frontends)
+    _put(looking, allowed=judge, claims=claims)
+    _put(carried, claims=claims, goes_on=rules["flows"].goes_on)
+    _put(carried, candidates=rules["endpoints"].candidates)
     _put(canary, TIMEOUT=2.0)  # seconds: whatever takes so long comes no more
     _put(lab, _FENCE_TIMEOUT=2.0)
     _make_small()

@@ -1,0 +1,94 @@
+"""Flows that stay open while a sequence is played: where each of their messages goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from conformance.census.census import Decision
+from fixtures.clients.client import LabClient
+from fixtures.clients.flows import Flows
+from fixtures.world.world import World
+from specification.addresses import family_of
+from specification.attempts import Attempt
+from specification.outcomes import Probe
+from specification.places import Host, Vantage
+from specification.rules.endpoints import Pool, candidates
+from specification.rules.flows import Flow, goes_on
+from specification.rules.frontends import Frontend, claims
+from specification.rules.state import State
+from specification.services import Protocol
+
+
+@dataclass(frozen=True)
+class Carried(Decision):
+    """The same of the next message of a flow."""
+
+    flow: Flow | None = None
+    listed: Pool = ()
+    """What is listed for its frontend by then."""
+
+    @property
+    def tries(self) -> int:
+        """One message."""
+        return 1
+
+    @property
+    def sticky(self) -> bool:
+        """It need not reach all that it may."""
+        return True
+
+    def __str__(self) -> str:
+        before = self.flow and self.flow.endpoint
+        return f"the next message of a flow that {before or 'nobody'} had, {super().__str__()}"
+
+
+class Group:
+    """Flows that were opened at once, in one family and protocol, by one host."""
+
+    def __init__(
+        self,
+        world: World,
+        host: Host,
+        vantage: Vantage,
+        protocol: Protocol,
+        frontends: Sequence[Frontend],
+    ) -> None:
+        self._vantage, self._frontends = vantage, frontends
+        client = LabClient(world.lab, host, family_of(frontends[0].at.address), protocol)
+        opened = client.connect_to_each([each.at for each in frontends])
+        self._flows = Flows(world.lab, host.wire, opened)
+        self._known = [_after(None, probe) for probe in opened]
+
+    def __bool__(self) -> bool:
+        """Whether one of them is still a flow."""
+        return any(self._known)
+
+    def messages(self, state: State) -> Iterator[Carried]:
+        """Send a message on each flow that has not ended, ``state`` being in force."""
+        own = state.node.addresses
+        for row, probe in enumerate(self._flows.exchange()):
+            flow = self._known[row]
+            if flow is None:
+                continue
+            right = goes_on(state, flow, self._vantage)
+            wrong = "" if right.permits(probe, own) else str(probe.outcome)
+            frontend = self._frontends[row]
+            listed: Pool = ()
+            for now in claims(state).get((probe.protocol, probe.target), ())[:1]:
+                frontend, listed = now, candidates(state, now, family_of(probe.target.address))
+            about = frontend, flow.attempt, self._vantage
+            yield Carried(*about, right, wrong, flow=flow, listed=listed)
+            self._known[row] = _after(flow, probe)
+
+
+def _after(before: Flow | None, probe: Probe) -> Flow | None:
+    """A flow after its last message; ``None`` where it has ended. What nobody got is another flow's
+    first packet next time, where that is what datagrams are.
+    """
+    attempt = Attempt(probe.protocol, probe.client, probe.target)
+    if probe.endpoint and probe.source and probe.answered:
+        kept = probe.source.address == probe.client.address
+        return Flow(attempt, probe.endpoint, "client" if kept else "node")
+    again = before is not None and probe.protocol == "UDP" and probe.unserved
+    return Flow(attempt, None) if again else None

@@ -1,0 +1,74 @@
+"""The sequences of a mode, which all their requirements look at."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pytest
+
+from conformance.census.sequences import known
+from conformance.census.sequences.drawing import Size, drawn
+from conformance.census.sequences.playing import Player
+from conformance.census.sequences.session import Session
+from conformance.vocabulary import FAMILIES, World
+from fixtures.plugin import expectations
+from fixtures.record.recorder import OPTIONS
+from reports.records import decisions
+from reports.records.base import values
+
+OPERATIONS: Final = 200
+NIGHTLY: Final = 10_000
+"""How many operations are done in a mode, and with ``--every-case``."""
+
+EMULATED: Final = Size(slots=16, together=24, length=120)
+"""What sequences are like where a change takes seconds to settle."""
+
+
+@pytest.fixture(scope="session")
+def played(
+    shared_world: World, mode: str, names: Callable[[], str], pytestconfig: pytest.Config
+) -> Iterator[Session]:
+    """What was decided while sequences of operations were played."""
+    options, world = pytestconfig.stash[OPTIONS], shared_world
+    emulated = world.node.system.emulated
+    listed = expectations.of(options.implementation, options.judged().version)
+    broken = {each.requirement for each in listed if each.is_about(each.requirement, mode)}
+    count = NIGHTLY if options.asked.every_case else OPERATIONS
+    size = EMULATED if emulated else Size()
+    world.configure(None)
+    services = world.services(names, "IPv4", "TCP", FAMILIES)
+    with contextlib.closing(services):
+        player = Player(world, services, options.implementation.claimed(mode))
+        session = Session(
+            player, known.told(broken), options.seed, slots=size.slots, processes=not emulated
+        )
+        session.run(drawn(options.seed, count, size))
+        player.clear()
+        yield session
+        player.close()
+
+
+Hold = Callable[[str], None]
+"""Demands that all decisions of a kind are right: see ``Session.tallies``."""
+
+
+@pytest.fixture
+def hold(played: Session, world: World, mode: str, request: pytest.FixtureRequest) -> Hold:
+    """See ``Hold``. With the world at hand, what was done to packets fails the first test that
+    looks at it, and its failures have evidence.
+    """
+
+    def check(kind: str) -> None:
+        __tracebackhide__ = True
+        expected = request.node.get_closest_marker("xfail") is not None
+        run = request.config.stash[OPTIONS].run()
+        repeat = run.only(mode, request.node.nodeid).command()
+        tally = played.tallies[kind]
+        found = decisions.Tally(tally.decided, len(tally.wrong))
+        request.node.user_properties.append(("decisions", values(found)))
+        held = played.hold(kind, repeat, shorten=not expected)
+        request.node.user_properties.append(("statistic", values(held)))
+
+    return check

@@ -1,0 +1,59 @@
+"""What a requirement of its own tells, and is known to be broken in the proxy under test: sequences
+leave it out, or every one of them would end there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from conformance.census.census import Decision
+from conformance.census.kinds import Kind
+from conformance.census.sequences.carried import Carried
+
+
+def _because(clause: str, concerned: Kind) -> Kind:
+    """Decisions in which a clause had a say."""
+    return lambda each: clause in each.allowed.because and concerned(each)
+
+
+def _of_the_node(each: Decision) -> bool:
+    return each.vantage == "node"
+
+
+def _at_external_addresses(each: Decision) -> bool:
+    return _of_the_node(each) and each.frontend.kind in ("external-ip", "load-balancer-ip")
+
+
+def _nobody_serves(each: Decision) -> bool:
+    return isinstance(each, Carried) and not any(entry.serving for entry in each.listed)
+
+
+def _terminating(each: Decision) -> bool:
+    if not isinstance(each, Carried) or each.flow is None:
+        return False
+    own = (entry for entry in each.listed if entry.at == each.flow.endpoint)
+    return any(entry.terminating for entry in own)
+
+
+TOLD: Final[dict[str, Kind]] = {
+    "noep-host-ext": _because("no_endpoint_anywhere", _at_external_addresses),
+    "lbsr-host-subject": _because("outside_the_source_ranges", _of_the_node),
+    "etp-pod-shortcircuit": _because("from_inside", lambda each: not _of_the_node(each)),
+    "etp-host-shortcircuit": _because("from_inside", _of_the_node),
+    "etp-local-none-drop": _because(
+        "a_policy_keeps_from_endpoints_elsewhere", lambda each: each.external
+    ),
+    "itp-local-states-drop": _because(
+        "a_policy_keeps_from_endpoints_elsewhere", lambda each: not each.external
+    ),
+    "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves),
+    "ct-udp-keep-live": _because("datagrams_stay_with_who_serves", _terminating),
+}
+"""What each of these requirements tells."""
+
+
+def told(broken: Collection[str]) -> Kind:
+    """What those tell that are known to be ``broken``."""
+    kinds = [kind for name, kind in TOLD.items() if name in broken]
+    return lambda each: any(kind(each) for kind in kinds)

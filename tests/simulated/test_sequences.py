@@ -1,0 +1,149 @@
+"""Sequences of operations, played on a node in memory: a proxy that remembers what it should not,
+or forgets what it should not, is noticed, and the sequence is shortened to what shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from clusters import implementation
+from clusters.simulated import substrate
+from clusters.simulated.api import resource_of
+from clusters.simulated.judged import IMPLEMENTATION
+from clusters.simulated.kernel import Deliver, Pass
+from clusters.simulated.proxy import SpecifiedProxy
+from clusters.simulated.substrate import Simulated
+from conformance.census.sequences.drawing import Size, drawn
+from conformance.census.sequences.playing import Player
+from conformance.census.sequences.session import Session
+from fixtures.judge.expect import UnexpectedOutcomeError
+from fixtures.world.world import furnish
+from specification.addresses import FAMILIES
+from specification.attempts import Attempt
+from specification.places import Place
+from specification.services import Object, Protocol
+
+SIZE = Size()
+
+Learn = Callable[[Object, Object | None], Object | None]
+"""What a proxy makes of what an object was and what it has become, ``None`` where it has gone."""
+
+
+def _never_deleted(old: Object, new: Object | None) -> Object | None:
+    return old if new is None else new
+
+
+def _endpoints_frozen(old: Object, new: Object | None) -> Object | None:
+    return old if new and "endpoints" in new else new
+
+
+def _addresses_frozen(old: Object, new: Object | None) -> Object | None:
+    ips = "externalIPs"
+    return new and {**new, **_with_spec(new, {ips: old.get("spec", {}).get(ips, ())})}
+
+
+def _labels_frozen(old: Object, new: Object | None) -> Object | None:
+    labels = old["metadata"].get("labels", {})
+    return new and {**new, "metadata": {**new["metadata"], "labels": labels}}
+
+
+def _ports_kept(old: Object, new: Object | None) -> Object | None:
+    if new is None or "spec" not in new:
+        return new
+    ports = {(each["protocol"], each["port"]): each for each in old["spec"]["ports"]}
+    ports |= {(each["protocol"], each["port"]): each for each in new["spec"]["ports"]}
+    return {**new, **_with_spec(new, {"ports": list(ports.values())})}
+
+
+def _with_spec(new: Object, members: Object) -> Object:
+    return {"spec": {**new["spec"], **members}} if "clusterIP" in new.get("spec", {}) else {}
+
+
+REMEMBERING: dict[str, Learn] = {
+    "objects are never deleted": _never_deleted,
+    "endpoints are frozen": _endpoints_frozen,
+    "external IPs are frozen": _addresses_frozen,
+    "labels are frozen": _labels_frozen,
+    "ports stay": _ports_kept,
+}
+FLOWS: dict[str, tuple[Protocol, bool]] = {
+    "connections end with every change": ("TCP", False),
+    "datagrams stay wherever they are": ("UDP", True),
+    "datagrams go with every change": ("UDP", False),
+}
+"""Whether flows of a protocol go on."""
+
+
+@contextlib.contextmanager
+def played(operations: int, seed: int = 3) -> Iterator[Session]:
+    """Sequences of so many operations on a node in memory."""
+    described = implementation.load(str(IMPLEMENTATION))
+    cluster = Simulated(described, seed).cluster("specification")
+    node = cluster.node()
+    node.proxy.start()
+    world = furnish(cluster, node, seed)
+    numbers = itertools.count()
+    services = world.services(lambda: f"service-{next(numbers)}", "IPv4", "TCP", FAMILIES)
+    player = Player(world, services, described.claimed("specification"))
+    session = Session(player, lambda _: False, seed, slots=SIZE.slots, processes=True)
+    session.run(drawn(seed, operations, SIZE))
+    yield session
+
+
+def put(monkeypatch: pytest.MonkeyPatch, proxy: type[SpecifiedProxy]) -> None:
+    """Have nodes in memory run another proxy."""
+    monkeypatch.setattr(substrate, "SpecifiedProxy", proxy)
+
+
+def shown(session: Session, kind: str) -> list[str]:
+    """The operations that are said to show what is wrong."""
+    with pytest.raises(UnexpectedOutcomeError) as caught:
+        session.hold(kind, "./conform")
+    lines = "\n".join(caught.value.__notes__).splitlines()
+    assert lines[-1] == "Repeat it: ./conform"
+    return [line for line in lines if re.match(r"\d+\. ", line)]
+
+
+def test_a_proxy_that_follows_the_specification_is_right() -> None:
+    with played(200) as session:
+        held = {kind: session.hold(kind, "") for kind in session.tallies}
+    assert session.operations == 200
+    assert session.tallies["new"].decided > 1_000
+    assert session.tallies["TCP"].decided > 100
+    assert session.tallies["UDP"].decided > 100
+    assert all(each.passed for each in held.values())
+    assert sum(each.alpha or 0 for each in held.values()) < 1e-6
+
+
+@pytest.mark.parametrize("fault", REMEMBERING)
+def test_a_proxy_that_remembers_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Remembering(SpecifiedProxy):
+        def learn(self, path: str, body: Object | None) -> None:
+            old = self.known.get(path)
+            if old and "canary-" not in path and resource_of(path) != "nodes":
+                body = REMEMBERING[fault](old, body)
+            super().learn(path, body)
+
+    put(monkeypatch, Remembering)
+    with played(200) as session:
+        operations = shown(session, "new")
+    assert len(operations) == 2, operations
+
+
+@pytest.mark.parametrize("fault", FLOWS)
+def test_a_proxy_that_loses_flows_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    protocol, kept = FLOWS[fault]
+
+    class Losing(SpecifiedProxy):
+        def _goes_on(self, attempt: Attempt, place: Place, begun: Deliver | Pass) -> bool:
+            return kept if attempt.protocol == protocol else super()._goes_on(attempt, place, begun)
+
+    put(monkeypatch, Losing)
+    with played(200) as session:
+        operations = shown(session, protocol)
+    assert len(operations) == 2, operations
