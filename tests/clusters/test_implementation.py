@@ -12,8 +12,8 @@ import pytest
 from clusters import implementation
 from clusters.implementation import FOLDER, Deployment, fill, merge
 from fixtures.plugin import expectations
-from fixtures.plugin.expectations import Expectation
 from specification.errors import ImplementationError
+from tests.clusters.conftest import Written
 
 GOOD = """
 name = "other"
@@ -40,23 +40,6 @@ features = ["bursts"]
 present = ["false"]
 rules = []
 """
-
-Written = Callable[[str], str]
-
-
-@pytest.fixture
-def written(tmp_path: Path) -> Written:
-    """Write the text to a TOML file and return its path."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "other.toml"
-        path.write_text(text)
-        return str(path)
-
-    return write
-
-
-# --- implementations ------------------------------------------------------------------------------
 
 
 def test_every_committed_implementation_loads() -> None:
@@ -310,118 +293,3 @@ def test_configuration_needs_a_file_that_takes_it(written: Written) -> None:
 
 
 # --- expected failures ----------------------------------------------------------------------------
-
-KNOWN = """
-[[expected]]
-requirement = "ct-udp-zero-eps"
-modes = ["fast"]
-cases = "IPv6-*"
-reason = "broken"
-reference = "https://example.invalid/1"
-"""
-
-
-def test_expected_failures_are_read(written: Written) -> None:
-    assert expectations.load(Path(written(KNOWN))) == [
-        Expectation("ct-udp-zero-eps", "broken", "https://example.invalid/1", ("fast",), "IPv6-*")
-    ]
-    assert expectations.load(Path(written("# nothing is known to be broken\n"))) == []
-
-
-@pytest.mark.parametrize(
-    ("requirement", "mode", "case", "covered"),
-    [
-        ("ct-udp-zero-eps", "fast", "IPv6-UDP", True),
-        ("ct-udp-zero-eps", "fast", "IPv4-UDP", False),
-        ("ct-udp-zero-eps", "slow", "IPv6-UDP", False),
-        ("ct-udp-zero", "fast", "IPv6-UDP", False),
-    ],
-)
-def test_expectation_covers_its_cases(
-    written: Written, requirement: str, mode: str, case: str, covered: bool
-) -> None:
-    (known,) = expectations.load(Path(written(KNOWN)))
-    assert known.covers(requirement, mode, case) is covered
-
-
-def test_expectation_without_modes_and_cases_covers_all() -> None:
-    known = Expectation("a", "why", "where")
-    assert known.covers("a", "any", "")
-    assert known.covers("a", "other", "IPv4-TCP-pod")
-
-
-@pytest.mark.parametrize(
-    ("versions", "version", "applies"),
-    [
-        ("", "v1.34.4", True),
-        ("", "main", True),
-        ("<1.36", "v1.34.4", True),
-        ("<1.36", "v1.36.0", False),
-        ("<1.36", "1.35.4+k3s1", True),
-        (">=1.32,<1.37", "v1.36.3", True),
-        (">=1.32,<1.37", "v1.37.0-rc.1", False),
-        ("<1.36", "main", False),
-    ],
-)
-def test_expectation_is_about_its_versions(versions: str, version: str, applies: bool) -> None:
-    assert Expectation("a", "why", "where", versions=versions).applies_to(version) is applies
-
-
-@pytest.mark.parametrize(
-    ("providers", "provider", "holds"),
-    [
-        ((), "embedded", False),
-        ((), "kind", False),
-        (("embedded",), "embedded", False),
-        (("embedded",), "kind", True),
-    ],
-)
-def test_expectation_is_about_its_providers(
-    providers: tuple[str, ...], provider: str, holds: bool
-) -> None:
-    assert Expectation("a", "why", "where", providers=providers).holds_on(provider) is holds
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('reason = "broken"', 'reason = "x"\nproviders = ["kind"]', "providers and elsewhere go"),
-        ('reason = "broken"', 'reason = "x"\nelsewhere = "y"', "providers and elsewhere go"),
-        ('cases = "IPv6-*"', 'versions = "before 2"', "versions: 'before 2' is none such as"),
-        ('reason = "broken"', "", "[[expected]] number 1: reason is missing"),
-        ('reason = "broken"', 'raeson = "broken"', "number 1: raeson is unknown"),
-        ('reason = "broken"', "reason = 3", "number 1: reason: str is needed, not 3"),
-        ('modes = ["fast"]', 'modes = "fast"', "number 1: modes: array is needed, not 'fast'"),
-        ("[[expected]]", "[expected]", "tables [[expected]] are needed"),
-        ("[[expected]]", "[[expects]]", "expects is unknown"),
-        ("[[expected]]", "[[expected]", "cannot be read"),
-    ],
-)
-def test_wrong_expectations_are_refused_in_one_line(
-    written: Written, old: str, new: str, message: str
-) -> None:
-    with pytest.raises(ImplementationError) as refused:
-        expectations.load(Path(written(KNOWN.replace(old, new))))
-    assert message in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_expectations_name_modes_of_their_implementation(tmp_path: Path, written: Written) -> None:
-    listed = 'expected_failures = "known.toml"\n[environment]'
-    read = implementation.load(written(GOOD.replace("[environment]", listed)))
-    (tmp_path / "known.toml").write_text(KNOWN)
-    assert [each.modes for each in expectations.of(read)] == [("fast",)]
-    (tmp_path / "known.toml").write_text(KNOWN.replace("fast", "fats"))
-    with pytest.raises(
-        ImplementationError, match="other has no mode 'fats': choose from fast, slow"
-    ):
-        expectations.of(read)
-
-
-def test_implementation_may_list_no_expectations(written: Written) -> None:
-    assert expectations.of(implementation.load(written(GOOD))) == []
-
-
-def test_missing_file_of_expectations_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImplementationError, match="cannot be read"):
-        expectations.load(tmp_path / "missing.toml")
