@@ -70,8 +70,19 @@ def _verdict(decision: Decision) -> Verdict:
         allowed=f"anything: {right.undecided}" if right.undecided else " or ".join(_kinds(right)),
         because=right.because,
         seen=decision.seen,
+        endpoints=_endpoints(decision),
         right=not decision.wrong,
     )
+
+
+def _endpoints(decision: Decision) -> tuple[int, ...]:
+    """By their places in the Service: those that may be chosen, since all of them were seen."""
+    if decision.wrong or decision.sticky:
+        return ()
+    family = family_of(decision.attempt.target.address)
+    chosen = {at.address for at in decision.allowed.deliveries}
+    listed = dict.fromkeys(each.host.address(family) for each in decision.service.endpoints)
+    return tuple(n for n, address in enumerate(listed, start=1) if address in chosen)
 
 
 def _kinds(right: Allowed) -> list[str]:

@@ -125,10 +125,10 @@ def _pair(before: Column, column: Column) -> Pair:
             was, now = one[key], other[key]
             if not (was.right and now.right):
                 pair.wrong += 1
-            elif was.seen == now.seen:
+            elif (was.seen, was.endpoints) == (now.seen, now.endpoints):
                 pair.same += 1
             else:
-                kind = _about(now), was.seen, now.seen
+                kind = _about(was, now), *_unlike(was, now)
                 kinds[kind] += 1
                 here = " ".join(key)
                 examples[kind] = min(here, examples.get(kind, here), key=lambda e: (len(e), e))
@@ -153,8 +153,18 @@ def _decided(census: Census | None) -> dict[tuple[str, str], Verdict]:
     }
 
 
-def _about(verdict: Verdict) -> str:
-    """What decided: of what is delivered, who it is seen from comes last; else all of it counts."""
+def _unlike(was: Verdict, now: Verdict) -> tuple[str, str]:
+    if was.seen == now.seen:
+        return "delivered to some endpoints", "delivered to others"
+    return was.seen, now.seen
+
+
+def _about(was: Verdict, verdict: Verdict) -> str:
+    """What decided: a clause that had a say in one of them alone; of what is delivered, who it is
+    seen from, which comes last; else all of it.
+    """
+    if alone := sorted({*was.because} ^ {*verdict.because}):
+        return ", ".join(map(in_words, alone))
     if verdict.allowed.startswith(_OPEN):
         return verdict.allowed.removeprefix(_OPEN)
     said = verdict.because[-1:] if _DELIVERED in verdict.allowed else verdict.because

@@ -31,6 +31,8 @@ class Verdict(Part, frozen=True, kw_only=True):
     """What was seen, in the same words. Of a choice that chance or memory has a part in, and of
     which not all is seen, whether it was delivered, and no more.
     """
+    endpoints: tuple[Number, ...] = ()
+    """Which of the Service's endpoints got it, counted from 1, where all of the choice was seen."""
     right: bool = True
     """Whether all that was seen is allowed, and every endpoint that may be chosen was seen."""
 

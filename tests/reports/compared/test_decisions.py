@@ -71,6 +71,19 @@ def test_what_nothing_decides_is_told_by_its_reason(tmp_path: Path) -> None:
     assert found.about == "nobody has to serve SCTP"
 
 
+def test_other_endpoints_are_told_by_the_clause_that_one_of_them_follows(tmp_path: Path) -> None:
+    first, second = census(), census("nftables")
+    for each, endpoints in ((first, [1, 2]), (second, [2])):
+        each["verdicts"][1]["endpoints"] = endpoints
+    second["verdicts"][1]["because"].insert(1, "hinted_for_this_node")
+    pair = both(tmp_path, first, second)
+    assert [pair.told(each) for each in pair.freedoms] == [
+        TOLD.replace("unserved port of a cluster IP", "hinted for this node")
+        .replace("passed on", "delivered to some endpoints")
+        .replace("refused by ICMP", "delivered to others")
+    ]
+
+
 def test_what_is_wrong_is_a_requirements_to_tell(tmp_path: Path) -> None:
     for number, wrong in enumerate([census(right=False), census(served="dropped", right=False)]):
         pair = both(tmp_path / str(number), wrong, census("nftables"))
