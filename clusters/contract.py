@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clusters.api import Api
+    from clusters.datagrams import Datagrams
     from clusters.implementation import Implementation
     from clusters.inspection.host import Host
     from clusters.wires import Wire
@@ -145,6 +146,11 @@ class System(Protocol):
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket on this network stack."""
+
+    def datagrams(self, family: int, address: str, ports: Sequence[int]) -> Datagrams:
+        """A datagram socket on this network stack for each of these ports (0: any), to be used all
+        at once.
+        """
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """Open a text file as a program here sees it, those of /proc included."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from clusters import netns
+from clusters.datagrams import Datagrams
 from clusters.process import LocalProcess
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Joined:
         """See System."""
         with netns.inside(self.name):
             return socket.socket(family, kind, protocol)
+
+    def datagrams(self, family: int, address: str, ports: Sequence[int]) -> Datagrams:
+        """See System."""
+        with netns.inside(self.name):
+            return Datagrams(family, address, tuple(ports))
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """See System."""

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from clusters.datagrams import Datagrams
 from clusters.simulated.kernel import Kernel, Rule
 from specification.addresses import FAMILIES, Family, IPAddress
 from specification.errors import UnsupportedError, WireError
@@ -31,6 +32,10 @@ class SimulatedSystem:
 
     def __init__(self, kernel: Kernel) -> None:
         self.socket = kernel.socket
+
+    def datagrams(self, family: int, address: str, ports: Sequence[int]) -> Datagrams:
+        """See System."""
+        return Datagrams(family, address, tuple(ports), self.socket)
 
     def check(self) -> None:
         """It cannot end."""

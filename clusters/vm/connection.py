@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import socket
 import threading
@@ -14,6 +15,7 @@ from rpyc.core.stream import SocketStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from specification.errors import NodeError
 
@@ -70,6 +72,18 @@ class Connections:
         functions: dict[str, Callable[..., Any]] = self._here.functions
         if name not in functions:
             functions[name] = getattr(remote.modules["__main__"], name)
+        return functions[name]
+
+    def defined(self, module: ModuleType) -> Any:
+        """What a module defines that imports the standard library alone, made there from its text
+        once.
+        """
+        remote = self.remote
+        functions: dict[str, Any] = self._here.functions
+        name = module.__name__
+        if name not in functions:
+            functions[name] = remote.builtins.dict(__name__=name)
+            remote.builtins.exec(inspect.getsource(module), functions[name])
         return functions[name]
 
     def answers(self) -> bool:

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from clusters import netns
+from clusters import datagrams, netns
 from clusters.inspection.machine import host as inspect_host
 from clusters.process import Daemon, LocalProcess
 from clusters.vm import accelerator
@@ -30,6 +30,7 @@ from specification.errors import NodeError, StartError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from clusters.datagrams import Datagrams
     from clusters.vm.kernel import Kernel
     from clusters.wires import Link
 
@@ -146,6 +147,13 @@ class Machine:
         """See System."""
         made: socket.socket = self._connections.remote.modules.socket.socket(
             int(family), int(kind), protocol
+        )
+        return made
+
+    def datagrams(self, family: int, address: str, ports: Sequence[int]) -> Datagrams:
+        """See System."""
+        made: Datagrams = self._connections.defined(datagrams)["Datagrams"](
+            int(family), address, tuple(ports)
         )
         return made
 

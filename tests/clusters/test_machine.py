@@ -118,6 +118,18 @@ def test_sockets_and_files_of_a_machine(machine: Machine) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
             here.sendto(b"hello", there.getsockname())
             assert there.recv(16) == b"hello"
+    sockets = machine.datagrams(socket.AF_INET, machine.address, (0, 0))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+        here.connect((machine.address, sockets.ports()[0]))
+        sockets.send((here.getsockname(),) * 2, (b"one", b"two"))
+        here.settimeout(5)
+        assert here.recv(16) == b"one"  # the other is not connected to
+        here.send(b"answer")
+        assert machine.run(["sleep", "0.1"]).returncode == 0
+        answer, refused = sockets.received()
+    assert answer == ("answer", ())
+    assert (refused[0], len(refused[1])) == ("refused", 1)
+    sockets.close()
     with machine.open("/proc/sys/net/ipv4/ip_forward", "w") as file:
         file.write("1")
     with machine.open("/proc/sys/net/ipv4/ip_forward") as file:

@@ -1,0 +1,54 @@
+"""Many datagram sockets at once, on this machine's loopback."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from ipaddress import ip_address
+
+from clusters.datagrams import Datagrams
+
+HERE = "127.0.0.1"
+
+
+def test_each_has_a_port_of_its_own() -> None:
+    """Linux gives a free port to several datagram sockets at a time that may share it."""
+    sockets = Datagrams(socket.AF_INET, HERE, (0,) * 900)
+    assert len(set(sockets.ports())) == 900
+    sockets.close()
+
+
+def test_what_has_come_is_told_apart() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((HERE, 0))
+        sockets = Datagrams(socket.AF_INET, HERE, (0, 0, 0))
+        nobody = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        nobody.bind((HERE, 0))
+        closed = nobody.getsockname()
+        nobody.close()
+        sockets.send((server.getsockname(), server.getsockname(), closed), (b"one", b"two", b"3"))
+        for _ in range(2):
+            data, sender = server.recvfrom(16)
+            if data == b"one":
+                server.sendto(b"answer", sender)
+        first, second, third = sockets.received()
+        assert (first, second) == (("answer", ()), ("", ()))
+        assert third[0] == "refused"
+        (error,) = third[1]
+        assert struct.unpack_from("IBBB", error)[1:] == (2, 3, 3)  # ICMP, port unreachable
+        assert ip_address(error[20:24]) == ip_address(HERE)
+        server.sendto(b"late", (HERE, sockets.ports()[1]))
+        assert sockets.received()[1] == ("answer", ())
+        sockets.close()
+
+
+def test_a_port_may_be_asked_for_again_at_once() -> None:
+    ports = Datagrams(socket.AF_INET, HERE, (0,))
+    (port,) = ports.ports()
+    for _ in range(2):
+        again = Datagrams(socket.AF_INET, HERE, (0,))
+        again.close()
+    ports.close()
+    same = Datagrams(socket.AF_INET, HERE, (port,))
+    assert same.ports() == (port,)
+    same.close()
