@@ -74,12 +74,13 @@ def test_port_that_a_service_does_not_have_is_left_to_routing(web: Service, clie
     feature="unserved-port-rejected",
 )
 @over({"vantage": "pod", "protocol": "TCP"}, {"vantage": "outside", "protocol": "UDP"})
-@arranged(1, shared=True)
+@arranged(1, shared=True, type="NodePort")
 def test_port_that_a_service_does_not_have_is_rejected(web: Service, client: Client) -> None:
     """Traffic to a cluster IP on a port that the Service does not define must be rejected with ICMP
     port unreachable.
     """
     expect(_probe_unserved(web, client)).refused(icmp=True)
+    expect(client.connect(web.cluster_ip, web.node_port())).refused(icmp=True)
 
 
 @requirement(

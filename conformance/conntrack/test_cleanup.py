@@ -14,6 +14,7 @@ from conformance.vocabulary import (
     Services,
     SocketAddress,
     World,
+    api,
     arranged,
     between_looks,
     client_of_each_kind,
@@ -94,6 +95,24 @@ def test_udp_flow_to_external_ip_leaves_a_removed_endpoint(web: Service, client:
     """
     (external,) = web.external_frontends
     assert_moves(client, web, external)
+
+
+@requirement(
+    "ct-udp-ep-unserving",
+    source("pkg/proxy/conntrack/cleanup_test.go", "TestCleanStaleEntries"),
+    api("EndpointSlice", "endpoints.conditions.serving"),
+)
+@over(protocol="UDP")
+@arranged(2)
+def test_udp_flow_leaves_an_endpoint_that_serves_no_longer(web: Service, client: LabClient) -> None:
+    """When an endpoint of a UDP Service is listed on but neither ready nor serving, and others
+    remain, a client that keeps sending from the same port must be served by one that remains.
+    """
+    flows = client.open(*web.frontend, 16)
+    expect(flows.opened).delivered(to=web)
+    ended = int(flows.endpoints[0] == web.socket(1))
+    web.change_endpoint(ended, ready=False, serving=False, syncs=2)
+    expect(flows.exchange()).delivered(to=web.socket(1 - ended))
 
 
 @requirement("ct-udp-itp-local", e2e("conntrack", "InternalTrafficPolicy set to Local"))

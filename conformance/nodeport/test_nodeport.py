@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
+from typing import Final
 
 import pytest
 
@@ -18,14 +20,18 @@ from conformance.vocabulary import (
     docs,
     e2e,
     expect,
+    issue,
     kep,
     over,
     requirement,
+    rfc,
     source,
 )
 
 # The lower end of the range, which the API server hands out last of all by itself.
 CHOSEN, OTHER = 30_010, 30_011
+
+LOOPBACK: Final = {"IPv4": ip_address("127.0.0.1"), "IPv6": ip_address("::1")}
 
 
 @pytest.fixture
@@ -228,3 +234,14 @@ def test_one_number_serves_tcp_and_udp(service: Services, client: LabClient) -> 
     for port in ports:
         probe = client.connect(*web.at_node, protocol=port.protocol)
         expect(probe).delivered(to=web.endpoints_of(port.name))
+
+
+@requirement("sec-martian-l2", rfc(1122, "3.2.1.3"), rfc(4291, "2.5.3"), issue(90259))
+@over(vantage=["pod", "outside"])
+@arranged(type="NodePort", shared=True)
+def test_loopback_addresses_are_for_the_node_alone(web: Service, client: Client) -> None:
+    """What comes to the node over a wire must be dropped if it is addressed to a loopback address,
+    also where a proxy has the kernel route such for its nodePorts.
+    """
+    expect(client.connect(*web.at_node)).delivered(to=web)
+    expect(client.connect(LOOPBACK[client.family], web.port)).dropped()

@@ -94,7 +94,7 @@ def _candidate(state: State, entry: Endpoint, at: SocketAddress) -> Candidate:
     )
 
 
-@clause("itp-local-only", "itp-local-multi", "itp-host-client", "itp-external-client-cip")
+@clause("itp-local-only", "itp-local-states", "itp-cluster-default", "itp-not-external")
 def internal_policy_is_local(case: Case) -> bool:
     """Under internalTrafficPolicy Local, connections to a cluster IP must only reach endpoints on
     the node that they are made at.
@@ -104,7 +104,7 @@ def internal_policy_is_local(case: Case) -> bool:
     return case.frontend.internal and case.frontend.service.internal_traffic_policy == "Local"
 
 
-@clause("etp-local-only", "eip-local-policy", "etp-local-multi")
+@clause("etp-local-only", "etp-cluster-default", "etp-not-internal", "eip-local-policy")
 def external_policy_is_local(case: Case) -> bool:
     """Under externalTrafficPolicy Local, connections from outside the cluster to its external
     frontends must only reach endpoints on the node that they come to.
@@ -116,7 +116,7 @@ def external_policy_is_local(case: Case) -> bool:
     return not from_inside(case)
 
 
-@clause("etp-pod-shortcircuit", "etp-host-shortcircuit")
+@clause("etp-pod-shortcircuit", "etp-host-shortcircuit", "etp-local-only")
 def from_inside(case: Case) -> bool:
     """A pod, and a process on the node, that sends to an external frontend is inside already: it
     gets any endpoint of the cluster, as by the cluster IP.
@@ -135,7 +135,7 @@ def ready(case: Case, pool: Pool) -> Pool:
     return tuple(each for each in pool if each.ready)
 
 
-@clause("topo-node-hints")
+@clause("topo-node-hints", "topo-node-hint-partial", "topo-node-fallback-zone")
 def hinted_for_this_node(case: Case, pool: Pool) -> Pool:
     """Where every ready endpoint has hints for nodes, and one of them for this node, only those
     that are hinted for it count; a proxy that does not offer it goes by zones.
@@ -147,7 +147,7 @@ def hinted_for_this_node(case: Case, pool: Pool) -> Pool:
     return tuple(each for each in pool if case.state.node.name in each.for_nodes)
 
 
-@clause("topo-zone-hints", "topo-multi-hints")
+@clause("topo-zone-hints", "topo-multi-hints", "topo-missing-hint", "topo-no-match")
 def hinted_for_this_zone(case: Case, pool: Pool) -> Pool:
     """Where every ready endpoint has hints for zones, the node has a zone, and one of them is
     hinted for it, only those that are count.

@@ -26,7 +26,7 @@ class Flow:
     """Whose address the endpoint has seen."""
 
 
-@clause("ct-tcp-never", "cip-keep-on-ep-unready", "cip-keep-on-ep-add", "term-established")
+@clause("ct-tcp-never", "cip-keep-on-ep-unready", "cip-keep-on-ep-add")
 def connections_stay_with_a_listed_endpoint(case: Case, listed: Candidate | None) -> bool:
     """An established connection must stay with its endpoint, whatever the conditions, policies and
     hints have become, as long as EndpointSlices list it.
@@ -69,7 +69,10 @@ def datagrams_stay_while_anybody_serves(case: Case, listed: Candidate | None) ->
     return case.attempt.protocol == "UDP" and listed is not None and listed.serving and claimed
 
 
-@clause("ct-udp-ep-removed-cip", "ct-udp-port-change", "ct-udp-itp-local", "ct-udp-zero-eps")
+@clause(
+    *("ct-udp-ep-removed-cip", "ct-udp-ep-unserving", "ct-udp-port-change", "ct-udp-itp-local"),
+    *("ct-udp-zero-eps", "ct-udp-keep-live"),
+)
 def datagrams_leave_who_serves_no_longer(case: Case, listed: Candidate | None) -> bool:
     """Datagrams of known ends must not be sent to an endpoint any more that has gone, or neither is
     ready nor serves: they are new ones.

@@ -8,7 +8,7 @@ from specification.addresses import IPNetwork
 from specification.rules.case import Case, clause
 
 
-@clause("lbsr-deny", "lbsr-pods-subject", "lbsr-host-subject", "lbsr-multi-vip", "lbsr-udp")
+@clause("lbsr-deny", "lbsr-allow", "lbsr-pods-subject", "lbsr-host-subject", "lbsr-udp")
 def outside_the_source_ranges(case: Case) -> bool:
     """Whoever is outside of all loadBalancerSourceRanges must not get through to a load balancer's
     IP, by whatever way; other frontends are not concerned.
@@ -19,7 +19,7 @@ def outside_the_source_ranges(case: Case) -> bool:
     return bool(ranges) and not any(case.attempt.client.address in each for each in ranges)
 
 
-@clause("lbsr-node-ip")
+@clause("lbsr-host-subject", "lbsr-deny")
 def sent_by_the_node_from_the_balancers_ip(case: Case) -> bool:
     """Where the ranges admit the node itself, it is admitted too with the load balancer's very IP
     as its source, as a node sends to an address that it bears.

@@ -7,7 +7,7 @@ from specification.rules.endpoints import candidates
 from specification.rules.frontends import owned
 
 
-@clause("sec-martian-l2", "sec-martian-pod", "sec-martian-src")
+@clause("sec-martian-l2")
 def loopback_from_elsewhere(case: Case) -> bool:
     """A loopback address has no business on a wire: nobody is served by it or with it who is not on
     the node.
@@ -18,7 +18,9 @@ def loopback_from_elsewhere(case: Case) -> bool:
     return case.place != "node" and any(each.is_loopback for each in ends)
 
 
-@clause("noep-cip-tcp", "noep-cip-udp", "noep-nodeport", "noep-lb", "noep-eip")
+@clause(
+    "noep-cip-tcp", "noep-cip-udp", "noep-nodeport", "noep-lb", "noep-eip", "noep-reject-vs-drop"
+)
 def no_endpoint_anywhere(case: Case) -> bool:
     """Where a Service port has no endpoint that could be chosen, anywhere, clients must be refused
     at once, so that they need not wait.
@@ -39,7 +41,9 @@ def a_policy_keeps_from_endpoints_elsewhere(case: Case) -> bool:
     return True
 
 
-@clause("cip-unserved-port", "cip-proto-mismatch", "cip-no-cross-service", "np-vip-nodeport")
+@clause(
+    "cip-unserved-port", "cip-unserved-port-rejected", "cip-proto-mismatch", "cip-nonsvc-untouched"
+)
 def unserved_port_of_a_cluster_ip(case: Case) -> bool:
     """The cluster IP is a Service's, but the Service has no such port: no endpoint gets it. It may
     be refused, or left to routing.
@@ -49,7 +53,7 @@ def unserved_port_of_a_cluster_ip(case: Case) -> bool:
     return "cluster-ip" in owned(case.state).get(case.attempt.target.address, ())
 
 
-@clause("lbip-other-port", "eip-unserved-port", "np-lbip-nodeport")
+@clause("eip-unserved-port", "np-lbip-nodeport", "cip-nonsvc-untouched")
 def unserved_port_of_an_external_address(case: Case) -> bool:
     """The same of a load balancer's IP or an external IP, which may have other owners: it may be
     refused, or left to them.
@@ -59,7 +63,7 @@ def unserved_port_of_an_external_address(case: Case) -> bool:
     return case.attempt.target.address in owned(case.state)
 
 
-@clause("cip-unallocated-ip")
+@clause("cip-unallocated-ip", "cip-nonsvc-untouched")
 def unallocated_cluster_ip(case: Case) -> bool:
     """The address is in a range of cluster IPs, but no Service has it: no endpoint gets it.
 
@@ -69,7 +73,7 @@ def unallocated_cluster_ip(case: Case) -> bool:
     return any(case.attempt.target.address in each for each in ranges)
 
 
-@clause("np-addr-excluded-is-host", "np-localhost-off", "np-localhost-v6-never")
+@clause("np-remove", "np-change", "cip-nonsvc-untouched")
 def nobody_listens_at_the_node(case: Case) -> bool:
     """What is addressed to the node itself and to no frontend is its own: nobody listens there.
 

@@ -11,7 +11,7 @@ Seen = Literal["client", "node", "either"]
 """The client's own address; one of the node's; whichever."""
 
 
-@clause("masq-hairpin", "cip-from-endpoint")
+@clause("masq-hairpin", "cip-from-endpoint", "masq-pod-cip")
 def reaches_itself(case: Case, chosen: Candidate) -> bool:
     """A pod that is led to itself must see the node's address, or it would answer itself without
     the node.
@@ -21,7 +21,7 @@ def reaches_itself(case: Case, chosen: Candidate) -> bool:
     return case.attempt.client.address == chosen.at.address
 
 
-@clause("masq-all", "masq-all-nodetector")
+@clause("masq-all", "masq-pod-cip", "masq-ext-local")
 def everything_is_masqueraded(case: Case) -> bool:
     """With masqueradeAll every connection to a cluster IP comes from the node.
 
@@ -30,7 +30,7 @@ def everything_is_masqueraded(case: Case) -> bool:
     return case.frontend.internal and case.state.configuration.masquerade_all
 
 
-@clause("masq-ext-cip", "masq-node-cip")
+@clause("masq-ext-cip", "masq-node-cip", "masq-pod-cip", "masq-ext-local")
 def stranger_at_a_cluster_ip(case: Case) -> bool:
     """Who is no pod comes to a cluster IP from the node's address, where it can be told who is.
 
@@ -43,7 +43,7 @@ def stranger_at_a_cluster_ip(case: Case) -> bool:
     return case.frontend.internal and known and not case.from_pod
 
 
-@clause("masq-ext-cluster", "masq-pod-np", "masq-pod-lb", "masq-node-np-lb")
+@clause("masq-ext-cluster", "masq-ext-local", "masq-pod-cip")
 def external_policy_is_cluster(case: Case) -> bool:
     """Under externalTrafficPolicy Cluster, who comes by an external frontend comes from the node's
     address: the endpoint may be on another node, and its answers must come back by this one.
@@ -53,7 +53,7 @@ def external_policy_is_cluster(case: Case) -> bool:
     return not case.frontend.internal and case.frontend.service.external_traffic_policy == "Cluster"
 
 
-@clause("masq-ext-local", "masq-etp-local-pod", "masq-pod-cip", "etp-local-src")
+@clause("masq-ext-local", "masq-pod-cip")
 def source_is_kept(case: Case) -> bool:
     """In all other cases the endpoint sees the client's own address.
 

@@ -11,7 +11,7 @@ from specification.rules.ranges import ranges_of
 from specification.services import HEADLESS
 
 
-@clause("cip-sctp-dnat", "np-sctp", "proto-sctp-np-lb")
+@clause("cip-sctp-dnat", "np-sctp", "proto-sctp-np-lb", "cip-tcp-dnat")
 def sctp_is_not_offered(case: Case) -> str:
     """A proxy may leave SCTP out.
 
@@ -21,7 +21,7 @@ def sctp_is_not_offered(case: Case) -> str:
     return "" if offered else "nobody has to serve SCTP"
 
 
-@clause("cip-from-external")
+@clause("cip-from-external", "cip-tcp-dnat", "np-tcp")
 def strangers_need_not_be_served(case: Case) -> str:
     """Cluster IPs are for the cluster: who comes from elsewhere may be served or not.
 
@@ -31,7 +31,7 @@ def strangers_need_not_be_served(case: Case) -> str:
     return "" if inside or not case.frontend.internal else "cluster IPs are for the node's own"
 
 
-@clause("lbip-shared-ip")
+@clause("cip-no-cross-service", "np-same-number-tcp-udp", "lbsr-allow")
 def several_claim_it(case: Case) -> str:
     """Where several Services claim an address and a port, any of them may have it; and source
     ranges may bind or not where the load balancer's IP is an external IP, too.
@@ -43,7 +43,7 @@ def several_claim_it(case: Case) -> str:
     return "several frontends claim the address" if len(services) > 1 or fields else ""
 
 
-@clause("sec-headless-label")
+@clause("cip-slice-gains-headless")
 def the_service_is_labelled_headless(case: Case) -> str:
     """The label headless is for EndpointSlices (API: core/v1 IsHeadlessService); whether a Service
     that bears it is looked at depends on the release.
@@ -54,7 +54,7 @@ def the_service_is_labelled_headless(case: Case) -> str:
     return "a Service may or may not be ignored for the label headless" if bears else ""
 
 
-@clause("cip-slice-dup-conflict")
+@clause("cip-slice-dedupe", "cip-slice-dup-move")
 def slices_disagree(case: Case) -> str:
     """Where EndpointSlices disagree about an endpoint, nothing says which of them is right.
 
@@ -65,7 +65,7 @@ def slices_disagree(case: Case) -> str:
     return "EndpointSlices disagree about an endpoint" if twice else ""
 
 
-@clause("lbsr-family-hole")
+@clause("lbsr-allow", "lbsr-deny", "eip-no-lbsr")
 def ranges_of_the_other_family_alone(case: Case) -> str:
     """Nothing says whether source ranges of one family alone leave the other open or closed.
 
@@ -76,7 +76,7 @@ def ranges_of_the_other_family_alone(case: Case) -> str:
     return "the source ranges are of the other family" if listed and not ranges_of(case) else ""
 
 
-@clause("cip-bind-source-lo")
+@clause("cip-from-host", "np-from-host")
 def a_loopback_source_leads_nowhere(case: Case) -> str:
     """Whether a process that is bound to a loopback address gets beyond loopback is its kernel's
     business.
@@ -88,7 +88,7 @@ def a_loopback_source_leads_nowhere(case: Case) -> str:
     return "packets from loopback addresses are not routed" if leaves else ""
 
 
-@clause("np-addr-default-all", "np-addr-default-primary", "np-addr-one-family-cidr")
+@clause("cip-unserved-port", "cip-unserved-port-rejected", "cip-unallocated-ip")
 def a_node_port_by_default(case: Case) -> str:
     """Where nodePortAddresses says nothing of a family, the node's other addresses may serve
     nodePorts or not.

@@ -1,5 +1,5 @@
-"""A plugin for a run on nodes in memory that runs the requirements once with each bend of the
-specification, until one notices: those first that the bent clause names.
+"""A plugin for a run on nodes in memory that runs, with each bend of the specification in force,
+the requirements that the bent clause names, until one notices.
 
 What notices is a test that fails: the proxy follows the bent rules, but for the canary, whose
 Services are served straight, and so does nothing that judges.
@@ -10,11 +10,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import random
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,9 +22,11 @@ from _pytest.runner import runtestprotocol
 
 from clusters.simulated import proxy
 from conformance.census import census, space
+from conformance.census.combinations import shapes
 from conformance.census.sequences import carried, looking
 from fixtures.lab import fence, lab
 from fixtures.plugin import arrangement, options, requirement
+from fixtures.record.recorder import GIVEN_UP
 from fixtures.services import canary
 from specification.attempts import Attempt
 from specification.places import Place
@@ -34,27 +34,15 @@ from specification.rules.allowed import Allowed
 from specification.rules.allowed import allowed as bent_allowed
 from specification.rules.case import CLAUSES
 from specification.rules.state import State
-from tests.conftest import ROOT
-from tests.simulated import straight
-from tests.specification.bending import Bend, clauses
+from specification.services import Endpoint, ServiceSpec
+from tests.simulated import characters, straight
+from tests.specification.bending import Bend, clauses, functions
 
 FOUND = "KUBE_PROXY_CONFORMANCE_NOTICED"
 """The environment variable that names the file for what is found."""
 
 WANTED = "KUBE_PROXY_CONFORMANCE_BENDS"
-"""The one that names a file of bends; without it all are taken."""
-
-
-SLOW = (
-    "/distribution/",
-    "/sync/",
-    "/lifecycle/",
-    "/integrity/",
-    "test_timeout",
-    "/kube_proxy/",
-    "/health_check/",
-)
-"""Tests that are run for what names them alone."""
+"""The one that names a file of bends, by their names."""
 
 
 @dataclass
@@ -64,51 +52,66 @@ class Noticed:
     bend: str
     by: str = ""
     """The requirement that notices; none does where it is empty."""
-    named: bool = False
-    """Whether the clause names it."""
+    character: str = ""
+    """Of the proxy in which it does."""
     seconds: float = 0.0
 
 
-def clause_of(bend: Bend) -> str:
-    """The clause that is bent."""
-    return bend.name.partition(",")[0]
+def clause_of(bend: str) -> str:
+    """The clause that is bent, by the bend's name; empty where it is none."""
+    whole, inside = bend.partition(",")[0], bend.partition(":")[0].rpartition(".")[2]
+    return next((name for name in (whole, inside) if name in CLAUSES), "")
 
 
 def bends() -> list[Bend]:
-    """Each clause that a requirement asks for, never, always and the other way round."""
-    text = (ROOT / "CONFORMANCE.md").read_text()
-    listed = set(re.findall(r"^\| `([\w.-]+)`", text, re.MULTILINE))
-    asked = {name for name, each in CLAUSES.items() if listed.intersection(each.requirements)}
-    return [each for each in clauses() if clause_of(each) in asked]
+    """Each clause never, always and the other way round, and with one thing in it changed."""
+    return [each for each in (*clauses(), *functions()) if clause_of(each.name)]
 
 
 class Noticing:
     """Runs the requirements with one bend after another."""
 
+    def __init__(self) -> None:
+        self._passed: dict[tuple[str, str], bool] = {}
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of each test once."""
         session.config.stash[arrangement.STAGES] = {}
-        wanted = os.environ.get(WANTED)
-        names = set(json.loads(Path(wanted).read_text())) if wanted else None
-        chosen = [each for each in bends() if names is None or each.name in names]
+        wanted = set(json.loads(Path(os.environ[WANTED]).read_text()))
         items = _by_requirement(session.items)
         with Path(os.environ[FOUND]).open("w") as file:
-            for bend in chosen:
-                file.write(json.dumps(asdict(self._noticed(bend, items))) + "\n")
-                file.flush()
+            for bend in bends():
+                if bend.name in wanted:
+                    session.config.stash[GIVEN_UP].clear()
+                    file.write(json.dumps(asdict(self._noticed(bend, items))) + "\n")
+                    file.flush()
         return True
 
     def _noticed(self, bend: Bend, items: Mapping[str, Sequence[pytest.Item]]) -> Noticed:
-        began, named = time.monotonic(), CLAUSES[clause_of(bend)].requirements
-        order = _order(items, named, bend.name)
-        with bend.in_force():
-            pairs = itertools.zip_longest(order, order[1:])
-            by = next((each for each, following in pairs if self._fails(each, following)), None)
-            if by:
-                by.session._setupstate.teardown_exact(None)  # the next bend has another node
-        found = _id(by) if by else ""
-        return Noticed(bend.name, found, found in named, time.monotonic() - began)
+        began, order = time.monotonic(), _order(items, CLAUSES[clause_of(bend.name)].requirements)
+        for name, character in characters.ALL.items():
+            with character():
+                with bend.in_force():
+                    by = self._first_to_fail(order)
+                if by and self._passes(by, name):
+                    return Noticed(bend.name, _id(by), name, time.monotonic() - began)
+        return Noticed(bend.name, seconds=time.monotonic() - began)
+
+    def _passes(self, item: pytest.Item, character: str) -> bool:
+        """Whether a test passes where nothing is bent: what it says of a bend counts then alone."""
+        key = item.nodeid, character
+        if key not in self._passed:
+            self._passed[key] = self._first_to_fail([item]) is None
+        return self._passed[key]
+
+    def _first_to_fail(self, order: Sequence[pytest.Item]) -> pytest.Item | None:
+        """The first test that fails; what is run next has another node."""
+        for item, following in itertools.zip_longest(order, order[1:]):
+            if self._fails(item, following):
+                item.session._setupstate.teardown_exact(None)
+                return item
+        return None
 
     def _fails(self, item: pytest.Item, following: pytest.Item | None) -> bool:
         """Whether a test says that the proxy is wrong; not that nothing could be judged."""
@@ -119,17 +122,9 @@ class Noticing:
         return judged and any(each.failed and each.when == "call" for each in reports)
 
 
-def _order(
-    items: Mapping[str, Sequence[pytest.Item]], named: Iterable[str], seed: str
-) -> list[pytest.Item]:
-    """All cases of the requirements that are named, then one of each other that takes no time, and
-    what looks at the census last of all.
-    """
-    draw = random.Random(seed)
-    first = [each for name in named for each in items.get(name, ())]
-    rest = [draw.choice(cases) for name, cases in items.items() if name not in named]
-    quick = [each for each in rest if not any(slow in each.nodeid for slow in SLOW)]
-    return [*sorted(first, key=_dear), *sorted(quick, key=_dear)]
+def _order(items: Mapping[str, Sequence[pytest.Item]], named: Iterable[str]) -> list[pytest.Item]:
+    """All cases of the requirements that are named; those that wait, and the censuses, at last."""
+    return sorted((each for name in named for each in items.get(name, ())), key=_dear)
 
 
 def _dear(item: pytest.Item) -> int:
@@ -149,13 +144,19 @@ def _by_requirement(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]
 
 
 def _make_small() -> None:
-    """Have the census be taken in a quarter of a second: of 64 Services, in IPv4, by datagrams."""
-    services = space.services
-    _put(space, services=lambda listed, _, seed: services(listed, 1, seed), PROTOCOLS=("UDP",))
-    _put(census, FAMILIES=("IPv4",), TRIES=2, MORE=20)
+    """Have the census of policies be taken of 64 Services of IPv4, and the wide one of 32."""
+    policies, wide = space.services, shapes.services
+
+    def of_ipv4(listed: Sequence[Endpoint], _: int, seed: int) -> list[ServiceSpec]:
+        return [replace(each, families=("IPv4",)) for each in policies(listed, 1, seed)]
+
+    _put(space, services=of_ipv4, PROTOCOLS=("UDP",))
+    _put(shapes, services=lambda rows, cast: wide(rows[:32], cast))
+    _put(census, TRIES=2)
 
 
 def _put(module: ModuleType, **values: object) -> None:
+    assert values.keys() <= vars(module).keys()
     vars(module).update(values)
 
 
@@ -175,7 +176,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return right
 
     _put(proxy, allowed=allowed)
-    _put(census, allowed=judge, frontends=rules["frontends"].frontends)
+    _put(census, allowed=judge)
     _put(looking, allowed=judge, claims=claims)
     _put(carried, claims=claims, goes_on=rules["flows"].goes_on)
     _put(carried, candidates=rules["endpoints"].candidates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from ipaddress import ip_address
 
@@ -11,6 +12,7 @@ from specification.attempts import SocketAddress
 from specification.rules.allowed import Allowed
 from specification.rules.case import CLAUSES
 from specification.rules.frontends import claims, frontends
+from tests.conftest import ROOT
 from tests.specification.facts import ROWS
 from tests.specification.facts.judgements import JUDGEMENTS, Judgement
 from tests.specification.table import Case, table
@@ -59,6 +61,9 @@ def test_a_clause_says_its_rule_its_source_and_who_tests_it() -> None:
     silent = [name for name, each in CLAUSES.items() if "Source: " not in (each.rule.__doc__ or "")]
     assert silent == []
     assert [name for name, each in CLAUSES.items() if not each.requirements] == []
+    text = (ROOT / "CONFORMANCE.md").read_text()
+    listed = set(re.findall(r"^\| `([\w.-]+)`", text, re.MULTILINE))
+    assert {each for found in CLAUSES.values() for each in found.requirements} <= listed
 
 
 def test_every_clause_has_a_say_in_some_fact() -> None:

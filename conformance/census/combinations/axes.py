@@ -51,7 +51,7 @@ AXES: Final[Row] = {
         "here near:terminating far:terminating",
         "here:published far:published",
         "here:unready far:serving",
-        "here:unready also-here near far:gone",
+        "here:unready also-here far near:gone",
         "here:unknown far:unknown",
         "",
     ),
@@ -105,7 +105,12 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
     ),
     {
         "internal_traffic_policy": "Cluster",
-        "endpoints": "here:unready also-here near far:gone",
+        "endpoints": "here also-here",
+        "hints": "nodes but one",
+    },
+    {
+        "internal_traffic_policy": "Cluster",
+        "endpoints": "here:unready also-here far near:gone",
         "hints": "zones but one",
     },
     {

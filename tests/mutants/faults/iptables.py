@@ -172,6 +172,10 @@ def _invalid_forwarded(text: str, before: str) -> str:
     return edited(text, lambda line: None if "--ctstate INVALID" in line else line)
 
 
+def _loopback_open(text: str, before: str) -> str:
+    return edited(text, lambda line: None if "incoming localnet connections" in line else line)
+
+
 def _endpoints_frozen(text: str, before: str) -> str:
     """Rules of a Service stay as first programmed, and so do the endpoint chains they lead to."""
     kept = set()
@@ -283,5 +287,12 @@ MUTANTS = (
         "packets that belong to no connection are forwarded untranslated",
         ("ct-invalid-no-reset",),
         _invalid_forwarded,
+    ),
+    Mutant(
+        "loopback-open",
+        "what comes over a wire for a loopback address is let in",
+        ("sec-martian-l2",),
+        _loopback_open,
+        "IPv4",
     ),
 )
