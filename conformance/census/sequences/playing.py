@@ -53,8 +53,8 @@ class Player:
         """The zone that the proxy knows the node to be in."""
         self._made: dict[int, Service] = {}
         hinted = [services.endpoint("remote-pod", for_zones=(each,)) for each in _ZONES]
-        self._witness = services(hinted)
-        """Shows which zone the proxy heeds."""
+        self._witness = services(hinted, name=f"canary-zone-{world.node.name}")
+        """Shows which zone the proxy heeds: a canary of its own."""
 
     def begin(self, slots: int) -> None:
         """Begin another sequence, with room for so many Services: nothing is there."""
