@@ -6,7 +6,7 @@ PATH, or right after, where no wrapper can stand; or what the API server tells i
 
 from __future__ import annotations
 
-from tests.mutants.faults import iptables, ipvs, nftables, objects, packets
+from tests.mutants.faults import iptables, ipvs, nftables, objects, packets, remembered
 from tests.mutants.mutant import Mutant, unmutated
 
 UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)
@@ -21,6 +21,12 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         *(each for each in objects.MUTANTS if each.name in _BOTH),
     ),
     "ipvs": (UNMUTATED._replace(mutate=ipvs.unmutated), *ipvs.MUTANTS),
-    "nftables": (UNMUTATED, *nftables.MUTANTS, *packets.MUTANTS, *objects.MUTANTS),
+    "nftables": (
+        UNMUTATED,
+        *nftables.MUTANTS,
+        *packets.MUTANTS,
+        *objects.MUTANTS,
+        *remembered.MUTANTS,
+    ),
 }
 """The mutants of each mode of kube-proxy."""

@@ -17,6 +17,7 @@ from specification import objects
 from tests import mutants
 from tests.conftest import ROOT
 from tests.mutants.between.api import Alterations
+from tests.mutants.faults import remembered
 from tests.mutants.faults.objects import MUTANTS
 from tests.mutants.mutant import Mutant
 
@@ -80,6 +81,25 @@ def test_it_spares_the_canary(mutant: Mutant) -> None:
     found = told(_text().replace("wide-", "canary-"))
     _, handed_on = altered(mutant, found)
     assert handed_on[: len(found)] == [json.dumps(each).encode() for _, each in found]
+
+
+@pytest.mark.parametrize("mutant", remembered.MUTANTS, ids=lambda mutant: mutant.name)
+def test_it_remembers_what_an_object_was(mutant: Mutant) -> None:
+    def event(kind: str, port: int, policy: str, uid: str = "1") -> bytes:
+        spec = {"ports": [{"port": port}], "internalTrafficPolicy": policy}
+        body = {"metadata": {"name": "web", "uid": uid}, "spec": spec, "endpoints": [port]}
+        return json.dumps({"type": kind, "object": body}).encode() + b"\n"
+
+    record = list[bool]()
+    alterations = Alterations(mutant, record.append)
+    first, second = event("ADDED", 1, "Local"), event("MODIFIED", 2, "Cluster")
+    anew = event("ADDED", 2, "Cluster", "2")
+    seen = [
+        list(alterations.event(resource, each))
+        for resource in ("services", "endpointslices")
+        for each in (first, second, anew)
+    ]
+    assert sum(record) == sum(each not in ([first], [second], [anew]) for each in seen) == 1
 
 
 def test_what_is_no_object_passes() -> None:
