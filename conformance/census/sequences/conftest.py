@@ -19,10 +19,11 @@ from reports.records import decisions
 from reports.records.base import values
 
 OPERATIONS: Final = 200
+FEW: Final = 100
 NIGHTLY: Final = 10_000
-"""How many operations are done in a mode, and with ``--every-case``."""
+"""How many operations are done in a mode, in one on emulated nodes, and with ``--every-case``."""
 
-EMULATED: Final = Size(slots=16, together=24, length=120)
+EMULATED: Final = Size(slots=16, together=24, moves=1, length=120)
 """What sequences are like where a change takes seconds to settle."""
 
 
@@ -35,7 +36,7 @@ def played(
     emulated = world.node.system.emulated
     listed = expectations.of(options.implementation, options.judged().version)
     broken = {each.requirement for each in listed if each.is_about(each.requirement, mode)}
-    count = NIGHTLY if options.asked.every_case else OPERATIONS
+    count = NIGHTLY if options.asked.every_case else FEW if emulated else OPERATIONS
     size = EMULATED if emulated else Size()
     world.configure(None)
     services = world.services(names, "IPv4", "TCP", FAMILIES)

@@ -37,9 +37,6 @@ from conformance.census.sequences.operations import (
 BEGUN: Final = 3
 """Services that a sequence begins with."""
 
-MOVES: Final = 3
-"""Times that the node gets another zone in a sequence, at most: a proxy learns of it apart."""
-
 BEFORE_RESTART: Final = 20
 """Operations at least before the proxy is restarted, once in a sequence at most: it takes a second.
 """
@@ -103,6 +100,8 @@ class Size:
     """How many Services there are, at most."""
     together: int = 6
     """How many operations are settled together, at most."""
+    moves: int = 3
+    """How often the node gets another zone, at most: it is waited for apart."""
     length: int = 50
     """How many operations are drawn; some of them find nothing to do, and are left out."""
 
@@ -208,7 +207,7 @@ class Recording(RuleBasedStateMachine):
         """A Service is left to another proxy, or taken back."""
         self._do(Change(self._one(data), row))
 
-    @precondition(lambda self: self.moves < MOVES)
+    @precondition(lambda self: self.moves < self.size.moves)
     @rule(zone=st.sampled_from(("zone-a", "zone-b", "zone-c")))
     def change_zone(self, zone: str) -> None:
         """The node gets another zone."""
@@ -222,7 +221,7 @@ class Recording(RuleBasedStateMachine):
         self.restarted = True
         self._do(Restart())
 
-    @precondition(lambda self: len(self.together) >= self.size.together // 3)
+    @precondition(lambda self: len(self.together) >= self.size.together * 2 // 3)
     @rule()
     def settle(self) -> None:
         """What was done so far is to be in force."""

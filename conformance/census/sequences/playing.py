@@ -49,7 +49,8 @@ class Player:
         self._cast = Cast.of(world.hosts, world.node.name)
         self._first = self._turn = 0
         self._there = There({})
-        self._zone: str | None = None
+        told = world.zone_told == world.node.proxy.seconds_to_ready
+        self._zone = self._there.zone if told else None
         """The zone that the proxy knows the node to be in."""
         self._made: dict[int, Service] = {}
         hinted = [services.endpoint("remote-pod", for_zones=(each,)) for each in _ZONES]
@@ -82,9 +83,10 @@ class Player:
     def clear(self) -> None:
         """Have nothing be there but what the next sequence needs."""
         self._there = There({})
-        self._services.remove(self._made.values())
-        self._made = {}
-        self._settle()
+        if self._made or self._zone != self._there.zone:
+            self._services.remove(self._made.values())
+            self._made = {}
+            self._settle()
 
     def _do(self, operation: Operation) -> None:
         self._there = operation.after(self._there)
