@@ -29,6 +29,15 @@ def _nobody_serves(each: Decision) -> bool:
     return isinstance(each, Carried) and not any(entry.serving for entry in each.listed)
 
 
+def _at_another_port(each: Decision) -> bool:
+    """Whether the host of its endpoint serves still, but by another port alone."""
+    if not isinstance(each, Carried) or each.flow is None or each.flow.endpoint is None:
+        return False
+    endpoint = each.flow.endpoint
+    serving = {entry.at for entry in each.listed if entry.serving}
+    return endpoint not in serving and endpoint.address in {at.address for at in serving}
+
+
 def _terminating(each: Decision) -> bool:
     if not isinstance(each, Carried) or each.flow is None:
         return False
@@ -48,6 +57,7 @@ TOLD: Final[dict[str, Kind]] = {
         "a_policy_keeps_from_endpoints_elsewhere", lambda each: not each.external
     ),
     "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves),
+    "ct-udp-port-change": _because("datagrams_leave_who_serves_no_longer", _at_another_port),
     "ct-udp-keep-live": _because("datagrams_stay_with_who_serves", _terminating),
 }
 """What each of these requirements tells."""
