@@ -30,7 +30,7 @@ RESULTS = ROOT / "results" / "selftest"
 TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
 """What programs the kernel in modes whose mutants alter text on its way."""
 
-_TIMEOUT = 900.0
+_TIMEOUT = 1800.0  # seconds: a census is taken anew for each of many mutants
 
 
 class MutantError(Exception):

@@ -38,7 +38,7 @@ def noticed(wanted: list[str], folder: Path) -> dict[str, str]:
         env=outside() | {WANTED: str(names), FOUND: str(found), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
     assert found.exists(), done.stdout + done.stderr
