@@ -18,6 +18,7 @@ from clusters.simulated.judged import IMPLEMENTATION
 from clusters.simulated.kernel import Deliver, Pass
 from clusters.simulated.proxy import SpecifiedProxy
 from clusters.simulated.substrate import Simulated
+from conformance.census.sequences import carried
 from conformance.census.sequences.drawing import Size, drawn
 from conformance.census.sequences.playing import Player
 from conformance.census.sequences.session import Session
@@ -147,3 +148,20 @@ def test_a_proxy_that_loses_flows_is_noticed(fault: str, monkeypatch: pytest.Mon
     with played(200) as session:
         operations = shown(session, protocol)
     assert 2 <= len(operations) <= 5, operations  # chance lets some go on, and not again
+
+
+def test_datagrams_that_were_silent_for_too_long_are_no_flows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kernel may have forgotten them, however long a change took: nothing is said of them."""
+
+    class Losing(SpecifiedProxy):
+        def _goes_on(self, attempt: Attempt, place: Place, begun: Deliver | Pass) -> bool:
+            return attempt.protocol == "TCP" and super()._goes_on(attempt, place, begun)
+
+    put(monkeypatch, Losing)
+    monkeypatch.setattr(carried, "SILENT", 0.0)
+    with played(60) as session:
+        assert session.tallies["TCP"].decided > 20
+        assert session.tallies["UDP"].decided == 0
+        assert not session.tallies["UDP"].wrong

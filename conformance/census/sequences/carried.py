@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from conformance.census.census import Decision
 from fixtures.clients.client import LabClient
@@ -18,6 +20,12 @@ from specification.rules.flows import Flow, goes_on
 from specification.rules.frontends import Frontend, claims
 from specification.rules.state import State
 from specification.services import Protocol
+
+SILENT: Final = 29.0
+"""Seconds for which the kernel knows of an answered UDP flow for certain: 30, counted from its last
+packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl). What was silent for longer, since a change
+took so long, is no flow any more.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Group:
         frontends: Sequence[Frontend],
     ) -> None:
         self._vantage, self._frontends = vantage, frontends
+        self._spoken = time.monotonic()
         client = LabClient(world.lab, host, family_of(frontends[0].at.address), protocol)
         opened = client.connect_to_each([each.at for each in frontends])
         self._flows = Flows(world.lab, host.wire, opened)
@@ -66,8 +75,12 @@ class Group:
 
     def messages(self, state: State) -> Iterator[Carried]:
         """Send a message on each flow that has not ended, ``state`` being in force."""
-        own = state.node.addresses
-        for row, probe in enumerate(self._flows.exchange()):
+        own, before = state.node.addresses, self._spoken
+        self._spoken = time.monotonic()
+        said = self._flows.exchange()
+        if said.protocol == "UDP" and time.monotonic() - before > SILENT:
+            self._known = [None] * len(said)
+        for row, probe in enumerate(said):
             flow = self._known[row]
             if flow is None:
                 continue
