@@ -29,6 +29,13 @@ def _nobody_serves(each: Decision) -> bool:
     return isinstance(each, Carried) and not any(entry.serving for entry in each.listed)
 
 
+def _nobody_serves_or_did(each: Decision) -> bool:
+    """What the cleanup misses besides, at addresses that a Service may have again: it knows nothing
+    of one that was deleted (kubernetes/kubernetes#141371).
+    """
+    return _nobody_serves(each) or (isinstance(each, Carried) and each.external)
+
+
 def _at_another_port(each: Decision) -> bool:
     """Whether the host of its endpoint serves still, but by another port alone."""
     if not isinstance(each, Carried) or each.flow is None or each.flow.endpoint is None:
@@ -56,7 +63,7 @@ TOLD: Final[dict[str, Kind]] = {
     "itp-local-states-drop": _because(
         "a_policy_keeps_from_endpoints_elsewhere", lambda each: not each.external
     ),
-    "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves),
+    "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves_or_did),
     "ct-udp-port-change": _because("datagrams_leave_who_serves_no_longer", _at_another_port),
     "ct-udp-keep-live": _because("datagrams_stay_with_who_serves", _terminating),
 }
