@@ -70,6 +70,14 @@ def test_a_census_is_one_stage() -> None:
         assert stages([*tests, *other], MODES, workers) == [tests, other]
 
 
+def test_modes_may_have_hyphens() -> None:
+    modes = ("nftables", "nftables-leak", "nftables-leak-slow")
+    tests = [f"area/test_a.py::test_a[IPv4-{mode}-TCP]" for mode in modes]
+    assert [arrangement.mode_of(each, modes) for each in tests] == list(modes)
+    assert arrangement.mode_of("area/test_a.py::test_a[IPv4-nftables2]", modes) == ""
+    assert stages(tests, modes) == [[each] for each in tests]
+
+
 def arrange(test: pytest.Item, **params: Any) -> Arranged:
     made = services(MemoryApi(), Settled(), "IPv4", **params)
     return arrangement.of(test, made)
