@@ -20,14 +20,15 @@ from conformance.vocabulary import (
 pytestmark = [over(protocol="TCP", vantage=["pod", "outside"]), with_all_frontends]
 
 
-@requirement("proto-tcp-halfclose", e2e("kube_proxy.go", "CLOSE_WAIT"), rfc(9293, "3.6"))
+@requirement("proto-tcp-halfclose", e2e("kube_proxy", "CLOSE_WAIT"), rfc(9293, "3.6"))
 def test_connections_are_closed(frontends: list[SocketAddress], client: LabClient) -> None:
-    """A TCP segment with FIN must reach the endpoint of its connection, and so must, behind it and
-    in the other direction, what the endpoint still has to say and its own FIN.
+    """A client's FIN, and its reset, must reach the endpoint of their TCP connection; behind a FIN,
+    and in the other direction, so must what the endpoint still has to say and its own FIN.
     """
     for frontend in frontends:
         flows = client.open(*frontend, ATTEMPTS)
         expect(flows.close(), "closed").kept(flows)
+        assert client.open(*frontend, ATTEMPTS).reset() == ATTEMPTS, frontend
 
 
 @requirement("ct-tcp-port-reuse", rfc(9293, "3.6.1"), rfc(6191, "2"))
@@ -43,7 +44,7 @@ def test_a_client_may_use_a_port_again(
         if end == "closed":
             expect(flows.close(), end).kept(flows)
         else:
-            flows.reset()
+            assert flows.reset() == ATTEMPTS, frontend
         ports = flows.opened.client_ports
         again = client.connect_many(*frontend, ATTEMPTS, source_ports=ports)
         expect(again, f"from the ports of connections that were {end}").delivered(to=web)

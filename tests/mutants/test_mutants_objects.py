@@ -33,9 +33,11 @@ Told = list[tuple[str, dict[str, Any]]]
 
 @functools.cache
 def _text() -> str:
-    """What the API server has of the wide census' Services."""
+    """What the API server has of the wide census' Services, and of a node."""
     rows = axes.covering(1) + axes.drawn(48, random.Random(1))
     cast, found = shapes.Cast.of(Hosts(), "node"), Told()
+    elsewhere = {"topology.kubernetes.io/zone": "zone-b"}
+    found.append(("nodes", {"metadata": {"name": "wide-node", "labels": elsewhere}}))
     specs = shapes.services(rows, cast) + shapes.left_alone(len(rows), cast)
     for spec in itertools.starmap(imagined._stored, enumerate(specs)):
         named = spec.named(spec.name)

@@ -1,8 +1,9 @@
 """Mutants of kube-proxy in any mode that read Services and EndpointSlices wrongly: what the API
 server sends it is altered on its way (see ``tests.mutants.between.api``).
 
-``mutate`` takes one thing and what it is: an object of ``services`` or ``endpointslices``, or, as a
-``request``, path and query of what kube-proxy asks for. It returns what is to stand in its place.
+``mutate`` takes one thing and what it is: an object of ``services``, ``endpointslices`` or
+``nodes``, or, as a ``request``, path and query of what kube-proxy asks for. It returns what is to
+stand in its place.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from specification.addresses import CLUSTER_CIDRS, OUTSIDE, pod_cidr
 from tests.mutants.mutant import Mutant
 
 Object = dict[str, Any]
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
 
 ZONE = "zone-a"
 """That of the node under test."""
@@ -47,6 +50,19 @@ def _slices(edit: Callable[[list[Object]], object]) -> Callable[[Any, str], list
     def mutate(thing: Any, kind: str) -> list[Any]:
         if kind == "endpointslices" and thing["endpoints"]:
             edit(thing["endpoints"])
+        return [thing]
+
+    return mutate
+
+
+def _zone_said(zone: str | None) -> Callable[[Any, str], list[Any]]:
+    """Have the node be in that zone, or in none, whatever its labels say."""
+
+    def mutate(thing: Any, kind: str) -> list[Any]:
+        if kind == "nodes":
+            labels = thing["metadata"].setdefault("labels", {})
+            labels.pop(ZONE_LABEL, None)
+            labels.update({ZONE_LABEL: zone} if zone else {})
         return [thing]
 
     return mutate
@@ -246,6 +262,15 @@ MUTANTS = (
         "nobody is outside of source ranges",
         _services(lambda spec, _: spec.pop("loadBalancerSourceRanges", None)),
         *("lbsr-deny", "lbsr-pods-subject", "lbsr-host-subject", "lbsr-multi-vip", "lbsr-udp"),
+    ),
+    _mutant(
+        "zone-for-good",
+        "the zone of its node is always the same",
+        _zone_said(ZONE),
+        "topo-label-change",
+    ),
+    _mutant(
+        "zone-unknown", "the zone of its node is unknown", _zone_said(None), "topo-zone-at-start"
     ),
     _mutant(
         "first-range-alone",

@@ -187,6 +187,19 @@ MUTANTS = (
         _OUTSIDE,
     ),
     Mutant(
+        "resets-dropped",
+        "what aborts a connection is not forwarded",
+        ("proto-tcp-halfclose",),
+        _both("ct direction original tcp flags & rst == rst drop"),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "established-dropped",
+        "of a connection only the first packets of both directions are forwarded",
+        ("seq-flows-tcp", "seq-flows-udp"),
+        _both("ct direction original ct state established drop"),
+    ),
+    Mutant(
         "half-close-cut",
         "once a client has closed, nothing comes from its endpoint any more",
         ("proto-tcp-halfclose",),
