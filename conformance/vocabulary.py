@@ -9,7 +9,7 @@ from clusters.contract import Node
 from clusters.wires import MTU, Frames
 from conformance.arrangements import WEB_AND_ADMIN, here_and_there, two
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
-from fixtures.clients.flows import Flows
+from fixtures.clients.flows import UDP_TIMEOUT, Flows
 from fixtures.clients.health import Health, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer

@@ -11,6 +11,7 @@ import pytest
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
+    UDP_TIMEOUT,
     LabClient,
     Port,
     Service,
@@ -28,11 +29,6 @@ from conformance.vocabulary import (
     source,
     two,
 )
-
-UDP_TIMEOUT = 29.0
-"""Seconds for which the kernel knows of an answered UDP flow for certain: 30, counted from its last
-packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl).
-"""
 
 
 @requirement(

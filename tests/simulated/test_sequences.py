@@ -160,7 +160,7 @@ def test_datagrams_that_were_silent_for_too_long_are_no_flows(
             return attempt.protocol == "TCP" and super()._goes_on(attempt, place, begun)
 
     put(monkeypatch, Losing)
-    monkeypatch.setattr(carried, "SILENT", 0.0)
+    monkeypatch.setattr(carried, "UDP_TIMEOUT", 0.0)
     with played(60) as session:
         assert session.tallies["TCP"].decided > 20
         assert session.tallies["UDP"].decided == 0

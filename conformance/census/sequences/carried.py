@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from conformance.census.census import Decision
 from fixtures.clients.client import LabClient
-from fixtures.clients.flows import Flows
+from fixtures.clients.flows import UDP_TIMEOUT, Flows
 from fixtures.world.world import World
 from specification.addresses import family_of
 from specification.attempts import Attempt
@@ -20,12 +19,6 @@ from specification.rules.flows import Flow, goes_on
 from specification.rules.frontends import Frontend, claims
 from specification.rules.state import State
 from specification.services import Protocol
-
-SILENT: Final = 29.0
-"""Seconds for which the kernel knows of an answered UDP flow for certain: 30, counted from its last
-packet (nf_conntrack_udp_timeout of nf_conntrack-sysctl). What was silent for longer, since a change
-took so long, is no flow any more.
-"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,8 @@ class Group:
         own, before = state.node.addresses, self._spoken
         self._spoken = time.monotonic()
         said = self._flows.exchange()
-        if said.protocol == "UDP" and time.monotonic() - before > SILENT:
+        if said.protocol == "UDP" and time.monotonic() - before > UDP_TIMEOUT:
+            # a change took so long that the kernel forgets them by itself
             self._known = [None] * len(said)
         for row, probe in enumerate(said):
             flow = self._known[row]
