@@ -56,6 +56,13 @@ POD_GATEWAYS: Mapping[Family, IPAddress] = {
 """The one next hop behind which all pods of a node sit on the pod wire."""
 
 
+LOOPBACK: Mapping[Family, IPAddress] = {
+    "IPv4": IPv4Address("127.0.0.1"),
+    "IPv6": IPv6Address("::1"),
+}
+"""What every host has for itself."""
+
+
 def numbered(ranges: Mapping[Family, IPNetwork], number: int) -> dict[Family, IPAddress]:
     """Address number ``number`` of each family's network."""
     return {family: network[number] for family, network in ranges.items()}

@@ -35,6 +35,10 @@ class ImplementationError(BadInputError):
     """A file does not describe an implementation, or not what was asked of it."""
 
 
+class CatalogueError(BadInputError):
+    """The catalogue of requirements is not as it must be, or does not agree with the tests."""
+
+
 class ResultFileError(BadInputError):
     """A result file cannot be read or written; the message says the way out, too."""
 

@@ -28,11 +28,16 @@ _ALL = (
     Feature("external-clients", "Hosts off the node use cluster IPs through it."),
     Feature("icmp-translation", "ICMP errors about a connection quote what the client had sent."),
     Feature("icmp-refusals", "TCP too is refused by ICMP, from the node's own address."),
+    Feature("ranges-for-new-connections", "Source ranges bind new connections alone."),
+    Feature("external-ips-gate", "External IPs can be switched off."),
+    Feature("external-ips-of-nodes", "A node's own address may be an external IP, too."),
     Feature("policy-drops", "What a traffic policy keeps from endpoints elsewhere is dropped."),
     Feature("bursts", "Thousands of connections at once are kept apart."),
     Feature(
         "slice-label-changes", "EndpointSlices may change or lose the labels of their Service."
     ),
+    Feature("reused-addresses", "A pod may get the address of one that is still terminating."),
+    Feature("shared-addresses", "A host keeps the ports of an address that no Service has there."),
     # --- who is chosen ---
     Feature("node-hints", "Endpoints may be hinted for nodes (PreferSameNode)."),
     Feature("uniform-distribution", "Each endpoint gets the same share of new connections."),
@@ -44,8 +49,39 @@ _ALL = (
     Feature("source-port-preserved", "A source port stays where the source address does."),
     Feature("source-port-reuse", "One source port serves connections to several frontends."),
     Feature("cluster-ip-masquerade", "Strangers' connections to cluster IPs come from the node."),
+    Feature(
+        "external-masquerade-of-pods",
+        "Under policy Cluster, pods' connections by external frontends come from the node.",
+    ),
+    Feature(
+        "masquerade-of-processes",
+        "Processes on the node come from the address that leads to their endpoint.",
+    ),
+    Feature("external-endpoints", "Endpoints outside the cluster see pods' own addresses."),
+    Feature("detect-local", "How pods are told from strangers can be configured."),
     Feature("masquerade-all", "All connections to cluster IPs can be masqueraded."),
     Feature("masquerade-random-port", "Masqueraded connections get random source ports."),
+    Feature("one-way-connections", "Connections of which a node sees one direction alone pass it."),
+    # --- nodePorts ---
+    Feature(
+        "node-ports-at-every-address", "By default all of the node's addresses serve nodePorts."
+    ),
+    Feature(
+        "node-ports-at-primary-addresses",
+        "By default those of the Node object's addresses serve nodePorts that are the first.",
+    ),
+    Feature("node-port-addresses", "Which addresses serve nodePorts can be configured."),
+    Feature("localhost-node-ports", "Processes on the node are served at 127.0.0.1, too."),
+    Feature("no-localhost-node-ports", "By default nobody is served at 127.0.0.1."),
+    Feature(
+        "relayed-localhost-node-ports",
+        "Processes' TCP connections to 127.0.0.1 and ::1 can be relayed, by a gate (KEP-6032).",
+    ),
+    Feature("shadowed-listeners", "Processes may listen at the number of a nodePort, in vain."),
+    Feature("external-ips-first", "A Service's external IP may be the node's own address."),
+    Feature("forwarding-accepted", "What it forwards passes a policy that forwards nothing."),
+    Feature("health-checks-accepted", "A healthCheckNodePort passes an INPUT that drops."),
+    Feature("translation-before-input", "What is for endpoints elsewhere passes the node's INPUT."),
     # --- addresses without a Service behind them ---
     Feature("silent-cluster-ips", "Nobody answers ARP or neighbour solicitation for a cluster IP."),
     Feature("unserved-port-passed", "Ports that a Service does not have are left to routing."),
@@ -63,8 +99,14 @@ _ALL = (
     ),
     Feature("rules-outlive-proxy", "Services work for as long as the proxy is down."),
     Feature("minimal-sync-period", "Changes in quick succession are gathered for minSyncPeriod."),
+    Feature(
+        "node-ips-at-start", "A change of the Node's addresses is logged, and no more.", "mode"
+    ),
     # --- the inside of kube-proxy's modes ---
     Feature("kube-proxy-modes", "It is kube-proxy, with kube-proxy's modes.", "mode"),
+    Feature(
+        "health-by-family", "What it tells of its health has an entry for each family.", "mode"
+    ),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),
     Feature("iptables-rules", "Services are chains and rules of iptables.", "mode"),

@@ -10,7 +10,7 @@ RELEASE = "v1.36.3"
 LINUX = "v6.12"
 """The release of Linux whose sources are linked."""
 
-_KUBERNETES = f"https://github.com/kubernetes/kubernetes/blob/{RELEASE}"
+_KUBERNETES = "https://github.com/kubernetes/kubernetes/blob"
 _DOCS = "https://kubernetes.io/docs"
 
 _PAGES = {
@@ -18,6 +18,7 @@ _PAGES = {
         "Service ClusterIP allocation",
         "concepts/services-networking/cluster-ip-allocation",
     ),
+    "dual-stack": ("IPv4/IPv6 dual-stack", "concepts/services-networking/dual-stack"),
     "endpoint-slices": ("EndpointSlices", "concepts/services-networking/endpoint-slices"),
     "kube-proxy": ("kube-proxy", "reference/command-line-tools-reference/kube-proxy"),
     "kube-proxy-config": (
@@ -44,6 +45,7 @@ _ANCHORS = {
     "type ExternalName": "externalname",
     "Services with type ClusterIP": "source-ip-for-services-with-type-clusterip",
     "Services with type NodePort": "source-ip-for-services-with-type-nodeport",
+    "Services with type LoadBalancer": "source-ip-for-services-with-type-loadbalancer",
 }
 """Where the anchor of a section is not its name."""
 
@@ -106,15 +108,20 @@ def api(kind: str, field: str = "", note: str = "") -> Reference:
     return _of(f"API: {kind}", url, field, note)
 
 
-def source(path: str, what: str = "") -> Reference:
-    """A file or folder of Kubernetes' sources, and what is meant in it."""
-    return _of(f"kubernetes: {path}", f"{_KUBERNETES}/{path}", what)
+def source(path: str, what: str = "", release: str = RELEASE) -> Reference:
+    """A file or folder of Kubernetes' sources, and what is meant in it; ``release`` is one that has
+    it.
+    """
+    return _of(f"kubernetes: {path}", f"{_KUBERNETES}/{release}/{path}", what)
 
 
-def e2e(file: str, *tests: str) -> Reference:
-    """A file of Kubernetes' end-to-end tests of the network, and the tests in it."""
+def e2e(file: str, *tests: str, release: str = RELEASE) -> Reference:
+    """A file of Kubernetes' end-to-end tests of the network, and the tests in it; ``release`` is
+    one that has it.
+    """
     quoted = " and ".join(f"'{test}'" for test in tests)
-    return Reference(f"e2e: {file} {quoted}".rstrip(), f"{_KUBERNETES}/test/e2e/network/{file}.go")
+    address = f"{_KUBERNETES}/{release}/test/e2e/network/{file}.go"
+    return Reference(f"e2e: {file} {quoted}".rstrip(), address)
 
 
 def issue(number: int) -> Reference:

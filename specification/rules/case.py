@@ -56,7 +56,9 @@ class Case:
 
     @property
     def from_pod(self) -> bool:
-        """Whether its client is a pod, as far as the proxy can tell by its address."""
+        """Whether its client is a pod, as far as the proxy can tell."""
+        if self.state.configuration.pods_by_link:
+            return self.place == "pod"
         networks = self.state.configuration.pod_networks
         return any(self.attempt.client.address in each for each in networks)
 

@@ -71,7 +71,7 @@ def datagrams_stay_while_anybody_serves(case: Case, listed: Candidate | None) ->
 
 @clause(
     *("ct-udp-ep-removed-cip", "ct-udp-ep-unserving", "ct-udp-port-change", "ct-udp-itp-local"),
-    *("ct-udp-zero-eps", "ct-udp-keep-live"),
+    *("ct-udp-zero-eps", "ct-udp-zero-eps-np", "ct-udp-keep-live"),
 )
 def datagrams_leave_who_serves_no_longer(case: Case, listed: Candidate | None) -> bool:
     """Datagrams of known ends must not be sent to an endpoint any more that has gone, or neither is
@@ -94,7 +94,7 @@ def goes_on(state: State, flow: Flow, place: Place) -> Allowed:
         return allowed(state, flow.attempt, place)
     if not case.addressed:
         return Allowed(undecided="the frontend has gone")
-    if outside_the_source_ranges(case):
+    if "ranges-for-new-connections" not in state.features and outside_the_source_ranges(case):
         return Allowed(undecided="source ranges shut the client out by now")
     found = candidates(state, case.frontend, case.family)
     listed = next((each for each in found if each.at == flow.endpoint), None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
 
-from specification.addresses import Family, IPAddress, family_of
+from specification.addresses import LOOPBACK, Family, IPAddress, family_of
 from specification.attempts import SocketAddress
 from specification.rules.state import State
 from specification.services import Port, Protocol, ServiceSpec
@@ -18,7 +18,7 @@ Kind = Literal["cluster-ip", "external-ip", "load-balancer-ip", "node-port"]
 PROXY_NAME: Final = "service.kubernetes.io/service-proxy-name"
 """The label by which a Service is left to another proxy (KEP-2447)."""
 
-LOCALHOST: Final = ip_address("127.0.0.1")
+LOCALHOST: Final = LOOPBACK["IPv4"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ def owned(state: State) -> dict[IPAddress, set[Kind]]:
 def node_port_addresses(state: State, service: ServiceSpec) -> list[IPAddress]:
     """The node's addresses at which the nodePorts of a Service are served for certain: those that
     nodePortAddresses names, or the primary ones; and 127.0.0.1, where the configuration says so.
-    Never ::1.
+    Never ::1. (A gate that is alpha has TCP connections to both relayed: KEP-6032.)
 
     Source: kube-proxy Configuration (v1alpha1), nodePortAddresses, localhostNodePorts;
     docs, Virtual IPs and Service Proxies.

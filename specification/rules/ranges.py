@@ -8,7 +8,14 @@ from specification.addresses import IPNetwork
 from specification.rules.case import Case, clause
 
 
-@clause("lbsr-deny", "lbsr-allow", "lbsr-pods-subject", "lbsr-host-subject", "lbsr-udp")
+@clause(
+    "lbsr-deny",
+    "lbsr-allow",
+    "lbsr-multi",
+    "lbsr-pods-subject",
+    "lbsr-host-subject",
+    "lbsr-udp",
+)
 def outside_the_source_ranges(case: Case) -> bool:
     """Whoever is outside of all loadBalancerSourceRanges must not get through to a load balancer's
     IP, by whatever way; other frontends are not concerned.

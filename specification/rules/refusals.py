@@ -7,7 +7,7 @@ from specification.rules.endpoints import candidates
 from specification.rules.frontends import owned
 
 
-@clause("sec-martian-l2")
+@clause("sec-martian-l2", "np-localhost-v6-never")
 def loopback_from_elsewhere(case: Case) -> bool:
     """A loopback address has no business on a wire: nobody is served by it or with it who is not on
     the node.

@@ -30,15 +30,15 @@ def everything_is_masqueraded(case: Case) -> bool:
     return case.frontend.internal and case.state.configuration.masquerade_all
 
 
-@clause("masq-ext-cip", "masq-node-cip", "masq-pod-cip", "masq-ext-local")
+@clause("masq-ext-cip", "masq-node-cip", "masq-pod-cip", "masq-ext-local", "masq-detect-perfamily")
 def stranger_at_a_cluster_ip(case: Case) -> bool:
     """Who is no pod comes to a cluster IP from the node's address, where it can be told who is.
 
     Source: kube-proxy Configuration (v1alpha1), clusterCIDR and detectLocalMode.
     """
-    known = any(
-        each.version == case.attempt.client.address.version
-        for each in case.state.configuration.pod_networks
+    configuration, version = case.state.configuration, case.attempt.client.address.version
+    known = configuration.pods_by_link or any(
+        each.version == version for each in configuration.pod_networks
     )
     return case.frontend.internal and known and not case.from_pod
 
@@ -51,6 +51,27 @@ def external_policy_is_cluster(case: Case) -> bool:
     Source: docs, Using Source IP, Services with Type=NodePort.
     """
     return not case.frontend.internal and case.frontend.service.external_traffic_policy == "Cluster"
+
+
+@clause("etp-remote-pod-nodeport", "masq-ext-local", "masq-pod-cip", "etp-pod-shortcircuit")
+def the_answer_would_not_come_back(case: Case, chosen: Candidate) -> bool:
+    """A pod of another node that came to this one by an external frontend, and is sent on to an
+    endpoint elsewhere, must come from this node's address: else the endpoint would answer the pod
+    itself, from an address that it has never asked.
+
+    Source: docs, Using Source IP, Services with Type=NodePort; kubernetes#74383.
+    """
+    return case.place == "remote-pod" and not case.frontend.internal and not chosen.local
+
+
+@clause("masq-pod-np", "masq-pod-lb", "masq-ext-cluster")
+def answers_come_back_anyhow(case: Case) -> bool:
+    """Under externalTrafficPolicy Cluster, a pod on the node need not come from the node's address:
+    whatever is sent to a pod of the node comes to the node.
+
+    Source: docs, Using Source IP, which speaks of clients outside the cluster alone.
+    """
+    return case.place == "pod" and "external-masquerade-of-pods" not in case.state.features
 
 
 @clause("masq-ext-local", "masq-pod-cip")
@@ -71,5 +92,7 @@ def seen(case: Case, chosen: Candidate) -> Seen:
     if stranger_at_a_cluster_ip(case):
         return "node" if "cluster-ip-masquerade" in case.state.features else "either"
     if external_policy_is_cluster(case):
+        return "either" if answers_come_back_anyhow(case) else "node"
+    if the_answer_would_not_come_back(case, chosen):
         return "node"
     return "client" if source_is_kept(case) else "node"

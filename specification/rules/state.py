@@ -39,6 +39,9 @@ class Configuration:
     pod_networks: tuple[IPNetwork, ...] = tuple(CLUSTER_CIDRS.values())
     """Whose addresses are those of pods (detectLocal). Of a family that has none, nobody is known
     to be a pod."""
+    pods_by_link: bool = False
+    """Whoever comes over the link of the node's pods is one and nobody else is, whatever their
+    addresses are (detectLocalMode BridgeInterface, InterfaceNamePrefix)."""
     masquerade_all: bool = False
     node_port_addresses: tuple[IPNetwork, ...] | None = None
     """``None``: the primary addresses at least, and no loopback address."""

@@ -119,9 +119,11 @@ def _service_options(options: dict[str, str]) -> dict[str, Any]:
 
 
 def _configuration(options: dict[str, str]) -> Configuration:
-    pods = tuple(networks(options["detect"])) if "detect" in options else None
+    detect = options.get("detect")
+    pods = None if detect in (None, "link") else tuple(networks(detect))
     return Configuration(
         pod_networks=tuple(CLUSTER_CIDRS.values()) if pods is None else pods,
+        pods_by_link=detect == "link",
         masquerade_all="masquerade-all" in options,
         node_port_addresses=tuple(networks(options["npa"])) if "npa" in options else None,
         localhost_node_ports="localhost" in options,

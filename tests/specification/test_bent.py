@@ -19,7 +19,7 @@ SURVIVORS: dict[str, str] = {
     "a_policy_keeps_from_endpoints_elsewhere, always": "it is asked where nothing else is left",
     "not_a_services, always": "it is asked where nothing else is left",
     "source_is_kept, always": "it is asked where nothing else is left",
-    "sources.seen: 'node' -> 'node?' #5": "source_is_kept says so before",
+    "sources.seen: 'node' -> 'node?' #6": "source_is_kept says so before",
 }
 """Those that no fact can notice, and why."""
 

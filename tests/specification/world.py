@@ -81,6 +81,7 @@ FEATURES = {
     "sctp",
     "external-clients",
     "cluster-ip-masquerade",
+    "external-masquerade-of-pods",
     "policy-drops",
     "conservative-udp-cleanup",
     "established-outlives-endpoint",

@@ -112,6 +112,8 @@ SCTP, listed
     pod > cip    | m            | open        | sctp shape=sctp had=l/client
 shut out by now
     outside > lb | l m          | open        | ranges=nobody had=l/node
+  ranges are for new ones
+    outside > lb | l m          | l by node   | ranges=nobody had=l/node +ranges-for-new-connections
 the Service has gone
     pod > cip    | l            | open        | shape=orphans had=l/client
     outside > np | l            | open        | type=ClusterIP had=l/node

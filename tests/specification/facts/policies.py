@@ -255,7 +255,9 @@ externalIPs of a ClusterIP Service
   and its cluster IP
     pod > cip       | l r | l r by client | etp=Local shape=eip-alone
 another node's pod is inside
-    remote-pod > np | l r | l r by client | etp=Local
+    remote-pod > np | l r | l r by client | etp=Local | the answer from r misses the node
+    remote-pod > np | l   | l by client   | etp=Local
+    remote-pod > np | r   | r by node     | etp=Local
   by pods of this node alone it is not
     remote-pod > np | l r | l by client   | etp=Local detect=here
 another node is not

@@ -51,11 +51,24 @@ each family by itself
     outside > cip              | l r | l r by node   | detect=pods4 v4
     outside > cip              | l r | l r by client | detect=pods4 v6
     pod > lb                   | l r | l by client   | detect=pods4 v6 etp=Local
+pods are told by the link that they come over
+    pod > cip                  | l r | l r by client | detect=link
+    pod > lb                   | l r | l r by client | detect=link etp=Local
+    remote-pod > cip           | l r | l r by node   | detect=link
+    remote-pod > lb            | l r | l by client   | detect=link etp=Local
+    outside > cip              | l r | l r by node   | detect=link
+    node > cip                 | l r | l r by node   | detect=link
 strangers need no masquerade
     outside > cip              | l r | l r by either | -cluster-ip-masquerade
     node > cip                 | l r | l r by node   | -cluster-ip-masquerade
     pod > cip                  | l r | l r by client | -cluster-ip-masquerade
     other-node > cip           | l r | l r by node
+pods of the node need none by external frontends
+    pod > np                   | l r | l r by either | -external-masquerade-of-pods
+    pod > lb                   | l r | l r by either | -external-masquerade-of-pods
+    pod > lb                   | l r | l r by client | -external-masquerade-of-pods etp=Local
+    remote-pod > np            | l r | l r by node   | -external-masquerade-of-pods
+    outside > np               | l r | l r by node   | -external-masquerade-of-pods
 strangers need not be served
     outside > cip              | l r | open          | -external-clients
     other-node > cip           | l r | open          | -external-clients
