@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
 from clusters.api import Api
-from specification.addresses import FAMILIES, SERVICE_RANGES
+from specification.addresses import FAMILIES, SERVICE_RANGES, family_of
 from specification.errors import RefusedError
 from specification.rules.affinity import TIMEOUT
 
@@ -104,13 +105,20 @@ class MemoryApi(Api):
         if spec.get("type") == "ExternalName":
             return
         dual = spec.get("ipFamilyPolicy") == "RequireDualStack"
-        families = list(FAMILIES) if dual else spec.get("ipFamilies", ["IPv4"])
+        families = spec.get("ipFamilies") or (list(FAMILIES) if dual else ["IPv4"])
         spec.setdefault("type", "ClusterIP")
         if "clusterIPs" not in spec:
             number = next(self._addresses)
             given = spec.get("clusterIP")
             fresh = [str(SERVICE_RANGES[each][number]) for each in families]
             spec["clusterIPs"] = [given] if given else fresh
+            spec["clusterIP"] = spec["clusterIPs"][0]
+        elif "None" not in spec["clusterIPs"]:
+            had = {family_of(ip_address(each)): each for each in spec["clusterIPs"]}
+            number = next(self._addresses) if not had.keys() >= {*families} else 0
+            spec["clusterIPs"] = [
+                had.get(each, str(SERVICE_RANGES[each][number])) for each in families
+            ]
             spec["clusterIP"] = spec["clusterIPs"][0]
         if spec.get("sessionAffinity") == "ClientIP":
             spec.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": TIMEOUT}})

@@ -42,6 +42,7 @@ from specification.addresses import (
     pod_cidr,
 )
 from specification.attempts import Attempt, SocketAddress
+from specification.errors import UnsupportedError
 from specification.places import Place
 
 if TYPE_CHECKING:
@@ -172,8 +173,13 @@ class Kernel:
             del self._begun[key]
 
     def take(self, frame: bytes, wire: str) -> None:
-        """Handle a frame that has come from the lab; one that no kernel would take is dropped."""
+        """Handle a frame that has come from the lab; one that no kernel would take is dropped.
+
+        Raises UnsupportedError for fragments.
+        """
         packet = Packet(bytearray(frame[_ETHERNET:]))
+        if packet.is_fragment:
+            raise UnsupportedError("a simulated node does not put fragments together")
         if packet.is_intact() and self._translate(packet, wire):
             self._route(packet)
 
@@ -250,7 +256,7 @@ class Kernel:
     def _route(self, packet: Packet, hops: int = 1) -> None:
         """Send a packet on its way, or take it where it is the node's."""
         destination = packet.addresses[1]
-        if destination in self._own:
+        if destination in self._own or _is_loopback(destination):
             if not self._sockets.take(packet) and packet.opens:  # nobody listens
                 self._refuse(packet, "reset" if packet.protocol == TCP else "port-unreachable")
         elif packet.hop(hops):
@@ -278,6 +284,10 @@ class Kernel:
         link = self.wires[wire]
         ethertype = b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd"
         link.queue.extend(self.leaving(wire, link.lab_mac + link.node_mac + ethertype + packet))
+
+
+def _is_loopback(address: bytes) -> bool:
+    return address[0] == 127 if len(address) == 4 else address == bytes(15) + b"\1"
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -24,6 +24,7 @@ PROTOCOLS: Final[dict[int, Protocol]] = {TCP: "TCP", UDP: "UDP", SCTP: "SCTP"}
 ICMP: Final = {4: 1, 6: 58}
 """Numbers of protocols (IANA), ICMP's by the version of IP."""
 
+_FRAGMENT = 44  # IPv6-Frag
 _SHORTEST = {TCP: 20, UDP: 8, SCTP: 16, 1: 8, 58: 8}  # bytes of a segment that is looked at
 _SUMS = {TCP: 16, UDP: 6, 1: 2, 58: 2}  # where in a segment its checksum is
 _ERRORS = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # types of ICMP that quote a packet
@@ -73,6 +74,13 @@ class Packet:
     def segment(self) -> bytes:
         """What follows the IP header."""
         return bytes(self.data[self.header :])
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether it is a part of a packet."""
+        if self.version == 4:
+            return bool(int.from_bytes(self.data[6:8]) & 0x3FFF)
+        return self.protocol == _FRAGMENT
 
     @property
     def opens(self) -> bool:

@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,7 @@ from clusters.registration import ZONE_LABEL
 from clusters.simulated import reading
 from clusters.simulated.api import MemoryApi, resource_of
 from clusters.simulated.kernel import Decision, Deliver, Drop, Kernel, Pass, Refuse
-from specification.addresses import CLUSTER_CIDRS, FAMILIES, IPAddress, IPNetwork
+from specification.addresses import CLUSTER_CIDRS, FAMILIES, IPAddress, IPNetwork, pod_cidr
 from specification.attempts import Attempt, SocketAddress
 from specification.errors import UnsupportedError
 from specification.places import Place
@@ -151,6 +152,11 @@ class SpecifiedProxy(Proxy):
 
     def _decisions(self, attempt: Attempt, place: Place) -> Sequence[Decision]:
         right = allowed(self._state, attempt, place)
+        claimed = claims(self._state).get((attempt.protocol, attempt.target), ())
+        others = [each.service for each in claimed if each.service is not claimed[0].service]
+        if right.undecided and others:  # any of several may have it: here the first
+            left = tuple(each for each in self._state.services if each not in others)
+            right = allowed(replace(self._state, services=left), attempt, place)
         who = f"{attempt.protocol} {attempt.client} ({place}) -> {attempt.target}"
         self._note(f"{who}: {right} ({', '.join(right.because)})")
         return decisions(right, attempt, self._state.node)
@@ -271,21 +277,31 @@ def decisions(right: Allowed, attempt: Attempt, node: Node) -> Sequence[Decision
     return found or [Refuse()]
 
 
+_SETTINGS = {"clusterCIDR", "detectLocalMode", "detectLocal", "nodePortAddresses", "featureGates"}
+"""What it is told by, beside the tables of modes."""
+
+
 def configured(given: Mapping[str, Any]) -> Configuration:
     """A KubeProxyConfiguration as the specification has it; UnsupportedError for what it says
     nothing of.
     """
     modes = {mode: given[mode] for mode in ("iptables", "nftables", "ipvs") if mode in given}
     own = {f"{mode}.{key}" for mode, table in modes.items() for key in table}
-    unknown = given.keys() - modes.keys() - {"clusterCIDR", "nodePortAddresses"}
+    gates = given.get("featureGates", {})
+    unknown = given.keys() - modes.keys() - _SETTINGS
+    unknown |= gates.keys() - {"AllowServiceExternalIPs"}
+    of_the_node = given.get("detectLocalMode") == "NodeCIDR"
     unknown |= {each for each in own if not each.endswith((".masqueradeAll", ".minSyncPeriod"))}
     if unknown:
         raise UnsupportedError(f"a simulated proxy has no setting {', '.join(sorted(unknown))}")
-    cidrs = str(given.get("clusterCIDR", ",".join(map(str, CLUSTER_CIDRS.values()))))
+    pods = [pod_cidr(0, each) for each in FAMILIES] if of_the_node else CLUSTER_CIDRS.values()
+    cidrs = str(given.get("clusterCIDR", ",".join(map(str, pods))))
     return Configuration(
         pod_networks=_networks(filter(None, cidrs.split(","))),
+        pods_by_link="detectLocal" in given,
         masquerade_all=any(mode.get("masqueradeAll", False) for mode in modes.values()),
         node_port_addresses=_networks(given.get("nodePortAddresses", ())) or None,
+        external_ips=gates.get("AllowServiceExternalIPs", True),
     )
 
 

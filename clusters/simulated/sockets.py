@@ -121,8 +121,10 @@ class SimulatedSocket:
         self._connected = True
 
     def connect_ex(self, target: tuple[str, int]) -> int:
-        """Begin to open a TCP connection."""
+        """Begin to open a TCP connection; none leads from a loopback address to another one."""
         self._peer = SocketAddress(ipaddress.ip_address(target[0]), target[1])
+        if self.address and self.address.is_loopback > self._peer.address.is_loopback:
+            return errno.EINVAL
         self._sequence = self._port << 8
         rest = struct.pack("!IIBBHHH", self._sequence, 0, 5 << 4, _SYN, 0xFFFF, 0, 0)
         self._send(rest)

@@ -19,6 +19,7 @@ from fixtures.lab.frames import NUMBERS
 from fixtures.lab.lab import Lab
 from specification.addresses import FAMILIES, Family, node_address
 from specification.attempts import Attempt, SocketAddress
+from specification.errors import UnsupportedError
 from specification.outcomes import Delivered, Dropped, PassedThrough, Rejected
 from specification.packets import Shape
 from specification.services import Protocol
@@ -172,7 +173,6 @@ BROKEN = {
     "IP checksum": IP(src="10.128.1.9", dst="198.18.0.9", chksum=1) / SYN,
     "IPv6 without UDP checksum": IPv6(src="fd00:10::9", dst="2001:db8:0:2::9") / UDP(chksum=0),
     "truncated": IP(src="10.128.1.9", dst="198.18.0.9", len=60) / SYN,
-    "later fragment": IP(src="10.128.1.9", dst="198.18.0.9", frag=4) / SYN,
     "no header": IP(src="10.128.1.9", dst="198.18.0.9") / TCP(dataofs=5),
 }
 
@@ -185,6 +185,12 @@ def test_it_takes_no_broken_packet(lab: Lab, node: SimulatedNode, name: str) -> 
     lab.send_raw("pod", frame)
     assert not node.wires["external"].queue
     assert not node.wires["pod"].queue
+
+
+def test_it_says_that_it_puts_no_fragments_together(lab: Lab) -> None:
+    fragment = ETHERNET / IP(src="10.128.1.9", dst="198.18.0.9", frag=4) / SYN
+    with pytest.raises(UnsupportedError, match="fragments"):
+        lab.send_raw("pod", bytes(fragment))
 
 
 def test_the_end_of_a_hop_limit_is_told_as_the_client_knows_it(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,13 +23,17 @@ from _pytest.runner import runtestprotocol
 
 from clusters.simulated import proxy
 from conformance.census import census, space
-from conformance.census.combinations import shapes
+from conformance.census.combinations import kinds, shapes
+from conformance.census.combinations.axes import Row
+from conformance.census.combinations.imagined import enough
+from conformance.census.combinations.shapes import Cast
 from conformance.census.sequences import carried, looking
 from fixtures.lab import fence, lab
 from fixtures.plugin import arrangement, options, requirement
 from fixtures.record.recorder import GIVEN_UP
 from fixtures.services import canary
 from specification.attempts import Attempt
+from specification.features import FEATURES
 from specification.places import Place
 from specification.rules.allowed import Allowed
 from specification.rules.allowed import allowed as bent_allowed
@@ -144,14 +149,21 @@ def _by_requirement(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]
 
 
 def _make_small() -> None:
-    """Have the census of policies be taken of 64 Services of IPv4, and the wide one of 32."""
+    """Have the census of policies be taken of 64 Services of IPv4, and the wide one of 32 and of as
+    few more as show something of every kind.
+    """
     policies, wide = space.services, shapes.services
 
     def of_ipv4(listed: Sequence[Endpoint], _: int, seed: int) -> list[ServiceSpec]:
         return [replace(each, families=("IPv4",)) for each in policies(listed, 1, seed)]
 
+    def few(rows: Sequence[Row], cast: Cast) -> list[ServiceSpec]:
+        known = cast.node, frozenset(FEATURES), random.Random(1)
+        services = wide(rows, cast)
+        return services[:32] + enough(services[32:], *known, kinds.ALL)
+
     _put(space, services=of_ipv4, PROTOCOLS=("UDP",))
-    _put(shapes, services=lambda rows, cast: wide(rows[:32], cast))
+    _put(shapes, services=few)
     _put(census, TRIES=2)
 
 

@@ -10,7 +10,7 @@ _OPEN: Final = "what is left open where it applies may be done as if it did not,
 _FLOWS: Final = "nothing is said of the flows that it adds, or another clause says the same of them"
 _ITSELF: Final = "what nobody serves at a node's own address is refused by the node, in either case"
 _FROM_THE_IP: Final = "no process of a node in memory sends from a load balancer's IP"
-_LOOPBACK: Final = "a node in memory has no loopback interface"
+_LOOPBACK: Final = "no process sends from a loopback address to another"
 
 _NODE_PORTS: Final = "undecided.a_node_port_by_default:"
 _OUTLIVE: Final = "flows.connections_outlive_their_endpoint:"
@@ -25,12 +25,13 @@ SURVIVORS: Final[dict[str, str]] = {
     "unserved_port_of_an_external_address, never": "it is left to routing then, as it may be",
     "affinity.remembered: 'None' -> ": "the proxy remembers nobody where there is no affinity",
     "affinity.remembered: before.idle >= timeout -> before.idle > ": "no clock stands still there",
-    "sources.stranger_at_a_cluster_ip: each.version == ": "pods have networks of both families",
     "sctp_is_not_offered, never": _CLAIMED,
     "undecided.sctp_is_not_offered: 'SCTP' -> ": _CLAIMED,
     "undecided.sctp_is_not_offered: 'nobody has to serve SCTP' -> ": _CLAIMED,
     "strangers_need_not_be_served, never": _CLAIMED,
     'undecided.strangers_need_not_be_served: "cluster IPs are for the node\'s own" -> ': _CLAIMED,
+    "answers_come_back_anyhow, never": _CLAIMED,
+    "sources.answers_come_back_anyhow: 'pod' -> ": _CLAIMED,
     "several_claim_it, never": _OPEN,
     "undecided.several_claim_it: 1 -> 2": _OPEN,
     "undecided.several_claim_it: len(services) > 1 or fields -> ": _OPEN,
@@ -61,7 +62,6 @@ SURVIVORS: Final[dict[str, str]] = {
     f"{_BALANCERS} 'node' -> ": _FROM_THE_IP,
     f"{_BALANCERS} any(": _FROM_THE_IP,
     f"{_BALANCERS} own in each -> ": _FROM_THE_IP,
-    "refusals.loopback_from_elsewhere: 'node' -> ": _LOOPBACK,
     "a_loopback_source_leads_nowhere, never": _LOOPBACK,
     "undecided.a_loopback_source_leads_nowhere: not target.is_loopback -> ": _LOOPBACK,
     "undecided.a_loopback_source_leads_nowhere: 'packets from loopback addresses are not routed' ->"

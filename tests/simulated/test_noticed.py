@@ -13,6 +13,7 @@ import pytest
 
 from specification.rules.case import CLAUSES
 from tests.conftest import ROOT, outside
+from tests.mutants.chosen.share import share
 from tests.simulated.noticing import FOUND, WANTED, bends, clause_of
 from tests.simulated.survivors import SURVIVORS, survives
 
@@ -46,9 +47,13 @@ def noticed(wanted: list[str], folder: Path) -> dict[str, str]:
     return {each["bend"]: each["by"] for each in records}
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_each_bend_is_noticed_by_whom_its_clause_names(share: int, tmp_path: Path) -> None:
-    wanted = BENDS[share::SHARES]
+@pytest.mark.parametrize("part", range(SHARES))
+def test_each_bend_is_noticed_by_whom_its_clause_names(
+    part: int, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    option = pytestconfig.option
+    chosen = BENDS if option.every_mutant else share(BENDS, clause_of, option.seed)
+    wanted = chosen[part::SHARES]
     found = noticed(wanted, tmp_path)
     assert sorted(found) == sorted(wanted)
     assert [bend for bend, by in found.items() if not by] == []
