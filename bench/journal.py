@@ -46,7 +46,11 @@ class Journal:
             self._writer.path.replace(folder / FIGURES)
 
     def add(self, record: AnyRecord) -> None:
-        """Append a record; figures and gaps are remembered, all else is computed at the end."""
+        """Append a record; figures and gaps are remembered, all else is computed at the end. A
+        figure that is there already stays: its task was interrupted while its figures were added.
+        """
+        if isinstance(record, Figure) and (record.mode, *record.key) in self._keys:
+            return
         self._writer.write(record)
         if isinstance(record, Figure | Gap):
             self.records.append(record)
@@ -55,6 +59,11 @@ class Journal:
     def figures(self) -> list[Figure]:
         """The figures so far."""
         return [record for record in self.records if isinstance(record, Figure)]
+
+    @property
+    def _keys(self) -> set[tuple[object, ...]]:
+        """What tells the figures apart."""
+        return {(figure.mode, *figure.key) for figure in self.figures}
 
     def gaps(self) -> dict[str, int]:
         """Modes that cannot be measured, and from how many Services on."""
@@ -66,7 +75,7 @@ class Journal:
 
     def has(self, task: Task, modes: Iterable[str]) -> bool:
         """Whether all of a task's figures of these modes are there."""
-        have = {(figure.mode, *figure.key) for figure in self.figures}
+        have = self._keys
         return all(
             (mode, name, task.services, task.series, target) in have
             for mode in modes

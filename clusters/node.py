@@ -52,6 +52,8 @@ SYSCTLS = {
     # a refusal must be seen for each probe of a batch, not for the first few
     "net/ipv4/icmp_ratemask": 0,
     "net/ipv6/icmp/ratemask": 0,
+    # no machine is so slow that flows of datagrams are forgotten while a change takes effect
+    "net/netfilter/nf_conntrack_udp_timeout": 300,
 }
 """Network sysctls of a node, recorded in the report; the comments say where they differ from a
 usual node.

@@ -8,9 +8,10 @@ from specification.addresses import FAMILIES, node_address, pod_cidr
 from specification.places import ZONES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from clusters.api import Api
+    from specification.addresses import IPAddress
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
@@ -29,8 +30,10 @@ def register(api: Api, name: str, position: int, labels: Mapping[str, str] | Non
             },
         },
     )
-    addresses = [
-        {"type": "InternalIP", "address": str(node_address(position, family))}
-        for family in FAMILIES
-    ]
-    api.patch("nodes", name, {"status": {"addresses": addresses}}, subresource="status")
+    write_addresses(api, name, (node_address(position, family) for family in FAMILIES))
+
+
+def write_addresses(api: Api, name: str, addresses: Iterable[IPAddress]) -> None:
+    """Write the addresses of a Node into its status, the primary ones first."""
+    listed = [{"type": "InternalIP", "address": str(each)} for each in addresses]
+    api.patch("nodes", name, {"status": {"addresses": listed}}, subresource="status")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the one option that tests of the suite have for themselves."""
+    parser.addoption(
+        "--every-mutant",
+        action="store_true",
+        help="run all mutants, and not a third of them, chosen by the seed",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a seed, which workers are told."""
+    if config.option.seed is None and not hasattr(config, "workerinput"):
+        config.option.seed = secrets.randbelow(1 << 31)
+
+
+def _chosen(config: pytest.Config) -> str:
+    """Which mutants are run."""
+    if config.option.every_mutant:
+        return "every one of the mutants"
+    return f"a third of the mutants, by --seed {config.option.seed} (--every-mutant: all)"
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say by what a run is repeated."""
+    return _chosen(config)
+
 
 ROOT = Path(__file__).parents[1]
 
@@ -122,6 +151,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     kills = matrix.from_records(_kills)
     matrix.write(kills, RESULTS)
     terminalreporter.section("kill matrix", "=")
+    terminalreporter.write_line(_chosen(terminalreporter.config))
     for line in matrix.as_text(kills):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"Kill matrix: {RESULTS.relative_to(ROOT) / 'kill-matrix.html'}")

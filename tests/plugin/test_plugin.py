@@ -126,16 +126,20 @@ def test_plain(mode):
     assert outcomes(records)["extra second"] == "passed"
 
 
+def list_known(pretender: Path, *more: str) -> None:
+    """List the requirement ``known`` as an expected failure, with ``more`` lines."""
+    lines = "[[expected]]", 'requirement = "known"', 'reason = "broken"', 'reference = "x"', *more
+    listed = pretender.parent / "pretender.expected-failures.toml"
+    listed.write_text("".join(f"{line}\n" for line in lines))
+
+
 @pytest.mark.parametrize(
     ("holds", "outcome", "code"), [(False, "expected-failure", 0), (True, "unexpected-pass", 1)]
 )
 def test_expected_failures_are_strict(
     judged: Any, pretender: Path, *, holds: bool, outcome: str, code: int
 ) -> None:
-    (pretender.parent / "pretender.expected-failures.toml").write_text(
-        '[[expected]]\nrequirement = "known"\nmodes = ["first"]\nreason = "broken"\n'
-        'reference = "https://example.org/1"\n'
-    )
+    list_known(pretender, 'modes = ["first"]')
     result, records = judged(
         f"""
 @core("known")
@@ -163,10 +167,7 @@ def test_plain(mode):
 def test_what_fails_by_chance_may_pass_and_is_no_licence_for_more(
     judged: Any, pretender: Path, seen: str, outcome: str, code: int
 ) -> None:
-    (pretender.parent / "pretender.expected-failures.toml").write_text(
-        '[[expected]]\nrequirement = "known"\nreason = "broken"\nreference = "x"\n'
-        'by_chance = "once in a hundred runs"\n'
-    )
+    list_known(pretender, 'by_chance = "once in a hundred runs"')
     result, records = judged(
         f"""
 from fixtures.judge.expect import OneOfManyError, UnexpectedOutcomeError
@@ -182,6 +183,30 @@ def test_known(mode):
 
 
 @pytest.mark.parametrize(
+    ("raised", "outcome"),
+    [("SettleError('unseen')", "expected-failure"), ("WireError('lost')", "error")],
+)
+def test_that_nothing_comes_into_force_may_be_known(
+    judged: Any, pretender: Path, raised: str, outcome: str
+) -> None:
+    list_known(pretender, "unsettled = true")
+    _, records = judged(
+        f"""
+from specification.errors import SettleError, WireError
+
+@pytest.fixture
+def settled():
+    raise {raised}
+
+@core("known")
+def test_known(mode, settled):
+    '''This must hold, and nothing comes into force.'''
+"""
+    )
+    assert outcomes(records)["known first"] == outcome
+
+
+@pytest.mark.parametrize(
     ("providers", "holds", "outcome", "reason"),
     [
         ('["kind"]', True, "passed", "there it is whole"),
@@ -193,10 +218,8 @@ def test_known(mode):
 def test_what_is_known_to_fail_on_other_clusters_is_judged_here(
     judged: Any, pretender: Path, *, providers: str, holds: bool, outcome: str, reason: str
 ) -> None:
-    (pretender.parent / "pretender.expected-failures.toml").write_text(
-        f'[[expected]]\nrequirement = "known"\nproviders = {providers}\nreason = "broken"\n'
-        'cases = "there"\nelsewhere = "there it is whole"\nreference = "x"\n'
-    )
+    limits = f"providers = {providers}", 'cases = "there"', 'elsewhere = "there it is whole"'
+    list_known(pretender, *limits)
     _, records = judged(
         f"""
 @core("known")
@@ -215,9 +238,7 @@ def test_known(mode, place):
 def test_an_expected_failure_does_not_excuse_a_run_that_cannot_judge(
     judged: Any, pretender: Path
 ) -> None:
-    (pretender.parent / "pretender.expected-failures.toml").write_text(
-        '[[expected]]\nrequirement = "known"\nreason = "broken"\nreference = "x"\n'
-    )
+    list_known(pretender)
     result, records = judged(
         """
 @core("known")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 IMPLEMENTATIONS = Path(__file__).parents[1] / "implementations"
 TINY = IMPLEMENTATIONS / "tiny_nft.toml"
-AREAS = ("clusterip", "nodeport", "no_endpoints", "masquerade", "traffic_policy")
+AREAS = (
+    *("clusterip", "nodeport", "no_endpoints", "masquerade"),
+    "traffic_policy/test_traffic_policy.py",
+)
 """What is run: what it claims to do, and some of what it does not."""
 
 BINARIES = {"embedded": "tiny_nft.py", "kind": "tiny-nft.invalid/tiny-nft:v0.1"}

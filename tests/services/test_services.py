@@ -281,7 +281,7 @@ def test_a_second_family_is_settled_too(api: MemoryApi, settled: Settled) -> Non
     web.update(families=FAMILIES)
     assert settled.asked[1:] == [(1, FAMILIES, False)]
     web.update(families=["IPv4"])
-    assert settled.asked[2:] == [(1, FAMILIES, False)]
+    assert settled.asked[2:] == [(1, FAMILIES, True)]
 
 
 def test_what_the_api_server_refuses_is_said_in_its_words(api: MemoryApi, settled: Settled) -> None:

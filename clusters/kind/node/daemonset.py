@@ -109,9 +109,9 @@ class DaemonSetProxy(DescribedProxy):
         self._api.patch("nodes", self._node.name, {"metadata": {"labels": {STOPPED: None}}})
         deadline = began + self.implementation.ready_timeout
         self._wait(self._find_pod, deadline, "has no pod on the node")
+        self._wait(self._find_process, deadline, "has not started")
         if ready:
             url = self._filled(self.implementation.ready)
-            self._wait(self._find_process, deadline, "has not started")
             self._wait(answers(url) if url else lambda: self.running, deadline, "was not ready")
             self.seconds_to_ready = time.monotonic() - began
 
