@@ -39,9 +39,12 @@ nothing but installing system packages.
 
 commands:
   (none)      run the suite and write a report
-  selftest    run the tests of the suite itself
+  selftest    run the tests of the suite itself, with a third of the broken proxies, by the seed;
+              --every-mutant: with all of them; one that was interrupted goes on
   doctor      say what this machine can run; where it can't, why, and what to do about it
   list        list the requirements (--markdown: as CONFORMANCE.md, --json); runs nothing
+  catalogue   count the rows of the catalogue of requirements that are tested and that are not, or
+              the cases that other projects test (--peers); runs nothing (catalogue --help)
   bench       measure what each mode costs as Services grow (bench --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
@@ -90,7 +93,14 @@ READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"
 KIND = frozenset({"kind-image", "clean"})
 """Commands about kind that run no test."""
 
-COMMANDS = ("selftest", "doctor", "list", "bench", *sorted(READERS), *sorted(KIND))
+MODULES = {
+    "bench": ["bench"],
+    "catalogue": ["fixtures.catalogue"],
+    **{command: ["reports", command] for command in READERS},
+}
+"""Commands that are modules with options of their own, and the words that start each."""
+
+COMMANDS = ("selftest", "doctor", "list", *sorted(MODULES), *sorted(KIND))
 
 
 def workers() -> int:
@@ -189,11 +199,10 @@ def main() -> int:
     arguments = sys.argv[1:]
     try:
         command = _command(arguments)
-        if command == "bench" or command in READERS:
-            module = ["bench"] if command == "bench" else ["reports", command]
+        if command in MODULES:
             python = _prepare("conform") / "bin" / "python"
             # -P: a folder called reports where the user stands is not what is meant.
-            os.execv(python, [str(python), "-P", "-m", *module, *arguments])
+            os.execv(python, [str(python), "-P", "-m", *MODULES[command], *arguments])
         if not {"-h", "--help"}.isdisjoint(arguments):
             how = Run.help(HOW, workers=workers())
             print(HELP.format(pinned=artifacts.PINNED, what=Run.help(WHAT), how=how), end="")
