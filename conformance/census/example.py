@@ -10,6 +10,7 @@ from typing import Any, Final
 from conformance.census.census import Decision
 from specification.addresses import (
     EXTERNAL_IPS,
+    FAMILIES,
     LOAD_BALANCER_IPS,
     IPAddress,
     IPNetwork,
@@ -62,7 +63,7 @@ def _fields(spec: ServiceSpec) -> dict[str, str]:
     said = _said(spec, ServiceSpec(), _LEFT_OUT)
     if len(spec.ports) > 1 or any(each.ports for each in spec.slices):
         said["ports"] = _text(tuple(replace(each, node_port=None) for each in spec.ports))
-    if len(spec.families) == 1:
+    if spec.families != FAMILIES:
         said["families"] = _text(spec.families)
     return said
 

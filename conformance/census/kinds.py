@@ -59,9 +59,24 @@ def local_policy_outside(each: Decision) -> bool:
     return each.external and _bound(each) and _usable(each, HERE)
 
 
+def node_under_local(each: Decision) -> bool:
+    """A process on the node at a cluster IP under internalTrafficPolicy Local."""
+    return not each.external and _local(each) and each.vantage == "node" and _usable(each, HERE)
+
+
+def stranger_under_local(each: Decision) -> bool:
+    """Who is no pod, at a cluster IP under internalTrafficPolicy Local."""
+    return not each.external and _local(each) and each.vantage == "outside" and _usable(each, HERE)
+
+
 def nobody_here(each: Decision) -> bool:
     """From outside under externalTrafficPolicy Local, with endpoints elsewhere alone."""
     return each.external and _bound(each) and not _usable(each, HERE) and _usable(each, ELSEWHERE)
+
+
+def terminating_elsewhere_alone(each: Decision) -> bool:
+    """The same, where those elsewhere are terminating."""
+    return nobody_here(each) and not _ready(each, ELSEWHERE)
 
 
 def nobody_here_inside(each: Decision) -> bool:
@@ -74,6 +89,11 @@ def nobody_here_inside(each: Decision) -> bool:
 def pod_takes_the_short_cut(each: Decision) -> bool:
     """A pod at an external frontend under externalTrafficPolicy Local."""
     return each.external and _local(each) and each.vantage == "pod"
+
+
+def pod_without_endpoints_here(each: Decision) -> bool:
+    """The same, with endpoints elsewhere alone."""
+    return pod_takes_the_short_cut(each) and not _usable(each, HERE) and _usable(each, ELSEWHERE)
 
 
 def node_takes_the_short_cut(each: Decision) -> bool:
@@ -112,6 +132,16 @@ def terminating_alone(each: Decision) -> bool:
 def terminating_alone_here(each: Decision) -> bool:
     """No endpoint here is ready, one serves while it terminates, and a policy Local binds."""
     return _bound(each) and not _ready(each, HERE) and _usable(each, HERE)
+
+
+def fallbacks_of_two_policies(each: Decision) -> bool:
+    """One policy is Local and the other Cluster, while the ready endpoints are elsewhere and one
+    here serves while it terminates.
+    """
+    service = each.service
+    differ = service.internal_traffic_policy != service.external_traffic_policy
+    away = _ready(each, ELSEWHERE) and not _ready(each, HERE) and _usable(each, HERE)
+    return differ and away and not (each.external and _inside(each))
 
 
 def terminating_and_not_serving(each: Decision) -> bool:
@@ -155,8 +185,10 @@ def apart(kind: Kind) -> Kind:
 
 _APART: Final[tuple[Kind, ...]] = (
     node_at_an_address_without_endpoints,
+    pod_without_endpoints_here,
     pod_takes_the_short_cut,
     node_takes_the_short_cut,
+    terminating_elsewhere_alone,
     nobody_here,
     nobody_here_inside,
 )
@@ -170,9 +202,13 @@ ALL: Final[dict[str, Kind]] = {
         cluster_policy_outside,
         local_policy_inside,
         local_policy_outside,
+        node_under_local,
+        stranger_under_local,
         nobody_here,
+        terminating_elsewhere_alone,
         nobody_here_inside,
         pod_takes_the_short_cut,
+        pod_without_endpoints_here,
         node_takes_the_short_cut,
         external_policy_alone,
         internal_policy_alone,
@@ -180,6 +216,7 @@ ALL: Final[dict[str, Kind]] = {
         terminating_beside_ready,
         terminating_alone,
         terminating_alone_here,
+        fallbacks_of_two_policies,
         terminating_and_not_serving,
         not_ready,
         nobody_at_a_load_balancers_ip,

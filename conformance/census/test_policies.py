@@ -33,6 +33,32 @@ def test_internal_local(hold: Hold) -> None:
 
 
 @requirement(
+    "itp-host-client",
+    e2e("service", "respect internalTrafficPolicy=Local Pod and Node, to Pod (hostNetwork: true)"),
+)
+def test_internal_local_from_the_node(hold: Hold) -> None:
+    """Under internalTrafficPolicy Local, what processes on the node send to the cluster IP must be
+    sent to the node's own endpoints alone.
+    """
+    hold(kinds.node_under_local)
+
+
+@requirement(
+    "itp-external-client-cip",
+    source(
+        "pkg/proxy/iptables/proxier_test.go",
+        "TestInternalExternalMasquerade 'external to ClusterIP with iTP:Local'",
+    ),
+    feature="external-clients",
+)
+def test_internal_local_from_outside(hold: Hold) -> None:
+    """Under internalTrafficPolicy Local, what hosts off the node send to the cluster IP must be
+    sent to the node's own endpoints alone.
+    """
+    hold(kinds.stranger_under_local)
+
+
+@requirement(
     "etp-local-only",
     docs("virtual-ips", "external traffic policy"),
     e2e("loadbalancer", "only target nodes with endpoints"),
@@ -50,6 +76,18 @@ def test_external_local_without_endpoints_here(hold: Hold) -> None:
     where only other nodes have endpoints that may be chosen.
     """
     hold(kinds.nobody_here)
+
+
+@requirement(
+    "term-remote-suppresses-reject",
+    kep(1669),
+    source("pkg/proxy/iptables/proxier_test.go", "TestTerminatingEndpointsTrafficPolicyLocal"),
+)
+def test_external_local_with_terminating_endpoints_elsewhere(hold: Hold) -> None:
+    """Under externalTrafficPolicy Local, a new connection from outside must be delivered to nobody,
+    as where ready endpoints are elsewhere, where all that may be chosen elsewhere are terminating.
+    """
+    hold(kinds.terminating_elsewhere_alone)
 
 
 @requirement("itp-local-states-drop", kep(2086))
@@ -78,6 +116,18 @@ def test_short_cut_of_pods(hold: Hold) -> None:
     endpoint of the cluster, and be seen there by its own address.
     """
     hold(kinds.pod_takes_the_short_cut)
+
+
+@requirement(
+    "etp-pod-no-local",
+    docs("virtual-ips", "external traffic policy"),
+    e2e("loadbalancer", "work from pods"),
+)
+def test_short_cut_of_pods_without_endpoints_here(hold: Hold) -> None:
+    """Under externalTrafficPolicy Local, a pod that sends to an external frontend must be given an
+    endpoint elsewhere, and be seen there by its own address, where the node has none.
+    """
+    hold(kinds.pod_without_endpoints_here)
 
 
 @requirement(

@@ -39,6 +39,15 @@ def test_terminating_ones_here(hold: Hold) -> None:
     hold(kinds.terminating_alone_here)
 
 
+@requirement("term-local-indep", source("pkg/proxy/topology_test.go", "TestCategorizeEndpoints"))
+def test_fallbacks_of_two_policies(hold: Hold) -> None:
+    """Where one traffic policy of a Service is Local and the other Cluster, the ready endpoints are
+    elsewhere and one on the node serves while it terminates, new connections must be sent to the
+    latter by what the first policy rules, and to the former by what the second does.
+    """
+    hold(kinds.fallbacks_of_two_policies)
+
+
 @requirement(
     "term-not-serving",
     source("pkg/proxy/iptables/proxier_test.go", "TestTerminatingEndpointsTrafficPolicyCluster"),

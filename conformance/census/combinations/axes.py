@@ -20,9 +20,9 @@ FIELDS: Final[Row] = {
     "internal_traffic_policy": ("Cluster", "Local"),
     "session_affinity": ("None", "ClientIP"),
     "publish_not_ready_addresses": (False, True),
-    "traffic_distribution": (None, "PreferClose"),
+    "traffic_distribution": (None, "PreferClose", "PreferSameZone"),
     "load_balancer_class": (None, "example.com/balancer"),
-    "families": (FAMILIES, FAMILIES[:1], FAMILIES[1:]),
+    "families": (FAMILIES, FAMILIES[:1], FAMILIES[1:], FAMILIES[::-1]),
 }
 """Axes that are fields of ServiceSpec."""
 
@@ -32,16 +32,19 @@ AXES: Final[Row] = {
     "ranges": (
         "none",
         "outside",
+        "outside, with blanks",
         "pods",
         "nodes",
         "outside and pods",
         "nobody and everybody",
         "nobody",
         "IPv4 alone",
+        "annotated",
     ),
-    "ingress": ("one", "two", "proxy", "one and proxy", "hostname and one"),
+    "ingress": ("one", "two", "proxy", "one and proxy", "hostname and one", "hostname"),
+    "external_ips": ("one", "two"),
     "ports": ("TCP", "UDP", "TCP and UDP", "two and UDP", "TCP and SCTP"),
-    "slices": ("one", "halves", "targets", "twice", "apart", "families", "headless"),
+    "slices": ("one", "halves", "targets", "twice", "apart", "families", "IPv4", "headless"),
     "endpoints": (
         "here near far",
         "here also-here",
@@ -53,6 +56,7 @@ AXES: Final[Row] = {
         "here:unready far:serving",
         "here:unready also-here far near:gone",
         "here:unknown far:unknown",
+        "here:ending far:silent",
         "",
     ),
     "hints": (
@@ -70,7 +74,7 @@ AXES: Final[Row] = {
 
 CONDITIONS: Final = (
     *("ready",) * 4,
-    *("terminating", "published", "unready", "serving", "gone", "unknown"),
+    *("terminating", "published", "unready", "serving", "gone", "unknown", "ending", "silent"),
 )
 HINTS: Final = (
     *((), ("zone-a",), ("zone-b",), ("zone-a", "zone-b"), ("zone-c",)),
@@ -93,6 +97,12 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
         "type": "ClusterIP",
         "external_traffic_policy": "Local",
         "endpoints": "here also-here",
+        "session_affinity": "None",
+    },
+    {
+        "internal_traffic_policy": "Local",
+        "endpoints": "here also-here",
+        "session_affinity": "None",
     },
     *(
         {
@@ -113,12 +123,22 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
         "endpoints": "here:unready also-here far near:gone",
         "hints": "zones but one",
     },
+    *(
+        {
+            "internal_traffic_policy": "Cluster",
+            "traffic_distribution": distribution,
+            "endpoints": "here near far",
+            "hints": hints,
+        }
+        for distribution, hints in (("PreferClose", "none"), ("PreferSameZone", "zones"))
+    ),
     {
-        "internal_traffic_policy": "Cluster",
-        "traffic_distribution": "PreferClose",
-        "endpoints": "here near far",
-        "hints": "none",
+        "type": "NodePort",
+        "internal_traffic_policy": "Local",
+        "external_traffic_policy": "Cluster",
+        "endpoints": "near far",
     },
+    {"families": FAMILIES, "slices": "IPv4", "endpoints": "here near far"},
 )
 """More than two values that must meet, or a requirement would have nothing to look at."""
 

@@ -45,6 +45,8 @@ CONDITIONS: Final[Mapping[str, tuple[bool | None, bool | None, bool | None]]] = 
     "serving": (False, True, False),
     "published": (True, False, True),
     "unknown": (None, None, None),
+    "ending": (False, None, True),
+    "silent": (False, True, None),
 }
 """What an endpoint's slice says: whether it is ready, serves, terminates."""
 
@@ -57,16 +59,20 @@ _PROTOCOLS: Final[Mapping[str, Sequence[Protocol]]] = {
 }
 
 _EVERYBODY: Final = ip_network("0.0.0.0/0"), ip_network("::/0")
-RANGES: Final[Mapping[str, Collection[IPNetwork]]] = {
+RANGES: Final[Mapping[str, Collection[IPNetwork | str]]] = {
     "none": (),
     "outside": OUTSIDE.values(),
+    "outside, with blanks": tuple(f" {each} " for each in OUTSIDE.values()),
     "pods": CLUSTER_CIDRS.values(),
     "nodes": NODE_NETWORKS.values(),
     "outside and pods": (*OUTSIDE.values(), *CLUSTER_CIDRS.values()),
     "nobody and everybody": (*SERVICE_RANGES.values(), *_EVERYBODY),
     "nobody": SERVICE_RANGES.values(),
     "IPv4 alone": (OUTSIDE["IPv4"],),
+    "annotated": (),
 }
+ANNOTATED: Final = {"service.beta.kubernetes.io/load-balancer-source-ranges": "10.96.0.0/16"}
+"""Ranges that are none: an annotation that a load balancer's controller reads."""
 
 INGRESS: Final[Mapping[str, Sequence[Ingress]]] = {
     "one": (Ingress(),),
@@ -74,7 +80,11 @@ INGRESS: Final[Mapping[str, Sequence[Ingress]]] = {
     "proxy": (Ingress(ip_mode="Proxy"),),
     "one and proxy": (Ingress(), Ingress(ip_mode="Proxy")),
     "hostname and one": (Ingress(hostname="balancer.example"), Ingress()),
+    "hostname": (Ingress(hostname="balancer.example"),),
 }
+
+_NUMBERS: Final[Mapping[str, Sequence[int]]] = {"one": (SERVED,), "two": (SERVED, ALSO_SERVED)}
+"""Those of external IPs."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,7 @@ def services(rows: Sequence[Row], cast: Cast) -> list[ServiceSpec]:
 def left_alone(first: int, cast: Cast) -> list[ServiceSpec]:
     """Services that are labelled for another proxy, the first of them number ``first``."""
     plain = {"ranges": "none", "ingress": "one", "slices": "one", "hints": "none"}
-    plain |= {"endpoints": "here near", "ports": "TCP and UDP"}
+    plain |= {"endpoints": "here near", "ports": "TCP and UDP", "external_ips": "one"}
     made = (
         service(first + number, {**plain, "type": kind}, cast)
         for number, kind in enumerate(("ClusterIP", "LoadBalancer"))
@@ -151,10 +161,15 @@ def service(number: int, row: Row, cast: Cast) -> ServiceSpec:
         type=kind,
         ports=ports,
         slices=_slices(row["slices"], listed, ports, Endpoint(cast.stranger)),
-        external_ips=tuple(numbered(EXTERNAL_IPS, SERVED).values()),
+        external_ips=tuple(
+            address
+            for each in _NUMBERS[row["external_ips"]]
+            for address in numbered(EXTERNAL_IPS, each).values()
+        ),
         load_balancer_ips=_ingress(row["ingress"]) if kind == "LoadBalancer" else (),
         load_balancer_source_ranges=tuple(RANGES[row["ranges"]]),
         allocate_load_balancer_node_ports=not bare,
+        annotations=_annotations(row["ranges"]) if kind == "LoadBalancer" else {},
         **fields,
     )
 
@@ -185,8 +200,13 @@ def _slices(
             Slice(listed, address_types=("IPv4",)),
             Slice(listed[:1], address_types=("IPv6",)),
         ),
+        "IPv4": (Slice(listed, address_types=("IPv4",)),),
         "headless": (Slice(listed), Slice((stranger,), labels={HEADLESS: ""})),
     }[word]
+
+
+def _annotations(ranges: str) -> Mapping[str, str]:
+    return ANNOTATED if ranges == "annotated" else {}
 
 
 def _ingress(word: str) -> tuple[Ingress, ...]:

@@ -1,8 +1,8 @@
-"""Hints of EndpointSlices and conditions of endpoints, in all that meets them."""
+"""Hints of EndpointSlices, in all that meets them."""
 
 from __future__ import annotations
 
-from conformance.census.combinations import kinds
+from conformance.census.combinations.kinds import hints
 from conformance.census.conftest import Hold
 from conformance.vocabulary import api, docs, e2e, kep, requirement, source
 
@@ -17,7 +17,7 @@ def test_hints_for_this_node(hold: Hold) -> None:
     """Where every ready endpoint of a Service has hints for nodes, and some for this node,
     new connections must be sent to those alone.
     """
-    hold(kinds.hinted_for_the_node)
+    hold(hints.hinted_for_the_node)
 
 
 @requirement(
@@ -29,7 +29,7 @@ def test_hints_for_nodes_that_some_lack(hold: Hold) -> None:
     """Where a ready endpoint of a Service has no hint for nodes, those of the others must
     be ignored.
     """
-    hold(kinds.some_hinted_for_nodes)
+    hold(hints.some_hinted_for_nodes)
 
 
 @requirement(
@@ -41,7 +41,7 @@ def test_hints_for_other_nodes(hold: Hold) -> None:
     """Where no ready endpoint of a Service is hinted for this node, new connections must be
     sent to those that are hinted for its zone.
     """
-    hold(kinds.hinted_for_other_nodes)
+    hold(hints.hinted_for_other_nodes)
 
 
 @requirement(
@@ -53,7 +53,7 @@ def test_hints_at_external_frontends(hold: Hold) -> None:
     """Hints must be followed at nodePorts, external IPs and load balancers' IPs too, where
     no policy Local binds.
     """
-    hold(kinds.hinted_from_outside)
+    hold(hints.hinted_from_outside)
 
 
 @requirement("topo-local-ignores", source("pkg/proxy/topology_test.go", "TestCategorizeEndpoints"))
@@ -61,7 +61,7 @@ def test_hints_under_a_local_policy(hold: Hold) -> None:
     """Where a policy Local binds, hints must be ignored: new connections are sent to the
     node's own ready endpoints, whichever zone or node they are hinted for.
     """
-    hold(kinds.hinted_under_local)
+    hold(hints.hinted_under_local)
 
 
 @requirement("topo-mixed-merge", source("pkg/proxy/topology_test.go", "TestCategorizeEndpoints"))
@@ -69,7 +69,7 @@ def test_hints_under_one_of_two_policies(hold: Hold) -> None:
     """Where one traffic policy of a Service is Local and the other Cluster, hints must be
     followed by what the second rules, and by nothing that the first does.
     """
-    hold(kinds.hinted_under_one_policy)
+    hold(hints.hinted_under_one_policy)
 
 
 @requirement(
@@ -79,7 +79,7 @@ def test_hints_that_unready_endpoints_lack(hold: Hold) -> None:
     """An endpoint that is not ready must have no influence on whether the hints of ready
     ones are followed.
     """
-    hold(kinds.unready_without_hints)
+    hold(hints.unready_without_hints)
 
 
 @requirement("topo-terminating-ignored", source("pkg/proxy/topology.go", "CategorizeEndpoints"))
@@ -87,7 +87,7 @@ def test_hints_of_terminating_endpoints(hold: Hold) -> None:
     """Where no endpoint is ready, new connections must be sent to those that serve while
     they terminate, whatever their hints are.
     """
-    hold(kinds.hinted_and_terminating)
+    hold(hints.hinted_and_terminating)
 
 
 @requirement("topo-hints-authoritative", kep(4444))
@@ -95,44 +95,25 @@ def test_traffic_distribution_without_hints(hold: Hold) -> None:
     """A Service's trafficDistribution must have no effect where its EndpointSlices have no
     hints.
     """
-    hold(kinds.distribution_without_hints)
+    hold(hints.distribution_without_hints)
 
 
 @requirement(
-    "term-publish-notready",
-    e2e("service", "PublishNotReadyAddresses is true"),
-    api("EndpointSlice", "endpoints.conditions.ready"),
+    "topo-prefer-same-zone",
+    kep(3015),
+    kep(4444),
+    e2e("traffic_distribution", "route traffic to an endpoint in the same zone"),
 )
-def test_published_though_terminating(hold: Hold) -> None:
-    """An endpoint that is published as ready must be given new connections although it is
-    terminating and does not serve.
+def test_traffic_distribution_with_hints(hold: Hold) -> None:
+    """Where a Service has the trafficDistribution PreferSameZone or PreferClose, and some ready
+    endpoints are hinted for the zone of the node, new connections must be sent to those alone.
     """
-    hold(kinds.published)
+    hold(hints.distributed_within_the_zone)
 
 
-@requirement(
-    "term-publish-off",
-    e2e("service", "PublishNotReadyAddresses is false"),
-    api("Service", "spec.publishNotReadyAddresses"),
-)
-def test_not_published(hold: Hold) -> None:
-    """A Service's publishNotReadyAddresses must not make endpoints ready that its
-    EndpointSlices call not ready.
+@requirement("topo-no-drop", docs("topology-aware-routing", "safeguards"), kep(2433))
+def test_hints_keep_nobody_from_a_service(hold: Hold) -> None:
+    """Whatever the hints of endpoints are, new connections must be sent to an endpoint wherever
+    there is one that may be chosen without them.
     """
-    hold(kinds.published_in_vain)
-
-
-@requirement("term-nil-ready", api("EndpointSlice", "endpoints.conditions.ready"))
-def test_nothing_said_of_an_endpoint(hold: Hold) -> None:
-    """An endpoint of which an EndpointSlice says nothing must be taken for ready."""
-    hold(kinds.unknown)
-
-
-@requirement(
-    "term-unready-nonterm", kep(1672), api("EndpointSlice", "endpoints.conditions.serving")
-)
-def test_serving_and_not_ready(hold: Hold) -> None:
-    """An endpoint that is not ready must not be given new connections although it serves,
-    unless it is terminating.
-    """
-    hold(kinds.serving_though_not_ready)
+    hold(hints.hinted_and_usable)

@@ -28,6 +28,8 @@ class Carried(Decision):
     flow: Flow | None = None
     listed: Pool = ()
     """What is listed for its frontend by then."""
+    returned: bool = False
+    """Whether its frontend was gone in between."""
 
     @property
     def tries(self) -> int:
@@ -61,6 +63,7 @@ class Group:
         opened = client.connect_to_each([each.at for each in frontends])
         self._flows = Flows(world.lab, host.wire, opened)
         self._known = [_after(None, probe) for probe in opened]
+        self._gone: set[int] = set()
 
     def __bool__(self) -> bool:
         """Whether one of them is still a flow."""
@@ -82,10 +85,14 @@ class Group:
             wrong = "" if right.permits(probe, own) else str(probe.outcome)
             frontend = self._frontends[row]
             listed: Pool = ()
-            for now in claims(state).get((probe.protocol, probe.target), ())[:1]:
-                frontend, listed = now, candidates(state, now, family_of(probe.target.address))
-            about = frontend, flow.attempt, self._vantage
-            yield Carried(*about, right, wrong, flow=flow, listed=listed)
+            claimed = claims(state).get((probe.protocol, probe.target), ())
+            if claimed:
+                frontend = claimed[0]
+                listed = candidates(state, frontend, family_of(probe.target.address))
+            else:
+                self._gone.add(row)
+            about, returned = (frontend, flow.attempt, self._vantage), row in self._gone
+            yield Carried(*about, right, wrong, flow=flow, listed=listed, returned=returned)
             self._known[row] = _after(flow, probe)
 
 

@@ -23,6 +23,11 @@ FEW: Final = 100
 NIGHTLY: Final = 10_000
 """How many operations are done in a mode, in one on emulated nodes, and with ``--every-case``."""
 
+_TURNS: Final = 5
+"""So often that many are done at most, until there is a decision of every kind: few may leave no
+flow whose Service is not gone or changed at once.
+"""
+
 EMULATED: Final = Size(slots=16, together=24, moves=1, length=120)
 """What sequences are like where a change takes seconds to settle."""
 
@@ -45,7 +50,10 @@ def played(
         session = Session(
             player, known.told(broken), options.seed, slots=size.slots, processes=not emulated
         )
-        session.run(drawn(options.seed, count, size))
+        for more in range(_TURNS):
+            session.run(drawn(options.seed + more, count, size))
+            if session.enough:
+                break
         player.clear()
         yield session
         player.close()

@@ -184,7 +184,7 @@ class Recording(RuleBasedStateMachine):
         self._do(Change(self._one(data), row))
 
     @precondition(lambda self: self.there.rows)
-    @rule(data=st.data(), row=_row("type", "external", "ingress"))
+    @rule(data=st.data(), row=_row("type", "external", "external_ips", "ingress"))
     def change_frontends(self, data: st.DataObject, row: Row) -> None:
         """A Service gets another type or other addresses."""
         self._do(Change(self._one(data), row))

@@ -29,11 +29,15 @@ def _nobody_serves(each: Decision) -> bool:
     return isinstance(each, Carried) and not any(entry.serving for entry in each.listed)
 
 
-def _nobody_serves_or_did(each: Decision) -> bool:
-    """What the cleanup misses besides, at addresses that a Service may have again: it knows nothing
-    of one that was deleted (kubernetes/kubernetes#141371).
+def _a_service_of_before_did(each: Decision) -> bool:
+    """What the cleanup may miss at addresses that a Service may have again, and where its Service
+    was gone in between, such as by its label: it knows nothing of one that was deleted.
     """
-    return _nobody_serves(each) or (isinstance(each, Carried) and each.external)
+    return isinstance(each, Carried) and (each.external or each.returned)
+
+
+def _nobody_serves_at_a_node_port(each: Decision) -> bool:
+    return _nobody_serves(each) and each.frontend.kind == "node-port"
 
 
 def _at_another_port(each: Decision) -> bool:
@@ -57,13 +61,18 @@ TOLD: Final[dict[str, Kind]] = {
     "lbsr-host-subject": _because("outside_the_source_ranges", _of_the_node),
     "etp-pod-shortcircuit": _because("from_inside", lambda each: not _of_the_node(each)),
     "etp-host-shortcircuit": _because("from_inside", _of_the_node),
+    "etp-remote-pod-nodeport": _because("the_answer_would_not_come_back", lambda _: True),
     "etp-local-none-drop": _because(
         "a_policy_keeps_from_endpoints_elsewhere", lambda each: each.external
     ),
     "itp-local-states-drop": _because(
         "a_policy_keeps_from_endpoints_elsewhere", lambda each: not each.external
     ),
-    "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves_or_did),
+    "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves),
+    "ct-udp-recreated": _because("datagrams_leave_who_serves_no_longer", _a_service_of_before_did),
+    "ct-udp-zero-eps-np": _because(
+        "datagrams_leave_who_serves_no_longer", _nobody_serves_at_a_node_port
+    ),
     "ct-udp-port-change": _because("datagrams_leave_who_serves_no_longer", _at_another_port),
     "ct-udp-keep-live": _because("datagrams_stay_with_who_serves", _terminating),
 }

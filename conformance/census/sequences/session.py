@@ -63,6 +63,12 @@ class Session:
         self.operations = 0
         """How many were done."""
 
+    @property
+    def enough(self) -> bool:
+        """Whether there was a decision of every kind, or a wrong one."""
+        found = self.tallies.values()
+        return all(each.decided for each in found) or any(each.wrong for each in found)
+
     def run(self, sequences: Iterable[Steps]) -> None:
         """Play them."""
         for steps in sequences:
