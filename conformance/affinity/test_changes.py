@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from conformance.affinity.pool import CLIENTS, HOUR, choices, sticky_choices
 from conformance.vocabulary import (
     Crowds,
@@ -14,9 +16,13 @@ from conformance.vocabulary import (
     Place,
     Service,
     Services,
+    ServiceSpec,
+    SocketAddress,
+    TrafficPolicy,
     World,
     arranged,
     docs,
+    e2e,
     issue,
     kep,
     over,
@@ -43,6 +49,50 @@ def assert_left_at_once(
 
 
 _TWO_HERE_TWO_ELSEWHERE: list[Place] = ["pod", "pod", "remote-pod", "remote-pod"]
+
+
+def _balanced(service: Services) -> list[ServiceSpec]:
+    """One for each external traffic policy, with two endpoints here and one elsewhere."""
+    places: list[Place] = ["pod", "pod", "remote-pod"]
+    policies: tuple[TrafficPolicy, ...] = ("Cluster", "Local")
+    return [service.spec(places, exposed=True, external_traffic_policy=each) for each in policies]
+
+
+@requirement(
+    "aff-switch-external",
+    e2e("loadbalancer", "switch session affinity for LoadBalancer service"),
+    e2e("service", "switch session affinity for NodePort service"),
+)
+@over(vantage="outside", protocol="TCP")
+@arranged(_balanced)
+def test_affinity_of_external_frontends_is_switched(
+    service: Services, webs: list[Service], crowd: Crowds, judge: Judge
+) -> None:
+    """Switching session affinity of a Service on, and off again, must take effect for new
+    connections to its nodePort and to its load balancer's IP, under either externalTrafficPolicy.
+    """
+    clients = crowd(CLIENTS)
+    asked = [(web, at) for web in webs for at in web.external_frontends[:2]]
+
+    def assert_free(web: Service, at: SocketAddress) -> None:
+        first, again = choices(clients, at), choices(clients.reversed(), at)[::-1]
+        assert first != again, f"clients of {web} are bound at {at}"
+
+    def switch(affinity: str) -> None:
+        for web in webs:
+            web.update(session_affinity=affinity, settle=False)
+        service.settle()
+
+    for web, at in asked:
+        assert_free(web, at)
+    switch("ClientIP")
+    for web, at in asked:
+        here = {web.socket(0), web.socket(1)}
+        local = web.spec.external_traffic_policy == "Local"
+        sticky_choices(judge, clients, at, here if local else web.endpoints)
+    switch("None")
+    for web, at in asked:
+        assert_free(web, at)
 
 
 @requirement("aff-ep-removed", issue(71809))
@@ -88,6 +138,7 @@ def test_client_of_a_terminating_endpoint_gets_another(
 @requirement("aff-ep-topology-excluded", docs("topology-aware-routing"))
 @over(protocol="TCP")
 @arranged(4, session_affinity=HOUR, traffic_distribution="PreferClose")
+@pytest.mark.usefixtures("zone_known")
 def test_affinity_does_not_lead_out_of_the_zone(web: Service, crowd: Crowds, judge: Judge) -> None:
     """An endpoint that topology hints exclude on this node must not be chosen for being the one
     that a client had before.
@@ -140,6 +191,25 @@ def test_no_connection_follows_affinity_to_a_dead_endpoint(
         web.set_endpoints(old)
         newcomers = choices(crowd(CLIENTS), web.frontend)
         assert dead in newcomers, f"no new client is sent to {dead}, which is back"
+
+
+@requirement("aff-ep-returns", docs("virtual-ips", "session affinity"))
+@over(protocol="TCP")
+@arranged(session_affinity=HOUR)
+def test_affinity_to_an_endpoint_that_has_come_back(
+    web: Service, crowd: Crowds, judge: Judge
+) -> None:
+    """When the endpoint of a client has gone and come back, the client may be given it or another,
+    but all of its next connections must go to the same one, and other clients must keep theirs.
+    """
+    clients, old, lost = crowd(CLIENTS), web.spec.endpoints, web.socket(0)
+    before = sticky_choices(judge, clients, web.frontend, web.endpoints)
+    web.set_endpoints(old[1:])
+    web.set_endpoints(old)
+    after = sticky_choices(judge, clients, web.frontend, web.endpoints)
+    pairs = zip(before, after, strict=True)
+    moved = sum(first != then for first, then in pairs if first != lost)
+    assert not moved, f"{moved} clients of endpoints that never went have moved"
 
 
 @requirement("aff-etp-local", issue(55429))

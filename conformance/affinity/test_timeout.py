@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from conformance.affinity.pool import CLIENTS
-from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Records, Timeline
+from conformance.affinity.timeline import DEFAULT_TIMEOUT, TIMEOUT, Group, Records, Timeline
 from conformance.vocabulary import (
     Family,
     Protocol,
@@ -46,11 +46,13 @@ def test_affinity_holds_within_the_timeout(record_of: Records) -> None:
 @requirement("aff-timeout-expire", e2e("service", "session affinity timeout work ..."))
 def test_affinity_ends_after_the_timeout(record_of: Records) -> None:
     """A client that comes again when timeoutSeconds are over must not be bound to the endpoint that
-    it had.
+    it had, be it a pod at the cluster IP or somebody outside at the nodePort.
     """
-    record = record_of("idle")
-    record.require_beyond(TIMEOUT, 0, -1)
-    assert record.moved(0, -1), f"none of {CLIENTS} clients has moved after the timeout"
+    groups: tuple[Group, ...] = ("idle", "strangers")
+    for group in groups:
+        record = record_of(group)
+        record.require_beyond(TIMEOUT, 0, -1)
+        assert record.moved(0, -1), f"none of {CLIENTS} {group} has moved after the timeout"
 
 
 @requirement("aff-refresh-new-conn", issue(110302))

@@ -40,10 +40,11 @@ ROUNDS = (0.0, 0.6 * TIMEOUT, 1.2 * TIMEOUT)
 DEFAULT_TIMEOUT = 10_800
 """timeoutSeconds where a Service does not say, in seconds (API reference of Service)."""
 
-Group = Literal["idle", "regular", "default", "shortened", "lengthened"]
-"""``regular`` clients come in every round, all others in the first and the last. The Services of
-the last three groups have the default timeout, and one that was changed before the first round,
-from an hour and to an hour, after these clients had been there once."""
+Group = Literal["idle", "strangers", "regular", "default", "shortened", "lengthened"]
+"""``regular`` clients come in every round, all others in the first and the last; ``strangers`` come
+from outside the cluster, to the nodePort. The Services of the last three groups have the default
+timeout, and one that was changed before the first round, from an hour and to an hour, after these
+clients had been there once."""
 
 _GROUPS: tuple[Group, ...] = get_args(Group)
 _PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP")
@@ -113,7 +114,10 @@ class Timeline:
                 (group, family, protocol): Record(_endpoints(self._services[group], family))
                 for group, family, protocol in itertools.product(_GROUPS, FAMILIES, _PROTOCOLS)
             }
-            self._hosts = {group: world.hosts("pod", CLIENTS) for group in _GROUPS}
+            self._hosts = {
+                group: world.hosts("outside" if group == "strangers" else "pod", CLIENTS)
+                for group in _GROUPS
+            }
             self._world = world
             changed: dict[Group, int] = {"shortened": TIMEOUT, "lengthened": HOUR}
             self._first: dict[tuple[Group, Family, Protocol], float] = {}
@@ -140,18 +144,30 @@ class Timeline:
             time.sleep(max(0.0, first + (seconds or 0.0) - time.monotonic()))
             crowd = Crowd(self._world.lab, self._hosts[group], family, protocol)
             began = time.time_ns()
-            service = self._services[group]
-            sample = crowd.connect(service.cluster_ip_of(family), service.port)
+            sample = crowd.connect(*self._frontend(group, family, protocol))
             self._records[group, family, protocol].visits.append(Visit(began, sample))
             if seconds is not None:
                 self._first.setdefault((group, family, protocol), time.monotonic())
+
+    def _frontend(self, group: Group, family: Family, protocol: Protocol) -> SocketAddress:
+        service = self._services[group]
+        if group == "strangers":
+            own = self._world.node.address(family)
+            return SocketAddress(own, service.node_port(protocol.lower()))
+        return SocketAddress(service.cluster_ip_of(family), service.port)
 
 
 def _service(group: Group) -> dict[str, Any]:
     ports = [Port(protocol=protocol, name=protocol.lower()) for protocol in _PROTOCOLS]
     affinities: dict[Group, SessionAffinity] = {"default": "ClientIP", "shortened": HOUR}
     affinity = affinities.get(group, TIMEOUT)
-    return {"endpoints": _ENDPOINTS, "ports": ports, "session_affinity": affinity}
+    kind = "NodePort" if group == "strangers" else "ClusterIP"
+    return {
+        "endpoints": _ENDPOINTS,
+        "ports": ports,
+        "session_affinity": affinity,
+        "type": kind,
+    }
 
 
 def _endpoints(service: Service, family: Family) -> frozenset[SocketAddress]:

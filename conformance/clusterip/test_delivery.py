@@ -189,14 +189,17 @@ def test_endpoints_with_a_node_address_are_reached(
     webs: list[Service], client: Client, world: World, vantage: Vantage
 ) -> None:
     """An endpoint whose address is that of a node (a pod in the host's network), of this node or of
-    another, must be reached: by pods and processes of the node at the cluster IP, from outside at
-    the nodePort.
+    another, must be reached: by pods and processes of the node at the cluster IP, whose own
+    addresses it must see, and from outside at the nodePort.
     """
     server = SocketAddress(world.node.address(client.family), 8080)
     with NodeServer(world.lab, world.node, client.protocol, server):
         for web in webs:
-            probe = client.connect(*(web.at_node if vantage == "outside" else web.frontend))
-            expect(probe).delivered(to=web.socket(0))
+            if vantage == "outside":
+                expect(client.connect(*web.at_node)).delivered(to=web.socket(0))
+            else:
+                probe = client.connect(*web.frontend)
+                expect(probe).delivered(to=web.socket(0), seen_from=client.address)
 
 
 def _alike(service: Services) -> list[ServiceSpec]:

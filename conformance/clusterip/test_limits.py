@@ -167,6 +167,33 @@ def test_headless_service_has_no_effect(web: Service, client: Client) -> None:
             expect(client.connect(endpoint.address, port)).passed_through(untouched=True)
 
 
+def _of_a_name(service: Services) -> list[ServiceSpec]:
+    """A Service that stands for a name, with external IPs and endpoints all the same, and a plain
+    one.
+    """
+    name = "service.example.com"
+    return [
+        service.spec(2, exposed=True, type=kind, external_name=external)
+        for kind, external in (("ExternalName", name), ("ClusterIP", None))
+    ]
+
+
+@requirement(
+    "cip-externalname-ignored",
+    docs("service", "type ExternalName"),
+    source("pkg/proxy/util/utils.go", "ShouldSkipService"),
+)
+@over(protocol="TCP", vantage=["pod", "outside"])
+@arranged(_of_a_name)
+def test_service_of_a_name_has_no_effect(webs: list[Service], client: Client) -> None:
+    """A Service of type ExternalName must not be served, though it has external IPs and
+    EndpointSlices.
+    """
+    named, plain = webs
+    expect(client.connect(*plain.external_frontends[-1])).delivered(to=plain)
+    expect(client.connect(*named.external_frontends[-1])).unserved()
+
+
 @requirement("cip-nonsvc-untouched", docs("networking"), e2e("no_snat", "pods without SNAT"))
 @over(
     {"vantage": "pod", "protocol": ["TCP", "UDP"]},

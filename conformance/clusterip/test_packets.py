@@ -11,6 +11,7 @@ from conformance.vocabulary import (
     Family,
     LabClient,
     Service,
+    Vantage,
     World,
     arranged,
     docs,
@@ -86,18 +87,20 @@ def test_endpoint_is_reached_directly_too(web: Service, client: Client) -> None:
 
 
 @requirement("cip-ep-refused", docs("virtual-ips"))
-@over(protocol="TCP")
-@arranged(2)
+@over(vantage=["pod", "outside"], protocol="TCP")
+@arranged(2, exposed=True)
 def test_refusal_by_an_endpoint_reaches_the_client(
-    web: Service, client: Client, world: World
+    web: Service, client: Client, world: World, vantage: Vantage
 ) -> None:
     """Where an endpoint has no listener, its TCP reset must reach the client as coming from the
-    cluster IP and Service port, and the proxy must not try another endpoint.
+    address and port that the client has addressed, whichever frontend of the Service that is, and
+    the proxy must not try another endpoint.
     """
     world.lab.closed.update(endpoint.address for endpoint in web.endpoints)
-    sample = client.connect_many(*web.frontend, ATTEMPTS)
-    expect(sample).delivered(reply="reset")
-    assert sample.arrivals.tolist() == [1] * len(sample), sample
+    for frontend in web.frontends if vantage == "pod" else web.external_frontends:
+        sample = client.connect_many(*frontend, ATTEMPTS)
+        expect(sample).delivered(reply="reset")
+        assert sample.arrivals.tolist() == [1] * len(sample), sample
 
 
 @requirement(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.vocabulary import (
+    BOTH,
     FAMILIES,
     FLOWS,
     Client,
@@ -56,6 +57,27 @@ def test_removed_port_is_not_served(web: Service, client: LabClient, assert_pool
     expect(client.connect(web.cluster_ip, goes.number)).unserved()
     assert_pool(web.cluster_ip, stays.number, web.endpoints_of(stays.name))
     expect(flows.exchange()).kept(flows)
+
+
+@requirement("cip-port-del-proto", e2e("service", "same port number but different protocols"))
+@over(protocol="TCP")
+@arranged(lambda service: [service.spec(2, ports=BOTH) for _ in BOTH])
+def test_one_of_two_protocols_at_a_number_goes(
+    service: Services, webs: list[Service], client: LabClient
+) -> None:
+    """When of the TCP and the UDP port that a Service has at one number either is removed, it must
+    no longer lead to the endpoints, and the other must.
+    """
+    for web, stays in zip(webs, BOTH, strict=True):
+        web.update(ports=[stays], settle=False)
+    service.settle(removed=True)
+    for web, stays in zip(webs, BOTH, strict=True):
+        for each in BOTH:
+            probe = client.connect(web.cluster_ip, each.number, protocol=each.protocol)
+            if each == stays:
+                expect(probe).delivered(to=web)
+            else:
+                expect(probe).unserved()
 
 
 @requirement(

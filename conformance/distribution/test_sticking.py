@@ -8,6 +8,7 @@ import pytest
 from conformance.distribution.shares import shares_of
 from conformance.vocabulary import (
     Budget,
+    Client,
     Crowds,
     Judge,
     Lab,
@@ -143,6 +144,22 @@ def _with_one_endpoint(service: Services) -> list[ServiceSpec]:
     """Two Services with the same endpoint."""
     only = [service.endpoint("remote-pod", 1)]
     return [service.spec(only), service.spec(only)]
+
+
+@requirement("lb-same-tuple-host", issue(90042), feature="source-port-reuse")
+@over(vantage="node", protocol="UDP")
+@arranged(lambda service: [service.spec(["remote-pod"]) for _ in range(2)])
+def test_one_source_port_of_a_process_towards_service_and_endpoint(
+    webs: list[Service], client: Client
+) -> None:
+    """A process on the node that uses one source port for datagrams to a cluster IP and to the
+    endpoint behind it must be answered by either, again and again, in whatever order it begins.
+    """
+    for turn, web in enumerate(webs):
+        targets = [web.frontend, web.socket(0)][:: -1 if turn else 1]
+        port = client.connect(*targets[0]).client.port
+        for target in targets[1:] + targets * 2:
+            expect(client.connect(*target, source_port=port)).answered()
 
 
 @requirement("lb-same-tuple-two-vips", issue(90042), feature="source-port-reuse")

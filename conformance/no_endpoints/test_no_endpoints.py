@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from conformance.vocabulary import (
+    LOOPBACK,
     Client,
     LabClient,
+    NodeClient,
     Port,
+    Protocol,
     Service,
     Services,
     ServiceSpec,
@@ -16,6 +21,7 @@ from conformance.vocabulary import (
     docs,
     e2e,
     expect,
+    kep,
     linux,
     man,
     over,
@@ -23,6 +29,8 @@ from conformance.vocabulary import (
     rfc,
     source,
 )
+
+LOCALHOST: Final = LOOPBACK["IPv4"]
 
 
 @requirement(
@@ -49,6 +57,16 @@ def test_udp_without_endpoints_is_refused(web: Service, client: Client) -> None:
     at once with ICMP port unreachable.
     """
     expect(client.connect(*web.frontend)).refused()
+
+
+@requirement("noep-cip-sctp", kep(614), docs("virtual-ips"), feature="sctp")
+@over(protocol="SCTP", vantage=["pod", "outside"])
+@arranged(0, shared=True, type="NodePort")
+def test_sctp_without_endpoints_is_refused(web: Service, client: Client, vantage: Vantage) -> None:
+    """An SCTP association with the cluster IP, or from outside with the nodePort, of a Service
+    without a usable endpoint must be refused at once with ICMP port unreachable.
+    """
+    expect(client.connect(*(web.at_node if vantage == "outside" else web.frontend))).refused()
 
 
 @requirement("noep-icmpv6", rfc(4443, "3.1"), man("iptables-extensions", "REJECT, --reject-with"))
@@ -96,13 +114,42 @@ def test_processes_on_the_node_are_refused(web: Service, client: Client) -> None
         "TestNoEndpointsReject 'external to NodePort with no endpoints'",
     ),
 )
-@over(vantage="outside")
+@over(vantage=["pod", "outside"])
 @arranged(0, type="NodePort", shared=True)
 def test_node_port_without_endpoints_is_refused(web: Service, client: Client) -> None:
     """New connections to the nodePort of a Service without a usable endpoint must be refused at
     once.
     """
     expect(client.connect(*web.at_node)).refused()
+
+
+@requirement(
+    "noep-host-nodeport",
+    source("pkg/proxy/iptables/proxier.go", "KUBE-EXTERNAL-SERVICES is jumped to from INPUT"),
+)
+@over(vantage="node")
+@arranged(0, type="NodePort", shared=True)
+def test_node_is_refused_at_its_node_port(web: Service, client: Client) -> None:
+    """The connection of a process on the node to the nodePort of a Service without a usable
+    endpoint, at the node's own address, must be refused at once.
+    """
+    expect(client.connect(*web.at_node)).refused()
+
+
+@requirement(
+    "noep-localhost-np",
+    source("pkg/proxy/iptables/proxier.go", "KUBE-EXTERNAL-SERVICES is jumped to from INPUT"),
+)
+@over(family="IPv4")
+@arranged(0, type="NodePort", shared=True)
+def test_loopback_node_port_without_endpoints(
+    web: Service, world: World, protocol: Protocol
+) -> None:
+    """The connection of a process on the node to 127.0.0.1 at the nodePort of a Service without a
+    usable endpoint must be refused at once, whether or not nodePorts are served there.
+    """
+    with NodeClient(world.lab, world.node, "IPv4", protocol, LOCALHOST) as process:
+        expect(process.connect(LOCALHOST, web.node_port())).refused()
 
 
 def _one_port_served(service: Services) -> ServiceSpec:

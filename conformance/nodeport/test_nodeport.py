@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
-from typing import Final
-
-import pytest
 
 from conformance.vocabulary import (
+    ATTEMPTS,
+    BOTH,
+    FAMILIES,
+    LOOPBACK,
     Client,
     LabClient,
     Port,
@@ -22,6 +22,7 @@ from conformance.vocabulary import (
     expect,
     issue,
     kep,
+    node_ports_here_and_there,
     over,
     requirement,
     rfc,
@@ -30,14 +31,6 @@ from conformance.vocabulary import (
 
 # The lower end of the range, which the API server hands out last of all by itself.
 CHOSEN, OTHER = 30_010, 30_011
-
-LOOPBACK: Final = {"IPv4": ip_address("127.0.0.1"), "IPv6": ip_address("::1")}
-
-
-@pytest.fixture
-def vantage() -> str:
-    """A client outside the cluster, unless a test parametrises ``vantage``."""
-    return "outside"
 
 
 @requirement(
@@ -147,28 +140,33 @@ def test_replies_return_through_the_node(web: Service, client: Client) -> None:
 
 @requirement("np-from-pod", e2e("networking", "function for endpoint-Service"))
 @over(vantage="pod")
-@arranged(3, shared=True, type="NodePort")
-def test_pods_can_use_node_ports(web: Service, client: Client, world: World) -> None:
+@arranged(node_ports_here_and_there)
+def test_pods_can_use_node_ports(webs: list[Service], client: Client, world: World) -> None:
     """A pod's connection to the nodePort of its own node must be sent to an endpoint; to the
-    nodePort of another node it must reach that node.
+    nodePort of another node it must reach that node, wherever the endpoint is.
     """
-    _assert_node_ports_usable(web, client, world)
+    _assert_node_ports_usable(webs, client, world)
 
 
 @requirement("np-from-host", e2e("networking", "function for node-Service"))
 @over(vantage="node")
-@arranged(3, shared=True, type="NodePort")
-def test_processes_on_nodes_can_use_node_ports(web: Service, client: Client, world: World) -> None:
+@arranged(node_ports_here_and_there)
+def test_processes_on_nodes_can_use_node_ports(
+    webs: list[Service], client: Client, world: World
+) -> None:
     """The connection of a process on a node to the nodePort at the node's own address must be sent
-    to an endpoint; to the nodePort of another node it must reach that node.
+    to an endpoint; to the nodePort of another node it must reach that node, wherever the endpoint
+    is.
     """
-    _assert_node_ports_usable(web, client, world)
+    _assert_node_ports_usable(webs, client, world)
 
 
-def _assert_node_ports_usable(web: Service, client: Client, world: World) -> None:
-    expect(client.connect(*web.at_node)).delivered(to=web)
+def _assert_node_ports_usable(webs: list[Service], client: Client, world: World) -> None:
     (other,) = world.hosts("remote-node", node=2)
-    expect(client.connect(other.address(client.family), web.node_port())).passed_through()
+    for web in webs:
+        expect(client.connect(*web.at_node)).delivered(to=web)
+        elsewhere = client.connect(other.address(client.family), web.node_port())
+        expect(elsewhere).passed_through()
 
 
 @requirement("np-change", e2e("networking", "update nodePort: http", "update nodePort: udp"))
@@ -202,6 +200,41 @@ def test_type_can_be_changed_to_cluster_ip(web: Service, client: Client, world: 
     expect(client.connect(*old)).unserved()
     pod = LabClient(world.lab, world.hosts("pod")[0], client.family, client.protocol)
     expect(pod.connect(*web.frontend)).delivered(to=web)
+
+
+@requirement(
+    "np-from-externalname", e2e("service", "change the type from ExternalName to NodePort")
+)
+@over(protocol="TCP")
+@arranged(2, families=FAMILIES, type="ExternalName", external_name="service.example.com")
+def test_external_name_can_become_a_node_port(web: Service, client: Client) -> None:
+    """When a Service of type ExternalName turns into one of type NodePort, its nodePort must be
+    served.
+    """
+    web.update(type="NodePort")
+    expect(client.connect_many(*web.at_node, ATTEMPTS)).delivered(to=web)
+
+
+@requirement("np-delete", e2e("networking", "function for pod-Service"), docs("service"))
+@over(protocol="TCP")
+@arranged(2, ports=BOTH, exposed=True)
+def test_deleted_service_is_served_nowhere(web: Service, client: LabClient) -> None:
+    """When a Service is deleted, what is sent to its nodePort, its load balancer's IP or its
+    external IP must no longer be sent to its endpoints, over TCP nor over UDP.
+    """
+    at = {each.protocol: web.node_port(each.name) for each in web.spec.ports}
+    frontends = [
+        (SocketAddress(each.address, number if each == web.at_node else each.port), protocol)
+        for protocol, number in at.items()
+        for each in web.external_frontends
+    ]
+    names = {each.protocol: each.name for each in web.spec.ports}
+    for (address, port), protocol in frontends:
+        probe = client.connect(address, port, protocol=protocol)
+        expect(probe).delivered(to=web.endpoints_of(names[protocol]))
+    web.delete()
+    for (address, port), protocol in frontends:
+        expect(client.connect(address, port, protocol=protocol)).unserved()
 
 
 @requirement("np-add", e2e("service", "update service type to NodePort"))

@@ -7,17 +7,29 @@ from dataclasses import replace
 import pytest
 
 from conformance.vocabulary import (
+    FAMILIES,
+    FLOWS,
+    Family,
+    Place,
     Pool,
+    Port,
     Service,
     Services,
     ServiceSpec,
+    Slice,
+    World,
     api,
     arranged,
+    clients_of,
     docs,
+    e2e,
+    expect,
     kep,
     over,
     requirement,
+    source,
 )
+from specification.places import LAB_NODES, ZONES
 
 _HERE, _THERE, _ELSEWHERE = "zone-a", "zone-b", "zone-c"
 """The zone of the node under test, that of another node, and one without any node."""
@@ -89,6 +101,48 @@ def test_unready_endpoints_do_not_count_for_a_zone(web: Service, assert_pool: Po
     _assert_chosen(assert_pool, web, 1, 2)
 
 
+def _ports_apart(service: Services) -> ServiceSpec:
+    """Two ports, each with endpoints of its own, of which those of the first have hints."""
+    ports = [Port(80 + n, 8080 + n, name=f"p{n}") for n in range(2)]
+    hints: list[tuple[str, ...]] = [(_HERE,), (_THERE,)]
+    hinted = tuple(service.endpoint("remote-pod", 2, for_zones=zones) for zones in hints)
+    plain = tuple(service.endpoints(2))
+    slices = [Slice(each, (port,)) for each, port in zip((hinted, plain), ports, strict=True)]
+    return service.spec(ports=ports, slices=slices)
+
+
+@requirement("topo-per-port", source("pkg/proxy/topology.go", "CategorizeEndpoints"))
+@arranged(_ports_apart)
+def test_hints_count_for_their_port(web: Service, assert_pool: Pool) -> None:
+    """Whether hints are followed must be decided for each port of a Service on its own: where the
+    endpoints of one port have no hints, those of another must be followed all the same.
+    """
+    first, second = web.spec.ports
+    assert_pool(web.cluster_ip, first.number, [web.socket(0)])
+    assert_pool(web.cluster_ip, second.number, web.endpoints_of(second.name))
+
+
+def _families_apart(service: Services) -> ServiceSpec:
+    """The same endpoints in both families, with hints in the first alone."""
+    zones: list[tuple[str, ...]] = [(_HERE,), (_THERE,)]
+    hinted = tuple(service.endpoint("remote-pod", 2, for_zones=each) for each in zones)
+    plain = tuple(replace(each, for_zones=()) for each in hinted)
+    slices = [
+        Slice(each, address_types=(kind,))
+        for each, kind in zip((hinted, plain), FAMILIES, strict=True)
+    ]
+    return service.spec(slices=slices, families=FAMILIES)
+
+
+@requirement("topo-per-family", kep(2433), source("pkg/proxy/topology.go", "CategorizeEndpoints"))
+@arranged(_families_apart)
+def test_hints_count_for_their_family(web: Service, assert_pool: Pool, family: Family) -> None:
+    """Whether hints are followed must be decided for each IP family on its own: where the endpoints
+    of one family have no hints, those of the other must be followed all the same.
+    """
+    _assert_chosen(assert_pool, web, *([0] if family == FAMILIES[0] else [0, 1]))
+
+
 @requirement("topo-hint-change", kep(2433))
 @_hinted(_HERE, _THERE)
 def test_new_hints_hold_for_new_connections(web: Service, assert_pool: Pool) -> None:
@@ -99,3 +153,49 @@ def test_new_hints_hold_for_new_connections(web: Service, assert_pool: Pool) -> 
     _assert_chosen(assert_pool, web, 1)
     web.set_endpoints([replace(first, for_zones=()), replace(second, for_zones=())])
     _assert_chosen(assert_pool, web, 0, 1)
+
+
+@requirement("topo-established", docs("virtual-ips"), kep(2433))
+@over(families=FAMILIES)
+@arranged(2)
+def test_new_hints_leave_connections_alone(web: Service, world: World) -> None:
+    """When hints come that exclude the endpoint of an established TCP connection, the connection
+    must go on with that endpoint.
+    """
+    clients = clients_of(world, "TCP")
+    flows = [each.open(web.cluster_ip_of(each.family), web.port, 2 * FLOWS) for each in clients]
+    first, second = web.spec.endpoints
+    web.set_endpoints([replace(first, for_zones=(_HERE,)), replace(second, for_zones=(_THERE,))])
+    for client, flow in zip(clients, flows, strict=True):
+        expect(flow.exchange()).kept(flow)
+        new = client.connect_many(web.cluster_ip_of(client.family), web.port, FLOWS)
+        expect(new).delivered(to=web.socket(0, client.family))
+
+
+def _on_each_node(service: Services) -> ServiceSpec:
+    """An endpoint on each node, with hints for its node and its zone."""
+    places: tuple[Place, ...] = ("pod", "remote-pod", "remote-pod")
+    nodes = (service.node.name, *LAB_NODES)
+    listed = (
+        service.endpoint(place, number, for_zones=(zone,), for_nodes=(node,))
+        for number, (place, node, zone) in enumerate(zip(places, nodes, ZONES, strict=True))
+    )
+    return service.spec(list(listed))
+
+
+@requirement(
+    "topo-node-recover",
+    kep(3015),
+    e2e("traffic_distribution", "fall back when the endpoint becomes unavailable"),
+    feature="node-hints",
+)
+@over(family="IPv6")
+@arranged(_on_each_node)
+def test_connections_return_to_their_node(web: Service, assert_pool: Pool) -> None:
+    """When the only endpoint that is hinted for the node gets unready, new connections must go to
+    those of its zone, and once it is ready again to that one alone.
+    """
+    _assert_chosen(assert_pool, web, 0)
+    for ready, chosen in ((False, 1), (True, 0)):
+        web.change_endpoint(0, ready=ready)
+        _assert_chosen(assert_pool, web, chosen)

@@ -28,11 +28,13 @@ from conformance.vocabulary import (
 )
 @over(protocol="TCP", vantage=["pod", "node"])
 @arranged(["pod", "pod", "remote-pod", "remote-pod"], internal_traffic_policy="Local")
-def test_local_policy_uses_local_endpoints(web: Service, assert_pool: Pool) -> None:
+def test_local_policy_uses_local_endpoints(web: Service, client: Client, assert_pool: Pool) -> None:
     """Under internalTrafficPolicy Local, connections of pods and processes of the node to the
-    cluster IP must be sent to ready endpoints on that node only, and to all of them.
+    cluster IP must be sent to ready endpoints on that node only, and to all of them, which see them
+    come from the client's own address.
     """
-    assert_pool(*web.frontend, [web.socket(0), web.socket(1)])
+    sample = assert_pool(*web.frontend, [web.socket(0), web.socket(1)])
+    expect(sample).delivered(seen_from=client.address)
 
 
 @requirement("itp-local-none-drop", docs("virtual-ips", "traffic policies"), kep(2086))
