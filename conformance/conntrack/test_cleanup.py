@@ -9,6 +9,7 @@ from conformance.vocabulary import (
     FAMILIES,
     SERVICE_RANGES,
     Client,
+    Flows,
     LabClient,
     Service,
     Services,
@@ -37,6 +38,16 @@ def assert_moves(client: LabClient, web: Service, frontend: SocketAddress) -> No
     left = [each for n, each in enumerate(web.spec.endpoints) if web.socket(n) != removed]
     web.set_endpoints(left, syncs=2)
     expect(flows.exchange(), f"{removed} is removed").delivered(to=web)
+
+
+def flows_to_all(web: Service, client: LabClient, world: World) -> dict[SocketAddress, Flows]:
+    """Flows by frontend: from a pod to the cluster IP, from outside to nodePort, load balancer's IP
+    and external IP.
+    """
+    (host,) = world.hosts("outside")
+    stranger = LabClient(world.lab, host, client.family, client.protocol)
+    outside = {each: stranger.open(*each, 8) for each in web.external_frontends}
+    return {web.frontend: client.open(*web.frontend, 8), **outside}
 
 
 @requirement(
@@ -149,45 +160,55 @@ def test_udp_flow_from_the_node_leaves_a_removed_endpoint(
 
 @requirement("ct-udp-port-change", e2e("conntrack", "target port changes"), issue(130542))
 @over(protocol="UDP")
-@arranged(2)
-def test_udp_flow_follows_the_target_port(web: Service, client: LabClient) -> None:
+@arranged(2, exposed=True)
+def test_udp_flow_follows_the_target_port(web: Service, client: LabClient, world: World) -> None:
     """When the target port of a UDP Service's endpoints changes, a client that keeps sending from
-    the same port must be served at the new one.
+    the same port must be served at the new one, whichever frontend it sends to.
     """
-    flows = client.open(*web.frontend, 16)
-    expect(flows.opened).delivered(to=web, reply="any")
+    flows = flows_to_all(web, client, world)
+    for flow in flows.values():
+        expect(flow.opened).delivered(to=web, reply="any")
     web.update(ports=[replace(web.spec.ports[0], target=9090)], syncs=2)
-    expect(flows.exchange()).delivered(to=web)
+    for frontend, flow in flows.items():
+        expect(flow.exchange(), f"at {frontend}").delivered(to=web)
 
 
 @requirement("ct-udp-unreplied", e2e("conntrack", "initial unready endpoints get ready"))
 @over(protocol="UDP")
-@arranged(lambda service: service.spec([service.endpoint("pod", ready=False)]))
+@arranged(lambda service: service.spec([service.endpoint("pod", ready=False)], exposed=True))
 def test_udp_flow_begun_too_early_is_served_when_an_endpoint_gets_ready(
     web: Service, client: LabClient, world: World
 ) -> None:
     """A client that sends to a UDP Service without ready endpoint, and goes on from the same port,
-    must be served once an endpoint gets ready.
+    must be served once an endpoint gets ready, whichever frontend it sends to.
     """
-    flows = client.open(*web.frontend, 16)
-    expect(flows.opened).unserved()
-    with between_looks(world.canary, flows.exchange):
+    flows = flows_to_all(web, client, world)
+    for flow in flows.values():
+        expect(flow.opened).unserved()
+    with between_looks(world.canary, lambda: [each.exchange() for each in flows.values()]):
         web.change_endpoint(0, ready=True, syncs=2)
-    expect(flows.exchange()).delivered(to=web.socket(0))
+    for frontend, flow in flows.items():
+        expect(flow.exchange(), f"at {frontend}").delivered(to=web.socket(0))
 
 
 @requirement("ct-udp-zero-eps", issue(139628))
 @over(protocol="UDP")
-@arranged(1)
-def test_udp_flow_ends_with_the_last_endpoint(web: Service, client: LabClient) -> None:
-    """When a UDP Service loses its last endpoint, a client that keeps sending from the same port
-    must no longer reach it, and must be refused.
+@arranged(1, exposed=True)
+def test_udp_flow_ends_with_the_last_endpoint(
+    web: Service, client: LabClient, world: World
+) -> None:
+    """When a UDP Service loses its last endpoint, a client that keeps sending to its cluster IP, a
+    load balancer's IP or an external IP from the same port must no longer reach it, and must be
+    refused.
     """
-    flows = client.open(*web.frontend, 4)
-    expect(flows.opened).delivered(to=web.socket(0), reply="any")
+    flows = flows_to_all(web, client, world)
+    del flows[web.at_node]  # what is known of a port of the node may be another's
+    for flow in flows.values():
+        expect(flow.opened).delivered(to=web.socket(0), reply="any")
     web.set_endpoints([], syncs=2)
     expect(client.connect(*web.frontend), "a new flow").refused(icmp=True)
-    expect(flows.exchange(), "the endpoint is removed").refused(icmp=True)
+    for frontend, flow in flows.items():
+        expect(flow.exchange(), f"at {frontend}").refused(icmp=True)
 
 
 @requirement(
@@ -214,6 +235,23 @@ def test_restart_removes_entries_that_became_stale(
     service.settle(syncs=2)
     for client, flow in zip(clients, flows, strict=True):
         expect(flow.exchange()).delivered(to=web.socket(0, client.family))
+
+
+@requirement(
+    "ct-udp-zero-eps-np",
+    issue(139628),
+    source("pkg/proxy/conntrack/cleanup.go", "NodePort entries without endpoints are skipped"),
+)
+@over(vantage="outside", protocol="UDP")
+@arranged(1, type="NodePort")
+def test_udp_flow_to_node_port_ends_with_the_last_endpoint(web: Service, client: LabClient) -> None:
+    """When a UDP Service loses its last endpoint, a client that keeps sending to its nodePort from
+    the same port must not reach that endpoint any more.
+    """
+    flows = client.open(*web.at_node, 4)
+    expect(flows.opened).delivered(to=web)
+    web.set_endpoints([], syncs=2)
+    expect(flows.exchange(), "the last endpoint is removed").unserved()
 
 
 @requirement("ct-service-no-bypass", docs("service"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +13,7 @@ from conformance.vocabulary import (
     BOTH,
     FAMILIES,
     UDP_TIMEOUT,
+    Endpoint,
     LabClient,
     Port,
     Service,
@@ -29,6 +31,9 @@ from conformance.vocabulary import (
     source,
     two,
 )
+
+_NUMBER = 30053
+"""Of a nodePort and of a port."""
 
 
 @requirement(
@@ -83,24 +88,49 @@ def test_flows_of_others_stay(
         expect(flow.exchange()).kept(flow)
 
 
+def _with_one_number(service: Services) -> list[Service]:
+    """One whose nodePort has the number that the other one's port has."""
+    exposed = Port(80, 8080, "UDP", "web", node_port=_NUMBER)
+    made = service.create(
+        [
+            service.spec(2, ports=[exposed], type="NodePort"),
+            service.spec(3, ports=[Port(_NUMBER, 8080, "UDP")]),
+        ],
+        settle=False,
+    )
+    service.settle(syncs=2)
+    return made
+
+
+def _assert_flows_stay(
+    client: LabClient, changing: Service, other: Service, endpoints: Sequence[Endpoint]
+) -> None:
+    flows = client.open(other.cluster_ip, _NUMBER, 16)
+    expect(flows.opened).delivered()
+    changing.set_endpoints(endpoints, syncs=2)
+    expect(flows.exchange()).kept(flows)
+
+
 @requirement("ct-np-port-clash", source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"))
 @over(protocol="UDP")
 def test_udp_flow_survives_an_equal_node_port_number(service: Services, client: LabClient) -> None:
     """When the endpoints of a UDP Service change, flows to another Service whose port has the
     number of the first one's nodePort must stay with their endpoints.
     """
-    number = 30053
-    exposed = Port(80, 8080, "UDP", "web", node_port=number)
-    changing, other = service.create(
-        [
-            service.spec(2, ports=[exposed], type="NodePort"),
-            service.spec(3, ports=[Port(number, 8080, "UDP")]),
-        ]
-    )
-    flows = client.open(other.cluster_ip, number, 16)
-    expect(flows.opened).delivered()
-    changing.set_endpoints([service.endpoint("remote-pod", 1)], syncs=2)
-    expect(flows.exchange()).kept(flows)
+    changing, other = _with_one_number(service)
+    _assert_flows_stay(client, changing, other, [service.endpoint("remote-pod", 1)])
+
+
+@requirement("ct-np-port-clash-last", issue(139628))
+@over(protocol="UDP")
+def test_udp_flow_survives_the_last_endpoint_of_a_node_port(
+    service: Services, client: LabClient
+) -> None:
+    """When a UDP Service loses its last endpoint, flows to another Service whose port has the
+    number of the first one's nodePort must stay with their endpoints.
+    """
+    changing, other = _with_one_number(service)
+    _assert_flows_stay(client, changing, other, [])
 
 
 @requirement(

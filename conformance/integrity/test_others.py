@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
@@ -25,6 +25,7 @@ from conformance.vocabulary import (
     docs,
     expect,
     icmp,
+    issue,
     over,
     requirement,
     rfc,
@@ -92,6 +93,24 @@ def test_what_is_no_services_passes(
             seen = ", ".join(each.hex() for each in came) or "nothing"
             what = f"{name} on the {wires[1]} wire, as {bytes(packet).hex()}"
             raise UnexpectedOutcomeError(what, seen)
+
+
+@requirement("ct-asymmetric", docs("networking"), issue(94861), feature="one-way-connections")
+@over(protocol="TCP")
+def test_connections_may_pass_one_way_alone(
+    world: World, web: Service, draw: random.Random, family: Family
+) -> None:
+    """A segment that accepts a TCP connection between pods, which is no Service's, must pass the
+    node although the one that asked for it went another way.
+    """
+    here, there = (world.hosts(place)[0].address(family) for place in ("pod", "remote-pod"))
+    start = (
+        IP(src=str(there), dst=str(here))
+        if family == "IPv4"
+        else IPv6(src=str(there), dst=str(here))
+    )
+    segment = TCP(sport=80, dport=draw.randrange(20_000, 60_000), flags="SA", seq=7, ack=8)
+    assert len(_forwarded(world, ("external", "pod"), start / segment)) == 1
 
 
 def _packets(

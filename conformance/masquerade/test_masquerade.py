@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import numpy as np
-import pytest
 
 from conformance.vocabulary import (
     Budget,
     Client,
     Endpoint,
-    Family,
     IPAddress,
     Judge,
     LabClient,
     NodeClient,
     Service,
     Services,
+    ServiceSpec,
     SocketAddress,
     World,
     arranged,
@@ -26,6 +22,7 @@ from conformance.vocabulary import (
     e2e,
     expect,
     here_and_there,
+    issue,
     kep,
     over,
     requirement,
@@ -70,22 +67,6 @@ def test_strangers_to_cluster_ip_are_masqueraded(
     for web in webs:
         probe = client.connect(*web.frontend)
         expect(probe).delivered(to=web, seen_from=world.node.address(client.family))
-
-
-@pytest.fixture
-def second_address(world: World, family: Family) -> Iterator[IPAddress]:
-    """Another address of the node, on an interface that leads nowhere, while a test runs."""
-    address = world.hosts("outside")[0].address(family)
-    prefix = f"{address}/{address.max_prefixlen}"
-    world.node.run(["ip", "address", "add", prefix, "dev", "lo"])
-    # the kernel makes an IPv6 address the node's own a moment later, in a work queue
-    own = ["ip", f"-{address.version}", "route", "show", "table", "local", str(address)]
-    deadline = time.monotonic() + 5.0
-    while not world.node.run(own).stdout:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{address} has not become the node's")
-    yield address
-    world.node.run(["ip", "address", "delete", prefix, "dev", "lo"])
 
 
 @requirement(
@@ -191,6 +172,15 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
     expect(client.connect(*target)).passed_through(untouched=True)
 
 
+def _under_either_policy(service: Services) -> list[ServiceSpec]:
+    """Without a policy, with an endpoint here or elsewhere; under each policy Local."""
+    return [
+        *here_and_there(service),
+        service.spec(["pod"], internal_traffic_policy="Local"),
+        service.spec(["pod"], external_traffic_policy="Local", type="NodePort"),
+    ]
+
+
 @requirement(
     "masq-all",
     docs("kube-proxy", note="--masquerade-all"),
@@ -204,10 +194,10 @@ def _assert_untouched(client: Client, target: SocketAddress) -> None:
         "masqueradeAll": {"iptables": {"masqueradeAll": True}, "nftables": {"masqueradeAll": True}}
     },
 )
-@arranged(here_and_there)
+@arranged(_under_either_policy)
 def test_everybody_can_be_masqueraded(webs: list[Service], client: Client, world: World) -> None:
     """With masqueradeAll, an endpoint must see every connection to the cluster IP, also those of
-    pods, come from the node's address.
+    pods, come from the node's address, whatever the traffic policies are.
     """
     for web in webs:
         probe = client.connect(*web.frontend)
@@ -261,6 +251,31 @@ def test_masqueraded_ports_are_random(
     expect(sample).delivered()
     counts = np.bincount(sample.source_ports // _RANGE, minlength=ranges)
     judge(uniform, counts.tolist(), name=f"uniform over {ranges} ranges of ports")
+
+
+@requirement("lb-masq-host-clash", rfc(3022, "2.2"), issue(71305))
+@over(protocol="UDP")
+@arranged(["remote-pod"], type="NodePort")
+def test_clients_may_use_the_source_port_of_a_process(
+    web: Service, client: Client, world: World
+) -> None:
+    """Where a process on the node talks to an endpoint's own address, and clients outside use the
+    process' source port for connections to the nodePort, all must be answered, and the endpoint
+    must see each come from another port.
+    """
+    identity = client.family, client.protocol
+    with NodeClient(world.lab, world.node, *identity) as process:
+        own = process.connect(*web.socket(0))
+        expect(own).answered()
+        port = own.client.port
+        hosts = world.hosts("outside", 8)
+        others = [LabClient(world.lab, host, *identity) for host in hosts]
+        probes = [each.connect(*web.at_node, source_port=port) for each in others]
+        for probe in probes:
+            expect(probe).delivered(to=web, seen_from=web.at_node.address)
+        assert len({own.client, *(probe.source for probe in probes)}) == len(probes) + 1, probes
+        again = process.connect(*web.socket(0), source_port=port)
+        expect(again).answered(seen_from=own.client)
 
 
 @requirement(
