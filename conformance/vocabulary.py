@@ -7,13 +7,20 @@ from functools import partial
 
 from clusters.contract import Node
 from clusters.wires import MTU, Frames
-from conformance.arrangements import WEB_AND_ADMIN, here_and_there, two
+from conformance.arrangements import (
+    WEB_AND_ADMIN,
+    ending,
+    here_and_there,
+    node_ports_here_and_there,
+    two,
+)
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import UDP_TIMEOUT, Flows
-from fixtures.clients.health import Health, health
+from fixtures.clients.health import Answer, Health, answer, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
-from fixtures.judge.expect import OneOfManyError, UnexpectedOutcomeError, expect
+from fixtures.clients.speaker import Speaker
+from fixtures.judge.expect import Expectation, OneOfManyError, UnexpectedOutcomeError, expect
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import (
     all_hit,
@@ -36,6 +43,7 @@ from fixtures.plugin.arrangement import arranged
 from fixtures.plugin.requirement import requirement
 from fixtures.plugin.variants import over
 from fixtures.services.services import Service, Services
+from fixtures.world.addresses import having
 from fixtures.world.by_time import by_time
 from fixtures.world.fixtures import Pool
 from fixtures.world.latency import (
@@ -48,13 +56,22 @@ from fixtures.world.latency import (
     trigger_time,
 )
 from fixtures.world.shapes import drawn
-from fixtures.world.traffic import between_looks, client_of_each_kind, clients_of, down, during
+from fixtures.world.traffic import (
+    at_node,
+    between_looks,
+    client_of_each_kind,
+    clients_of,
+    down,
+    during,
+)
 from fixtures.world.world import World
 from reports.records.base import Interval
 from specification.addresses import (
+    CLUSTER_CIDRS,
     EXTERNAL_IPS,
     FAMILIES,
     LOAD_BALANCER_IPS,
+    LOOPBACK,
     NODE_NETWORKS,
     OUTSIDE,
     ROUTERS,

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from conformance.vocabulary import Node, StartError
+
+
+def claiming(node: Node, program: str, said: str) -> str:
+    """A PATH of the node's on which ``program`` says that of its version, and does all else as it
+    does.
+    """
+    return instead(node, program, "--version", f'echo "{said}"')
+
+
+def instead(node: Node, program: str, arguments: str, does: str) -> str:
+    """A PATH of the node's on which ``program``, where it is called with these arguments, does what
+    a line for the shell says, and does all else as it does.
+    """
+    script = node.proxy.directory / program
+    real, search = node.run(["sh", "-c", f"command -v {program}; echo $PATH"]).stdout.split()
+    text = f"""#!/bin/sh
+        case "$*" in
+            "{arguments}") {does} ;;
+            *) exec {real} "$@" ;;
+        esac
+    """
+    node.write(script, text, 0o755)
+    return search if search.startswith(f"{script.parent}:") else f"{script.parent}:{search}"
 
 
 def assert_refuses(
@@ -21,8 +43,12 @@ def assert_refuses(
     its own, ends by itself, with an error whose line has all the words, and leaves no rules.
     """
     position = node.proxy.log_position()
-    with pytest.raises(StartError, match=r"ended with exit code [1-9]"):
+    refused = ""
+    try:
         node.proxy.start(configuration, wrapper=wrapper, environment=environment)
+    except StartError as problem:
+        refused = str(problem)
+    assert re.search(r"ended with exit code [1-9]", refused), refused or "it has started"
     log = node.proxy.log_since(position)
     named = [line for line in log.splitlines() if all(word in line for word in words)]
     assert named, f"no line of the log has {' and '.join(words)}:\n{log}"

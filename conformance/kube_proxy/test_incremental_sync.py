@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import time
 
-from conformance.kube_proxy.iptables.chains import Chains, service_chain, targets
+from conformance.kube_proxy.iptables.chains import Chains, delete_own, service_chain, targets
 from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
 from conformance.vocabulary import (
+    ATTEMPTS,
     Client,
+    Family,
     Service,
     Services,
+    World,
     arranged,
+    by_time,
+    docs,
+    e2e,
     expect,
     in_iptables,
     in_nftables,
     kep,
+    over,
     source,
     two,
 )
 
+_PATIENCE = 60.0  # seconds in which what is noticed within two must be mended
 _GRACE = 1.0  # seconds that nftables mode leaves a stale chain, emptied
 
 
@@ -100,6 +108,56 @@ def test_chains_no_longer_in_use_are_deleted(web: Service, chains: Chains) -> No
     assert set(targets(service_chain(nat, web))) == left
     web.delete()
     assert not chains("nat").keys() & {chain.name, *endpoint_chains}
+
+
+@in_iptables(
+    "sync-large-cluster",
+    source("pkg/proxy/iptables/proxier_test.go", "TestSyncProxyRulesLargeClusterMode"),
+)
+@over(family="IPv4")
+def test_rules_of_large_clusters_are_short(
+    service: Services, client: Client, chains: Chains
+) -> None:
+    """In a cluster of more than 1000 endpoints, kube-proxy must write rules for endpoints without
+    comments, and may leave chains that are no longer in use, but must serve all Services as ever.
+    """
+    large, web, gone = service.create([service.spec(1000), service.spec(2), service.spec(2)])
+    web.set_endpoints(service.endpoints(2))  # so that its rules are written once more
+    chain = service_chain(chains("nat"), gone).name
+    gone.delete()
+    nat = chains("nat")
+    assert chain in nat
+    chosen = service_chain(nat, web)
+    leading = [rule for rule in chosen.rules if rule.jump in targets(chosen)]
+    assert leading
+    assert [rule for rule in leading if "comment" in str(rule)] == []
+    expect(client.connect_many(*large.frontend, ATTEMPTS)).delivered(to=large)
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
+    expect(client.connect(*gone.frontend)).unserved()
+
+
+@in_iptables(
+    "sync-ipt-flush",
+    e2e("networking", "recreate its iptables rules if they are deleted"),
+    docs("virtual-ips", "syncPeriod"),
+)
+@over(configuration={"every-two-seconds": {"iptables": {"syncPeriod": "2s"}}})
+@arranged(2)
+def test_deleted_rules_are_written_again(
+    web: Service, client: Client, world: World, chains: Chains, family: Family
+) -> None:
+    """When all of its rules and chains have been deleted, kube-proxy must notice within syncPeriod
+    and write them again, though nothing has changed in the API.
+    """
+    expect(client.connect(*web.frontend)).delivered(to=web)
+    delete_own(world.node, family)
+
+    def restored() -> bool:
+        found = chains("nat").get("KUBE-SERVICES")
+        return found is not None and any(str(web.cluster_ip) in str(rule) for rule in found.rules)
+
+    by_time("all rules are there again", restored, _PATIENCE)
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @in_nftables("nft-stale-chains", source("pkg/proxy/nftables/proxier.go", "staleChains"))

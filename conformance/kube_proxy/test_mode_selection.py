@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.starts import assert_refuses, claiming
 from conformance.vocabulary import (
     Node,
     by_time,
@@ -80,17 +80,8 @@ def test_refuses_nft_before_1_0_1(bare_node: Node) -> None:
     """Where the program nft is older than 1.0.1, kube-proxy must refuse to start in nftables mode
     and say which version it needs.
     """
-    script = bare_node.proxy.directory / "nft"
-    real = bare_node.run(["sh", "-c", "command -v nft; echo $PATH"]).stdout.splitlines()
-    text = """#!/bin/sh
-        case "$1" in
-            --version) echo "nftables vVERSION (Faked)" ;;
-            *) exec NFT "$@" ;;
-        esac
-    """.replace("NFT", real[0])
-    search = f"{script.parent}:{real[1]}"
     for version in ("0.9.8", "1.0.0"):
-        bare_node.write(script, text.replace("VERSION", version), 0o755)
+        search = claiming(bare_node, "nft", f"nftables v{version} (Faked)")
         assert_refuses(bare_node, "nft", "v1.0.1", version, PATH=search)
-    bare_node.write(script, text.replace("VERSION", "1.0.1"), 0o755)
+    search = claiming(bare_node, "nft", "nftables v1.0.1 (Faked)")
     bare_node.proxy.start(environment={"PATH": search})

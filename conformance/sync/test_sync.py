@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import pytest
 
+from conformance.sync.rounds import all_delivered, connect_during, often, write_endpoints
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
@@ -22,21 +23,16 @@ from conformance.vocabulary import (
     Interval,
     LabClient,
     Measure,
-    OneOfManyError,
     OwnWord,
-    Rejected,
-    Sample,
     Service,
     Services,
     Slice,
     SocketAddress,
-    UnexpectedOutcomeError,
     World,
     between_looks,
     client_of_each_kind,
     clients_of,
     docs,
-    during,
     e2e,
     expect,
     kep,
@@ -45,22 +41,10 @@ from conformance.vocabulary import (
     requirement,
     source,
     time_changes,
-    trigger_time,
 )
 
 REPETITIONS = 15
 FLIPS = 40
-
-
-def often(world: World, times: int) -> int:
-    """So many times, or a tenth of it where an emulated processor needs a second for a change."""
-    return times // 10 if world.node.system.emulated else times
-
-
-def write_endpoints(web: Service, endpoints: Sequence[Endpoint], position: int = 0) -> None:
-    """Have a slice list ``endpoints``, and say when."""
-    listed = tuple(endpoints)
-    web.change_slice(position, endpoints=listed, annotations=trigger_time(), settle=False)
 
 
 @contextlib.contextmanager
@@ -180,37 +164,6 @@ def test_last_state_of_a_burst_is_in_force(service: Services, world: World) -> N
         assert set(sample.counts) == expected, f"{sample.counts}, {sample}"
 
 
-def connect_during(
-    client: LabClient, services: Sequence[Service], action: Callable[[], object]
-) -> list[Sample]:
-    """New connections to each of the Services again and again while ``action`` runs."""
-    targets = [web.frontend for web in services for _ in range(8)]
-    return during(action, lambda: client.connect_to_each(targets))
-
-
-def all_delivered(samples: Sequence[Sample], to: Collection[SocketAddress] | None = None) -> None:
-    """Demand that every connection of every round is delivered; that a single one of all is refused
-    is told apart.
-
-    Raises:
-        OneOfManyError: it is so of one, and nothing else is wrong.
-        UnexpectedOutcomeError: anything else.
-    """
-    wrong = []
-    for number, sample in enumerate(samples):
-        try:
-            expect(sample, f"round {number} of {len(samples)}").delivered(to=to)
-        except UnexpectedOutcomeError as problem:
-            refused = sum(isinstance(probe.outcome, Rejected) for probe in sample)
-            wrong.append((problem, refused))
-    if wrong:
-        first, refused = wrong[0]
-        if len(wrong) == first.count == refused == 1:
-            once = f"in all the rounds once: {first.comparison.seen}"
-            raise OneOfManyError(first.comparison.expected, once)
-        raise first
-
-
 @requirement(
     "sync-atomic", kep(3866), source("pkg/proxy/nftables/proxier.go", "one transaction a sync")
 )
@@ -230,7 +183,7 @@ def test_no_connection_fails_while_endpoints_change(
             endpoints = [[first, second], [second, third], [third, first]][number % 3]
             write_endpoints(changing, endpoints)
 
-    samples = connect_during(client, [changing, other], flip)
+    samples = connect_during(client, [changing.frontend, other.frontend], flip)
     service.settle()
     all_delivered(samples, known)
 
@@ -248,7 +201,7 @@ def test_flapping_endpoint_does_no_harm(service: Services, client: LabClient, wo
         for number in range(often(world, FLIPS)):
             write_endpoints(web, [replace(flapping, ready=bool(number % 2)), *steady])
 
-    samples = connect_during(client, [web, web], flap)
+    samples = connect_during(client, [web.frontend] * 2, flap)
     service.settle()
     all_delivered(samples)
     seen = {each for sample in samples for each in sample.counts}

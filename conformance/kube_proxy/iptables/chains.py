@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from clusters.inspection.iptables import Chain, Rule
-from conformance.vocabulary import IPAddress, Service
+from conformance.vocabulary import Family, IPAddress, Node, Service
 
 Chains = Callable[[str], dict[str, Chain]]
 """The chains of a table, by name."""
 
 TOOL = {"IPv4": "iptables", "IPv6": "ip6tables"}
 """The program for a family."""
+
+_KUBELETS = "KUBE-FIREWALL|KUBE-IPTABLES-HINT|KUBE-KUBELET-CANARY"
+
+OWN = re.compile(rf"\b(?!(?:{_KUBELETS})(?![\w-]))KUBE-")
+"""How the name of a chain of kube-proxy's begins; it leaves those that the kubelet owns
+(pkg/kubelet/kubelet_network_linux.go).
+"""
 
 NAT_JUMPS = Counter(
     [
@@ -24,6 +32,18 @@ NAT_JUMPS = Counter(
 """The ``jumps`` that table nat should have."""
 
 _NEW = [("-m", "conntrack"), ("--ctstate", "NEW")]
+
+
+def delete_own(node: Node, family: Family) -> None:
+    """Delete kube-proxy's chains, and the rules that lead to them, and nobody else's: a node of
+    kind has a container engine's, which resolve names.
+    """
+    for table in ("nat", "filter", "mangle"):
+        saved = node.run([f"{TOOL[family]}-save", "-t", table]).stdout.splitlines()
+        kept = [line for line in saved if not OWN.search(line)]
+        assert len(kept) < len(saved), f"kube-proxy has nothing in table {table}"
+        restored = "\n".join([*kept, ""])
+        node.run([f"{TOOL[family]}-restore", "-w", "-T", table], input=restored)
 
 
 def only(rules: Sequence[Rule], what: str) -> Rule:

@@ -217,6 +217,23 @@ def closed(world: World, client: LabClient, web: Service, count: int) -> Flows:
     return flows
 
 
+@in_ipvs("term-ipvs-inactive", source("pkg/proxy/ipvs/graceful_termination.go"))
+@arranged(2)
+def test_endpoint_with_closed_connections_is_drained(
+    web: Service, client: LabClient, world: World
+) -> None:
+    """The real server of a removed endpoint whose connections are all closed, but known still, must
+    get weight 0 and stay.
+    """
+    flows = closed(world, client, web, 4)
+    removed = flows.endpoints[0]
+    assert removed
+    web.set_endpoints(listed(web, web.endpoints - {removed}))
+    left = real_servers(world, web)[str(removed.address)]
+    assert (left.weight, left.active) == (0, 0)
+    assert left.inactive
+
+
 @in_ipvs("ipvs-conn-reuse", issue(81775))
 @arranged(2)
 def test_reused_port_leaves_a_removed_endpoint(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, PREFIX, bound, links, servers, sets
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.starts import assert_refuses, claiming
 from conformance.vocabulary import (
     Family,
     Node,
@@ -71,6 +71,17 @@ def test_refuses_a_kernel_without_ipvs(bare_node: Node) -> None:
     bare_node.proxy.start()
     by_time("the first sync", lambda: DUMMY in links(bare_node), _PATIENCE)
     assert not [key for key in servers(bare_node) if key[1:] == ("198.51.100.0", 20000)]
+
+
+@in_ipvs("ipvs-ipset-version", source("pkg/proxy/ipvs/supported.go", "CanUseIPVSProxier"))
+def test_refuses_ipset_before_6(bare_node: Node) -> None:
+    """Where the program ipset is older than 6.0, kube-proxy must refuse to start in IPVS mode and
+    say which version it needs.
+    """
+    search = claiming(bare_node, "ipset", "ipset v5.9, protocol version: 6")
+    assert_refuses(bare_node, "ipset version", "5.9", "6.0", PATH=search)
+    search = claiming(bare_node, "ipset", "ipset v10.0, protocol version: 6")
+    bare_node.proxy.start(environment={"PATH": search})
 
 
 @in_ipvs("ipvs-sysctls", source("pkg/proxy/ipvs/proxier.go", "NewProxier"))

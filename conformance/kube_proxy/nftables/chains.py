@@ -51,6 +51,16 @@ def chosen_by(chain: Chain) -> dict[Value, Value]:
     return dict(random[0].elements)
 
 
+def leads_to(table: Table, chain: Chain) -> list[tuple[str, int]]:
+    """The addresses and ports that a chain leads to: by its choice, or by a rule that translates
+    at once.
+    """
+    direct = [nat for rule in chain.rules for nat in rule.find("dnat")]
+    if [nat for nat in direct if isinstance(nat.get("addr"), str)]:
+        return [(nat["addr"], int(nat["port"])) for nat in direct]
+    return sorted(translated(table, each) for each in chosen_by(chain).values())
+
+
 def translated(table: Table, choice: Value) -> tuple[str, int]:
     """The address and port that a choice stands for: itself, or what the chain it leads to says."""
     if isinstance(choice, tuple):

@@ -13,6 +13,7 @@ from conformance.kube_proxy.nftables.chains import (
     chain_of,
     chains_of,
     chosen_by,
+    leads_to,
     translated,
 )
 from conformance.vocabulary import (
@@ -210,12 +211,21 @@ def test_chain_names_have_a_kind_a_hash_and_the_service(web: Service, ruleset: R
 
 
 @in_nftables("nft-vmap-lb", kep(3866), source("pkg/proxy/nftables/proxier.go"))
-@arranged(5)
-def test_one_rule_chooses_the_endpoint(web: Service, ruleset: Ruleset) -> None:
+@arranged(lambda service: [service.spec(5), service.spec(1)])
+def test_one_rule_chooses_the_endpoint(
+    service: Services, webs: list[Service], ruleset: Ruleset
+) -> None:
     """The chain of a Service with n endpoints must choose by one rule, with ClientIP affinity and
     without: a random number modulo n, looked up in a map with one element for each endpoint, which
-    holds the endpoint's address and port, or the verdict to go to its chain, which translates.
+    holds the endpoint's address and port, or the verdict to go to its chain, which translates; a
+    single endpoint may instead be translated to at once.
     """
+    web, alone = webs
+    table = ruleset()
+    (single,) = alone.endpoints
+    assert leads_to(table, chain_of(table, "service", base_name(alone))) == [
+        (str(single.address), single.port)
+    ]
     for _ in range(2):
         table = ruleset()
         chosen = chosen_by(chain_of(table, "service", base_name(web))).values()
