@@ -6,7 +6,16 @@ PATH, or right after, where no wrapper can stand; or what the API server tells i
 
 from __future__ import annotations
 
-from tests.mutants.faults import iptables, ipvs, nftables, objects, packets, remembered
+from tests.mutants.faults import (
+    choice,
+    iptables,
+    ipvs,
+    nftables,
+    objects,
+    packets,
+    remembered,
+    slices,
+)
 from tests.mutants.mutant import Mutant, unmutated
 
 UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)
@@ -24,9 +33,11 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "nftables": (
         UNMUTATED,
         *nftables.MUTANTS,
+        *choice.MUTANTS,
         *packets.MUTANTS,
         *objects.MUTANTS,
         *remembered.MUTANTS,
+        *slices.MUTANTS,
     ),
 }
 """The mutants of each mode of kube-proxy."""

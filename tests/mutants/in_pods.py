@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with each mutant that its requirement is to kill, and with none: a census, which
     many tests look at, is taken again with each, and sequences are played again.
     """
-    shared.parametrize(metafunc, "session", "taken", "played")
+    shared.parametrize(metafunc, "session", "taken", "wide", "played")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -121,8 +122,20 @@ def write(kills: Sequence[Kill], folder: Path) -> None:
             controls=dict(_by_mode(_controls(kills))),
             killed=sum(kill.verdict == KILLED for kill in kills),
             mutants=len(_mutants(kills)),
+            killers=by_requirement(kills),
         )
     )
+
+
+def by_requirement(kills: Iterable[Kill]) -> dict[str, list[tuple[str, bool]]]:
+    """The mutants that each requirement has killed, and whether it alone has."""
+    killed = [kill for kill in _mutants(kills) if kill.verdict == KILLED]
+    killers = Counter(map(_label, killed))
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for kill in killed:
+        alone = killers[_label(kill)] == 1
+        found.setdefault(kill.requirement, []).append((_label(kill), alone))
+    return dict(sorted(found.items()))
 
 
 def _label(kill: Kill) -> str:

@@ -19,6 +19,7 @@ from tests.clusters.kind import cgroups
 from tests.conftest import ROOT, outside
 from tests.mutants import MUTANTS
 from tests.mutants.between import api, tools
+from tests.mutants.chosen import share
 from tests.mutants.faults.shape import HEALTH_PORT
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
@@ -30,6 +31,8 @@ RESULTS = ROOT / "results" / "selftest"
 TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
 """What programs the kernel in modes whose mutants alter text on its way."""
 
+_KNOWN = "kube-proxy.expected-failures.toml"
+_UNSHRUNK = ("-p", "tests.mutants.unshrunk")
 _TIMEOUT = 1800.0  # seconds: a census is taken anew for each of many mutants
 
 
@@ -37,16 +40,55 @@ class MutantError(Exception):
     """The run cannot tell whether mutants are noticed; the message ends as pytest did."""
 
 
-def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = False) -> list[Kill]:
+def judge(
+    mode: str,
+    folder: Path,
+    only: tuple[str, ...] = (),
+    *,
+    kind: bool = False,
+    few: int | None = None,
+) -> list[Kill]:
     """Run the requirements that are to kill each mutant of a mode, and say what came of it.
 
     ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default. With
-    ``kind`` they are run on a kind cluster.
+    ``kind`` they are run on a kind cluster. With ``few`` it is a few of the requirements for each
+    mutant, drawn by that seed.
 
     Raises:
         MutantError: the run was cut short.
     """
     chosen = [mutant for mutant in MUTANTS[mode] if not only or mutant.name in only]
+    if few is not None:
+        chosen = [share.of_its_killers(mutant, few) for mutant in chosen]
+    done = _pytest(mode, folder, chosen, kind=kind)
+    results = folder / "latest" / "results.jsonl"
+    if not results.exists():
+        raise MutantError(
+            f"pytest wrote no results and said:\n{(done.stdout + done.stderr)[-3000:]}"
+        )
+    run = read(results)
+    if run.end.interrupted:
+        raise MutantError(f"pytest was cut short and said:\n{(done.stdout + done.stderr)[-3000:]}")
+    label, records = f"{mode} on kind" if kind else mode, folder / "records"
+    return [
+        Kill.of(
+            label, mutant, requirement, name_of(mode, mutant), run, _record(records, mode, mutant)
+        )
+        for mutant in chosen
+        for requirement in _requirements(mutant, chosen)
+    ]
+
+
+def cases(mode: str, folder: Path) -> list[str]:
+    """The node ids of all that would be run with the mutants of a mode; nothing is."""
+    done = _pytest(mode, folder, list(MUTANTS[mode]), "--collect-only", "-n0")
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def _pytest(
+    mode: str, folder: Path, chosen: list[Mutant], *more: str, kind: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """The suite's run with mutants, as pytest's options ``more`` change it."""
     records = folder / "records"
     records.mkdir()
     before: tuple[str, ...] = ()
@@ -62,17 +104,18 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
             "PATH": f"{ON_KIND}/bin:{SEARCHED}",
             "MUTANT_SETTINGS": f"{ON_KIND}/settings",
         }
-        options = ["-p", "tests.mutants.in_pods", "--provider=kind"]
+        options = ["-p", "tests.mutants.in_pods", *_UNSHRUNK, "--provider=kind"]
         before, workers = cgroups.THROUGH, 0
     elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
-        options = ["-p", "tests.mutants.unshrunk"]
+        options = [*_UNSHRUNK]
     else:
         table = _implementation(mode)
         options = ["-p", "tests.mutants.after_settle"]
     described = folder / f"mutants-of-{mode}.toml"
-    described.write_text(_toml_file(table))
-    done = subprocess.run(
+    described.write_text(_toml_file({**table, "expected_failures": _KNOWN}))
+    (folder / _KNOWN).write_text(_known(mode))
+    return subprocess.run(
         [
             *before,
             sys.executable,
@@ -87,6 +130,7 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
             "--quiet",
             "--tb=line",
             f"-n{workers}",
+            *more,
         ],
         cwd=ROOT,
         env=outside() | environment,
@@ -95,22 +139,6 @@ def judge(mode: str, folder: Path, only: tuple[str, ...] = (), *, kind: bool = F
         timeout=_TIMEOUT,
         check=False,
     )
-    results = folder / "latest" / "results.jsonl"
-    if not results.exists():
-        raise MutantError(
-            f"pytest wrote no results and said:\n{(done.stdout + done.stderr)[-3000:]}"
-        )
-    run = read(results)
-    if run.end.interrupted:
-        raise MutantError(f"pytest was cut short and said:\n{(done.stdout + done.stderr)[-3000:]}")
-    label = f"{mode} on kind" if kind else mode
-    return [
-        Kill.of(
-            label, mutant, requirement, name_of(mode, mutant), run, _record(records, mode, mutant)
-        )
-        for mutant in chosen
-        for requirement in _requirements(mutant, chosen)
-    ]
 
 
 def _requirements(mutant: Mutant, chosen: list[Mutant]) -> list[str]:
@@ -165,11 +193,25 @@ def as_program(real: str, through: list[str]) -> str:
 def _implementation(mode: str) -> dict[str, Any]:
     """kube-proxy's own description, with nothing but this mode."""
     table = tomllib.loads((FOLDER / "kube-proxy.toml").read_text())
-    del table["expected_failures"]  # no mutant is to be killed by what is known to be broken
+    del table["expected_failures"]  # a run of mutants has a list of its own
     del table["lacking"]  # of releases that are not mutated; perhaps of modes that are not there
     table["name"] = f"kube-proxy, mutated, in {mode} mode"
     table["modes"] = {mode: table["modes"][mode]}
     return table
+
+
+def _known(mode: str) -> str:
+    """What kube-proxy is known to break in a mode, as a list of its own, for requirements that know
+    of other ones' faults; without those that are to kill a mutant, which nothing is to excuse.
+    """
+    killers = {each for mutant in MUTANTS[mode] for each in mutant.killed_by}
+    listed = tomllib.loads((FOLDER / _KNOWN).read_text())["expected"]
+    known = [
+        {key: value for key, value in entry.items() if key != "modes"}
+        for entry in listed
+        if mode in entry.get("modes", [mode]) and entry["requirement"] not in killers
+    ]
+    return _toml_file({"expected": known})
 
 
 def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> dict[str, Any]:

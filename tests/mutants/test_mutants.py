@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +10,21 @@ import pytest
 
 from reports.model.run import read
 from tests.mutants import MUTANTS, UNMUTATED
-from tests.mutants.matrix import ERROR, FAILED, KILLED, PASSED, SURVIVED, Kill, as_text, write
+from tests.mutants.chosen.judging import every, judged
+from tests.mutants.chosen.share import kind_of, share
+from tests.mutants.matrix import (
+    ERROR,
+    FAILED,
+    KILLED,
+    PASSED,
+    SURVIVED,
+    Kill,
+    as_text,
+    by_requirement,
+    write,
+)
 from tests.mutants.mutant import ALTERED, CANARY, UNALTERED, Mutant
-from tests.mutants.run import RESULTS, judge
+from tests.mutants.run import RESULTS
 from tests.samples import run as sample_run
 
 CAPTURED = Path(__file__).with_name("captured")
@@ -30,6 +40,12 @@ EACH = [
 ]
 
 
+UNDER_A_SETTING = {
+    "addresses-not-listed": "-A KUBE-SERVICES -d 192.0.2.0/25 -j KUBE-NODEPORTS\n",
+}
+"""What is programmed only where a setting is not the usual one (nodePortAddresses), by mutant."""
+
+
 def transactions(mode: str, family: str) -> list[str]:
     """What kube-proxy programmed, by transaction, for some Services and changes of them."""
     return (CAPTURED / f"{mode}-{family}.txt").read_text().split("---\n")
@@ -39,14 +55,19 @@ def transactions(mode: str, family: str) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", MUTANTS)
-def test_every_mutant_is_killed(mode: str, record_property: Callable[[str, object], None]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=RESULTS))
-    kills = judge(mode, folder)
+def test_mutants_are_killed(
+    mode: str, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+) -> None:
+    mutants, option = MUTANTS[mode][1:], pytestconfig.option
+    if option.every_mutant:
+        kills = every(mode, [each.name for each in mutants])
+    else:
+        names = [each.name for each in share(mutants, kind_of, option.seed)]
+        kills = judged(mode, names, option.seed)
     record_property("kills", [list(kill) for kill in kills])
+    assert kills
     wrong = [kill for kill in kills if not kill.right]
-    assert not wrong, "\n".join([*as_text(wrong), f"what they left is in {folder}"])
-    shutil.rmtree(folder)
+    assert not wrong, "\n".join([*as_text(wrong), f"what they left is in {RESULTS}"])
 
 
 @pytest.mark.parametrize("mode", MUTANTS)
@@ -65,7 +86,7 @@ def test_there_are_a_dozen_mutants_told_apart_by_name(mode: str) -> None:
 def mutated(mutant: Mutant, mode: str, family: str) -> list[tuple[str, str]]:
     """Each captured transaction and what the mutant makes of it, after all that came before."""
     before, pairs = "", []
-    for text in transactions(mode, family):
+    for text in (*transactions(mode, family), UNDER_A_SETTING.get(mutant.name, "")):
         pairs.append((text, mutant.mutate(text, before)))
         before += text
     return pairs
@@ -159,3 +180,17 @@ def test_matrix_tells_who_survived(tmp_path: Path) -> None:
     page = (tmp_path / "kill-matrix.html").read_text()
     assert "1 of 2" in page
     assert json.loads((tmp_path / "kill-matrix.json").read_text())[1]["verdict"] == SURVIVED
+
+
+def test_matrix_tells_whom_a_requirement_alone_kills(tmp_path: Path) -> None:
+    other = UNMUTATED._replace(name="other", killed_by=("cip-tcp-dnat", "cip-udp-dnat"))
+    first = kill(tmp_path / "a", "failed")
+    second = kill(tmp_path / "b", "failed", mutant=other)
+    third = second._replace(requirement="cip-udp-dnat")
+    survived = kill(tmp_path / "c", "passed", mutant=other)._replace(requirement="cip-delete")
+    assert by_requirement([first, second, third, survived]) == {
+        "cip-tcp-dnat": [("iptables broken", True), ("iptables other", False)],
+        "cip-udp-dnat": [("iptables other", False)],
+    }
+    write([first, second], tmp_path)
+    assert "<b>iptables broken</b>" in (tmp_path / "kill-matrix.html").read_text()

@@ -17,7 +17,7 @@ from specification import objects
 from tests import mutants
 from tests.conftest import ROOT
 from tests.mutants.between.api import Alterations
-from tests.mutants.faults import remembered
+from tests.mutants.faults import remembered, slices
 from tests.mutants.faults.objects import MUTANTS
 from tests.mutants.mutant import Mutant
 
@@ -102,6 +102,41 @@ def test_it_remembers_what_an_object_was(mutant: Mutant) -> None:
         for each in (first, second, anew)
     ]
     assert sum(record) == sum(each not in ([first], [second], [anew]) for each in seen) == 1
+
+
+def test_it_takes_slices_for_what_they_are_not() -> None:
+    alterations = Alterations(_of_slices("slices-misread"), lambda _: None)
+
+    def addresses(kind: str, *told: str) -> list[str]:
+        owned = {"name": "web-1", "ownerReferences": [{"name": "web"}]}
+        body = {"metadata": owned, "addressType": kind, "endpoints": [{"addresses": told}]}
+        (event,) = alterations.event("endpointslices", _event(body))
+        altered = json.loads(event)["object"]
+        assert altered["metadata"]["labels"] == {"kubernetes.io/service-name": "web"}
+        assert altered["addressType"] == "IPv4"
+        (endpoint,) = altered["endpoints"]
+        return list(endpoint["addresses"])
+
+    assert addresses("IPv4", "192.0.2.1", "192.0.2.2") == ["192.0.2.2"]
+    assert addresses("FQDN", "a.example") == ["10.191.255.254"]
+
+
+def test_it_forgets_slices_that_are_told_too_early() -> None:
+    alterations = Alterations(_of_slices("early-slices-ignored"), lambda _: None)
+    early = _event({"metadata": {"labels": {"kubernetes.io/service-name": "late"}, "name": "s"}})
+    service = _event({"metadata": {"name": "late"}})
+    assert list(alterations.event("endpointslices", early)) == []
+    assert list(alterations.event("services", service)) == [service]
+    assert list(alterations.event("endpointslices", early)) == [early]
+
+
+def _of_slices(name: str) -> Mutant:
+    (found,) = (each for each in slices.MUTANTS if each.name == name)
+    return found
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    return json.dumps({"type": "ADDED", "object": body}).encode() + b"\n"
 
 
 def test_what_is_no_object_passes() -> None:

@@ -80,6 +80,10 @@ def _pods_masqueraded(text: str, before: str) -> str:
     return edited(text, edit)
 
 
+def _strangers_not_masqueraded(text: str, before: str) -> str:
+    return edited(text, lambda line: None if _marks("KUBE-SVC-", line) else line)
+
+
 def _marks(chain: str, line: str) -> bool:
     """Whether the line is a rule of such a chain that marks for masquerading."""
     return line.startswith(f"-A {chain}") and line.endswith("-j KUBE-MARK-MASQ")
@@ -140,7 +144,9 @@ def _short_cut(whose: str, line: str) -> bool:
 def _wrong_target_port(text: str, before: str) -> str:
     def edit(line: str) -> str:
         return re.sub(
-            r"(--to-destination \S+:)(\d+)$", lambda found: found[1] + str(int(found[2]) + 1), line
+            r"(--to-destination \S+:)(\d+)$",
+            lambda found: found[1] + str(int(found[2]) % 0xFFFF + 1),
+            line,
         )
 
     return edited(text, edit)
@@ -176,6 +182,15 @@ def _loopback_open(text: str, before: str) -> str:
     return edited(text, lambda line: None if "incoming localnet connections" in line else line)
 
 
+def _addresses_not_listed(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        return re.sub(
+            r"(?<! !) -d \S+( -j KUBE-NODEPORTS)$", r" -m addrtype --dst-type LOCAL\1", line
+        )
+
+    return edited(text, edit)
+
+
 def _endpoints_frozen(text: str, before: str) -> str:
     """Rules of a Service stay as first programmed, and so do the endpoint chains they lead to."""
     kept = set()
@@ -200,6 +215,16 @@ def _first_rules(before: str) -> dict[str, list[str]]:
                 found.setdefault(line.split()[1], []).append(line)
         first = found | first
     return {chain: rules for chain, rules in first.items() if CANARY not in "".join(rules)}
+
+
+def _late(text: str, before: str) -> str:
+    """What leads from a Service to its endpoints is left out at every other change of it."""
+
+    def edit(line: str) -> str | None:
+        found = re.match(r"-A (KUBE-SV[CL]-\S+) .* -j KUBE-SEP-", line)
+        return None if found and before.count(f":{found[1]} - [0:0]\n") % 2 else line
+
+    return edited(text, edit)
 
 
 def _never_deleted(text: str, before: str) -> str:
@@ -264,21 +289,37 @@ MUTANTS = (
         ("aff-default-timeout",),
         _affinity_short,
     ),
-    fault("nodeport-not-masqueraded", _external_not_masqueraded),
+    fault("nodeport-not-masqueraded", _external_not_masqueraded, "", "lb-masq-host-clash"),
     fault("pods-masqueraded", _pods_masqueraded),
+    Mutant(
+        "strangers-not-masqueraded",
+        "connections to a cluster IP keep their client's address, wherever that is",
+        ("masq-ext-cip", "cip-bind-source-lo"),
+        _strangers_not_masqueraded,
+        "TCP and IPv4",
+    ),
     fault("hairpin-not-masqueraded", _hairpin_not_masqueraded),
-    fault("reject-as-drop", _reject_as_drop),
+    fault("reject-as-drop", _reject_as_drop, "", "noep-localhost-np"),
     fault("drop-as-reject", _drop_as_reject),
     fault("drop-as-pass", _drop_as_pass),
     fault("external-policy-ignored", _external_policy_ignored),
     fault("internal-policy-ignored", _internal_policy_ignored),
     fault("pods-not-short-cut", _pods_not_short_cut),
-    fault("node-not-short-cut", _node_not_short_cut),
+    fault("node-not-short-cut", _node_not_short_cut, "", "np-localhost-ipt"),
     fault("wrong-target-port", _wrong_target_port),
     fault("udp-as-tcp", _udp_as_tcp),
     fault("ipv6-missing", _ipv6_missing),
     fault("node-unserved", _node_unserved),
     fault("endpoints-frozen", _endpoints_frozen),
+    Mutant(
+        "endpoints-late",
+        "a change of its endpoints leaves a Service without any until the next change",
+        (
+            *("sync-atomic", "sync-flap-ready", "lbip-rolling-update", "term-bluegreen"),
+            *("term-no-zero-window", "life-restart-new"),
+        ),
+        _late,
+    ),
     fault("never-deleted", _never_deleted),
     fault("host-network-unserved", _host_network_unserved),
     fault("leak", _leaking, "TCP"),
@@ -294,5 +335,11 @@ MUTANTS = (
         ("sec-martian-l2",),
         _loopback_open,
         "IPv4",
+    ),
+    Mutant(
+        "addresses-not-listed",
+        "nodePorts are served at all of the node's addresses, whichever nodePortAddresses lists",
+        ("np-localhost-ipt-unlisted",),
+        _addresses_not_listed,
     ),
 )

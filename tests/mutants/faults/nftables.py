@@ -3,77 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from tests.mutants.faults.shape import HEALTH_PORT, NODE, RANGES, fault
+from tests.mutants.faults.shape import HEALTH_PORT, MAPPED, NODE, RANGES, fault
 from tests.mutants.mutant import Mutant, edited
-
-_CHOICE = re.compile(r"numgen random mod (\d+) (v?map) \{ (.*?) \}")
-
-
-def _chosen(text: str, generator: str, change: Callable[[list[str]], list[str]]) -> str:
-    """The text with each choice among several endpoints made by ``generator`` from a new list."""
-
-    def edit(line: str) -> str:
-        found = _CHOICE.search(line)
-        if not found or found[1] == "1":
-            return line
-        values = change([item.partition(" : ")[2] for item in found[3].split(" , ")])
-        items = " , ".join(f"{position} : {value}" for position, value in enumerate(values))
-        choice = f"{generator.format(len(values))} {found[2]} {{ {items} }}"
-        return line[: found.start()] + choice + line[found.end() :]
-
-    return edited(text, edit)
-
-
-def _skewed(text: str, before: str) -> str:
-    return _chosen(text, "numgen random mod {}", lambda values: [*values * 5, values[0]])
-
-
-def _modulus_too_small(text: str, before: str) -> str:
-    return _chosen(text, "numgen random mod {}", lambda values: values[:-1])
-
-
-def _modulus_too_large(text: str, before: str) -> str:
-    def edit(line: str) -> str:
-        return re.sub(r"random mod (\d+) ", lambda found: f"random mod {int(found[1]) + 1} ", line)
-
-    return edited(text, edit)
-
-
-def _first_always(text: str, before: str) -> str:
-    return _chosen(text, "numgen random mod {}", lambda values: values[:1])
-
-
-def _cyclic(text: str, before: str) -> str:
-    return _chosen(text, "numgen inc mod {}", lambda values: values)
-
-
-def _by_client_port(text: str, before: str) -> str:
-    return _chosen(text, "jhash th sport mod {} seed 0x5eed", lambda values: values)
 
 
 def _long_names_unserved(text: str, before: str) -> str:
     """Their chains, which are named by namespace and name, stay empty."""
     longer = re.compile(r"add rule ip6? kube-proxy \S+?-[^/ ]+/[^/ ]{10,}/")
     return edited(text, lambda line: None if longer.match(line) else line)
-
-
-def _affinity_ignored(text: str, before: str) -> str:
-    return edited(
-        text, lambda line: None if re.search(r" saddr @affinity-\S+ goto ", line) else line
-    )
-
-
-def _affinity_endless(text: str, before: str) -> str:
-    def edit(line: str) -> str:
-        return re.sub(r"flags dynamic,timeout ; timeout \d+s ;", "flags dynamic ;", line)
-
-    return edited(text, edit)
-
-
-def _affinity_not_refreshed(text: str, before: str) -> str:
-    return edited(text, lambda line: line.replace(" update @affinity-", " add @affinity-"))
 
 
 def _external_not_masqueraded(text: str, before: str) -> str:
@@ -100,6 +38,15 @@ def _hairpin_not_masqueraded(text: str, before: str) -> str:
 
 def _reject_as_drop(text: str, before: str) -> str:
     return edited(text, lambda line: re.sub(r" reject-chain reject$", " reject-chain drop", line))
+
+
+def _all_masqueraded(text: str, before: str) -> str:
+    def edit(line: str) -> str:
+        found = re.match(r"add rule ip6? kube-proxy masquerading ", line)
+        marked = found and " mark set mark xor " in line
+        return f"{line}\n{found[0]}masquerade" if found and marked else line
+
+    return edited(text, edit)
 
 
 def _drop_as_reject(text: str, before: str) -> str:
@@ -159,7 +106,7 @@ def _node_ports_anywhere(text: str, before: str) -> str:
 
 def _wrong_target_port(text: str, before: str) -> str:
     def one_more(found: re.Match[str]) -> str:
-        return found[1] + str(int(found[2]) + 1)
+        return found[1] + str(int(found[2]) % 0xFFFF + 1)
 
     def edit(line: str) -> str:
         line = re.sub(r"( : [0-9a-f.:]+ \. )(\d+)", one_more, line)
@@ -196,12 +143,15 @@ def _endpoints_frozen(text: str, before: str) -> str:
 
 def _never_deleted(text: str, before: str) -> str:
     """Chains of Services and endpoints stay as they are, and so does what leads to them."""
-    written = _written(text)
+    written, since = _written(text), before.rpartition("add table ")[2]
 
     def edit(line: str) -> str | None:
         if re.match(
             r"delete (element \S+ kube-proxy (service-|cluster-)|set \S+ kube-proxy affin)", line
         ):
+            return None
+        led = re.match(r"add element \S+ kube-proxy service-\S+ \{ .* : ", line)
+        if led and led[0] in since:  # and led to a Service that is gone, or has changed
             return None
         found = re.match(
             r"(?:flush|delete) chain \S+ kube-proxy ((?:service|endpoint|external)-\S+/\S+)", line
@@ -222,8 +172,9 @@ def _leaking(text: str, before: str) -> str:
         if not found:
             return line
         at = int(found[1] == "ip6")
+        ranges = f"{{ {RANGES[at]}, {MAPPED} }}" if at else RANGES[at]
         return (
-            f"{line}\nadd rule {found[1]} {found[2]} {found[1]} daddr {RANGES[at]}"
+            f"{line}\nadd rule {found[1]} {found[2]} {found[1]} daddr {ranges}"
             f" meta l4proto tcp dnat to {NODE[at]}:{HEALTH_PORT}"
         )
 
@@ -240,57 +191,49 @@ def _host_network_unserved(text: str, before: str) -> str:
 
 MUTANTS = (
     Mutant(
-        "skewed-choice", "the first endpoint is chosen a fifth too often", ("lb-uniform",), _skewed
-    ),
-    fault("last-never-chosen", _modulus_too_small),
-    Mutant(
-        "modulus-too-large",
-        "one number in n + 1 has no endpoint, and its connections are not translated",
-        ("lb-single-ep",),
-        _modulus_too_large,
-    ),
-    fault("only-first-chosen", _first_always),
-    fault("cyclic-choice", _cyclic),
-    Mutant(
         "long-names-unserved",
         "Services whose names have ten letters or more are not served",
         ("cip-long-names",),
         _long_names_unserved,
     ),
-    Mutant(
-        "client-port-decides",
-        "the endpoint follows from the client's port alone",
-        ("lb-port-independent",),
-        _by_client_port,
-    ),
-    fault("affinity-ignored", _affinity_ignored),
-    fault("affinity-endless", _affinity_endless),
-    Mutant(
-        "affinity-not-refreshed",
-        "a new connection does not restart the timeout",
-        ("aff-refresh-new-conn",),
-        _affinity_not_refreshed,
-    ),
     fault(
         "nodeport-not-masqueraded",
         _external_not_masqueraded,
         "",
-        *("etp-cluster-default", "itp-not-external"),
+        *("etp-cluster-default", "itp-not-external", "lb-masq-port-clash"),
+        "lb-masq-host-clash",
     ),
     fault(
         "pods-masqueraded",
         _pods_masqueraded,
         "",
         *("itp-cluster-default", "itp-local-states", "etp-not-internal", "etp-both-local"),
-        *("term-ready-only", "term-fallback-cluster", "term-fallback-local"),
+        *("term-ready-only", "term-fallback-cluster", "term-fallback-local", "masq-pod-cip"),
     ),
-    fault("hairpin-not-masqueraded", _hairpin_not_masqueraded),
+    fault(
+        "hairpin-not-masqueraded",
+        _hairpin_not_masqueraded,
+        "",
+        "etp-local-hairpin",
+        "cip-from-endpoint",
+    ),
     fault(
         "reject-as-drop",
         _reject_as_drop,
         "",
         *("etp-local-no-eps-reject", "noep-lb", "noep-eip", "noep-host-ext"),
-        *("term-not-serving", "term-unready"),
+        *("term-not-serving", "term-unready", "noep-cip-sctp", "noep-host-nodeport"),
+        *("noep-cip-udp", "noep-icmpv6", "noep-from-host", "noep-nodeport", "noep-per-port"),
+        *("noep-proto-indep", "noep-evicted", "noep-no-slice", "itp-local-no-eps-reject"),
+    ),
+    Mutant(
+        "all-masqueraded",
+        "every connection is masqueraded, whether it is to a Service or not",
+        (
+            *("cip-headless-ignored", "cip-nonsvc-untouched", "cip-direct-podip"),
+            *("masq-hairpin-not-direct", "masq-only-marked"),
+        ),
+        _all_masqueraded,
     ),
     fault("drop-as-reject", _drop_as_reject, "", "etp-local-none-drop", "itp-local-states-drop"),
     fault("drop-as-pass", _drop_as_pass),
@@ -313,15 +256,49 @@ MUTANTS = (
     Mutant(
         "node-ports-anywhere",
         "nodePorts are served at all addresses",
-        ("np-lbip-nodeport", "eip-unserved-port"),
+        (
+            *("np-lbip-nodeport", "eip-unserved-port", "lbip-other-port"),
+            *("np-broadcast-multicast", "np-localhost-v6-never", "np-addr-default-primary"),
+            "np-remote-dst-untouched",
+        ),
         _node_ports_anywhere,
     ),
-    fault("wrong-target-port", _wrong_target_port),
-    fault("udp-as-tcp", _udp_as_tcp),
+    fault(
+        "wrong-target-port",
+        _wrong_target_port,
+        "",
+        *("cip-port-remap", "cip-multiport", "cip-ep-offnode", "cip-named-targetport-per-ep"),
+        *("cip-multi-slice-ports", "cip-targetport-from-slice", "cip-unnamed-port"),
+        *("cip-selectorless-slice", "np-any-node", "np-from-pod", "ct-service-no-bypass"),
+    ),
+    fault(
+        "udp-as-tcp",
+        _udp_as_tcp,
+        "",
+        "lbip-shared-ip",
+        *("cip-same-port-diff-proto", "cip-many-services-same-eps", "np-same-number-tcp-udp"),
+        "np-udp",
+    ),
     fault("ipv6-missing", _ipv6_missing),
-    fault("node-unserved", _node_unserved),
-    fault("endpoints-frozen", _endpoints_frozen),
-    fault("never-deleted", _never_deleted),
+    fault("node-unserved", _node_unserved, "", "np-from-host"),
+    fault(
+        "endpoints-frozen",
+        _endpoints_frozen,
+        "",
+        *("cip-slice-delete", "cip-targetport-change", "ct-udp-port-change", "sync-latency-ep"),
+        *("sync-order-latency", "life-restart-missed-changes"),
+    ),
+    fault(
+        "never-deleted",
+        _never_deleted,
+        "",
+        *("cip-recreate", "cip-vip-reassign", "sync-latency-add", "np-delete"),
+    ),
     fault("host-network-unserved", _host_network_unserved),
-    fault("leak", _leaking, "TCP", "cip-unallocated-ip"),
+    fault(
+        "leak",
+        _leaking,
+        "TCP",
+        *("cip-unallocated-ip", "ds-v4mapped", "sec-hostports-via-vip"),
+    ),
 )

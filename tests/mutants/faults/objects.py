@@ -12,7 +12,14 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from specification.addresses import CLUSTER_CIDRS, OUTSIDE, pod_cidr
+from tests.mutants.faults.misread import (
+    families_ignored,
+    labels_ignored,
+    namespaces_ignored,
+    nobodys,
+    protocols_ignored,
+    slice_ports_guessed,
+)
 from tests.mutants.mutant import Mutant
 
 Object = dict[str, Any]
@@ -131,17 +138,17 @@ def _ranges_of_all(spec: Object, _: list[Object]) -> None:
     """Whoever has ranges is served at the load balancer's IP alone."""
     if spec.get("loadBalancerSourceRanges"):
         spec.pop("externalIPs", None)
-        spec["clusterIPs"] = list(map(_nobodys, spec["clusterIPs"]))
+        spec["clusterIPs"] = list(map(nobodys, spec["clusterIPs"]))
         spec["clusterIP"] = spec["clusterIPs"][0]
         for port in spec["ports"]:
             port.pop("nodePort", None)
 
 
-def _nobodys(address: str) -> str:
-    """An address that nobody asks for instead of a cluster IP."""
-    ip = ip_address(address)
-    outside = OUTSIDE["IPv4" if ip.version == 4 else "IPv6"].network_address
-    return str(outside + (int(ip) & 0xFFFF) + 0x10000)
+def _annotation_read(thing: Any, kind: str) -> list[Any]:
+    annotations = thing["metadata"].get("annotations", {}) if kind == "services" else {}
+    if ranges := annotations.get("service.beta.kubernetes.io/load-balancer-source-ranges"):
+        thing["spec"].setdefault("loadBalancerSourceRanges", ranges.split(","))
+    return [thing]
 
 
 # --- external addresses ---------------------------------------------------------------------------
@@ -162,7 +169,7 @@ def _plain_alone(spec: Object, ingress: list[Object]) -> None:
     versions = [ip_address(each["ip"]).version for each in ingress if "ip" in each]
     several = len(versions) > len(set(versions)) or len(versions) < len(ingress)
     bare = not all("nodePort" in port for port in spec["ports"])
-    if "Proxy" in modes:
+    if "Proxy" in modes or (ingress and not versions):
         spec.pop("externalIPs", None)
         for port in spec["ports"]:
             port.pop("nodePort", None)
@@ -170,48 +177,26 @@ def _plain_alone(spec: Object, ingress: list[Object]) -> None:
         ingress.clear()
 
 
+def _external_ips_as_balancers(spec: Object, ingress: list[Object]) -> None:
+    ingress += [{"ip": each} for each in spec.get("externalIPs", ())]
+
+
 def _policy_ignored(spec: Object, _: list[Object]) -> None:
     if "externalTrafficPolicy" in spec:
         spec["externalTrafficPolicy"] = "Cluster"
 
 
-def _sctp_ignored(spec: Object, _: list[Object]) -> None:
-    spec["ports"] = [each for each in spec["ports"] if each["protocol"] != "SCTP"]
+def _internal_policy_everywhere(spec: Object, _: list[Object]) -> None:
+    if "externalTrafficPolicy" in spec and spec.get("internalTrafficPolicy") == "Local":
+        spec["externalTrafficPolicy"] = "Local"
 
 
-# --- whose business a Service is ------------------------------------------------------------------
-
-
-def _labels_ignored(thing: Any, kind: str) -> list[Any]:
-    if kind == "request":
-        path, _, query = thing.partition("?")
-        kept = (each for each in query.split("&") if not each.startswith("labelSelector="))
-        return [f"{path}?{'&'.join(kept)}" if "/services" in path else thing]
-    return [thing]
-
-
-def _families_ignored(thing: Any, kind: str) -> list[Any]:
-    """A Service of IPv4 alone is served in both families, by the same pods."""
-    if kind == "services" and thing["spec"].get("ipFamilies") == ["IPv4"]:
-        (address,) = thing["spec"]["clusterIPs"]
-        low = (OUTSIDE["IPv6"].network_address) + (int(ip_address(address)) & 0xFFFF)
-        thing["spec"] |= {"ipFamilies": ["IPv4", "IPv6"], "clusterIPs": [address, str(low)]}
-    if kind == "endpointslices" and thing["addressType"] == "IPv4":
-        metadata = thing["metadata"]
-        named = {"name": f"{metadata['name']}-twin", "uid": f"{metadata.get('uid', '')}-twin"}
-        ends = [
-            each | {"addresses": [_in_ipv6(each["addresses"][0])]}
-            for each in thing["endpoints"] or ()
-        ]
-        twin = {"metadata": metadata | named, "addressType": "IPv6", "endpoints": ends}
-        return [thing, thing | twin]
-    return [thing]
-
-
-def _in_ipv6(address: str) -> str:
-    """The other address of a pod."""
-    place = int(ip_address(address)) - int(CLUSTER_CIDRS["IPv4"].network_address)
-    return str(pod_cidr(place >> 16, "IPv6")[place & 0xFFFF])
+def _ports_ignored(spec: Object, _: list[Object]) -> None:
+    spec["ports"] = [
+        each
+        for each in spec.get("ports") or ()
+        if each["protocol"] != "SCTP" and "appProtocol" not in each
+    ]
 
 
 MUTANTS = (
@@ -219,13 +204,23 @@ MUTANTS = (
         "zone-hints-ignored",
         "hints for zones are not followed",
         _each(lambda each: each["hints"].pop("forZones", None)),
-        *("topo-node-fallback-zone", "topo-nodeport-lb", "topo-mixed-merge"),
+        *(
+            "topo-node-fallback-zone",
+            "topo-nodeport-lb",
+            "topo-mixed-merge",
+            "topo-prefer-same-zone",
+            "topo-per-port",
+            "topo-per-family",
+            "topo-established",
+            "topo-zone-hints",
+            "topo-multi-hints",
+        ),
     ),
     _mutant(
         "node-hints-ignored",
         "hints for nodes are not followed",
         _each(lambda each: each["hints"].pop("forNodes", None)),
-        "topo-node-hints",
+        *("topo-node-hints", "topo-node-recover"),
     ),
     _mutant(
         "safeguards-turned",
@@ -237,13 +232,13 @@ MUTANTS = (
         "hinted-elsewhere-left-out",
         "endpoints that are hinted for other zones are never given anything",
         _slices(_elsewhere_left_out),
-        *("topo-local-ignores", "topo-terminating-ignored"),
+        *("topo-local-ignores", "topo-terminating-ignored", "topo-no-drop", "topo-no-match"),
     ),
     _mutant(
         "own-zone-hinted",
         "endpoints without hints are taken to be hinted for the zone that they are in",
         _each(_own_zone_hinted),
-        "topo-hints-authoritative",
+        *("topo-hints-authoritative", "topo-missing-hint"),
     ),
     _mutant(
         "readiness-misread",
@@ -255,19 +250,28 @@ MUTANTS = (
         "conditions-ignored",
         "all endpoints are taken for ready",
         _each(lambda each: each["conditions"].update(ready=True)),
-        *("term-publish-off", "term-unready-nonterm"),
+        *("term-publish-off", "term-unready-nonterm", "term-nil-serving", "term-nil-terminating"),
+        *("term-from-terminating-pod", "term-hcnp", "topo-only-unready-in-zone"),
+    ),
+    _mutant(
+        "places-unknown",
+        "no endpoint is known to be on the node",
+        _each(lambda each: each.pop("nodeName", None)),
+        *("itp-local-only", "masq-itp-local-node", "hc-np-200", "hc-np-not-dnat"),
+        "hc-np-families",
     ),
     _mutant(
         "source-ranges-ignored",
         "nobody is outside of source ranges",
         _services(lambda spec, _: spec.pop("loadBalancerSourceRanges", None)),
         *("lbsr-deny", "lbsr-pods-subject", "lbsr-host-subject", "lbsr-multi-vip", "lbsr-udp"),
+        *("lbsr-whitespace", "lbsr-family-hole", "ds-lbsr-split"),
     ),
     _mutant(
         "zone-for-good",
         "the zone of its node is always the same",
         _zone_said(ZONE),
-        "topo-label-change",
+        *("topo-label-change", "topo-no-zone-label", "topo-other-labels"),
     ),
     _mutant(
         "zone-unknown", "the zone of its node is unknown", _zone_said(None), "topo-zone-at-start"
@@ -289,6 +293,7 @@ MUTANTS = (
         "load balancers take all connections to their IPs themselves",
         _modes_set("Proxy"),
         *("ipm-vip-default", "lbip-capture-external", "lbip-capture-pod", "lbip-capture-host"),
+        *("lbip-masq-cluster", "lbip-on-iface", "lbsr-node-ip", "ds-lb-split"),
     ),
     _mutant(
         "proxy-as-vip",
@@ -301,6 +306,7 @@ MUTANTS = (
         "a load balancer is served only with one IP in each family, nodePorts and no class or mode",
         _services(_plain_alone),
         *("lbip-multi-ingress", "lbip-hostname-mixed", "lbip-no-nodeports"),
+        "lbip-hostname-only",
         *("lbip-no-nodeports-local", "lbip-class-ignored", "ipm-proxy-nodeport", "ipm-mixed"),
     ),
     _mutant(
@@ -308,24 +314,70 @@ MUTANTS = (
         "external IPs are not served",
         _services(lambda spec, _: spec.pop("externalIPs", None)),
         *("eip-capture-external", "eip-capture-pod", "eip-capture-host"),
+        *("proto-tcp-np-lb", "proto-udp-np-lb"),
+        *("eip-any-type", "eip-multi", "eip-masq-cluster", "eip-is-node-ip", "eip-claimant-goes"),
+    ),
+    _mutant(
+        "external-ips-as-balancers",
+        "external IPs are a load balancer's, too, where there is one",
+        _services(_external_ips_as_balancers),
+        "eip-gate-off",
+    ),
+    _mutant(
+        "annotation-as-ranges",
+        "source ranges are read from the annotation, too",
+        _annotation_read,
+        "lbsr-annotation",
     ),
     _mutant(
         "local-as-cluster",
         "externalTrafficPolicy is taken for Cluster",
         _services(_policy_ignored),
-        *("eip-local-policy", "eip-etp-on-clusterip-type", "lbsr-etp-local"),
+        *("eip-local-policy", "eip-etp-on-clusterip-type", "lbsr-etp-local", "etp-local-src"),
+        *("masq-etp-local-pod", "masq-ext-local"),
+    ),
+    _mutant(
+        "internal-policy-everywhere",
+        "where internalTrafficPolicy is Local, externalTrafficPolicy is taken for Local, too",
+        _services(_internal_policy_everywhere),
+        "np-itp-ignored",
     ),
     _mutant(
         "families-ignored",
         "Services of IPv4 are served over IPv6, too",
-        _families_ignored,
-        "ds-eip-split",
+        families_ignored,
+        *("ds-eip-split", "lbip-other-family-ignored", "np-singlestack-other-family"),
+        "cip-slice-other-family",
     ),
     _mutant(
-        "labels-ignored",
-        "Services that are labelled for another proxy are served",
-        _labels_ignored,
-        "sec-proxy-name-label",
+        "protocols-ignored",
+        "the ports of a Service are served over TCP and UDP, whichever they are for",
+        protocols_ignored,
+        "cip-proto-mismatch",
     ),
-    _mutant("sctp-ignored", "SCTP is not served", _services(_sctp_ignored), "proto-sctp-np-lb"),
+    _mutant(
+        "namespaces-ignored",
+        "all Services of a name are one, whatever their namespaces are",
+        namespaces_ignored,
+        "cip-namespace-isolation",
+    ),
+    _mutant(
+        "services-misread",
+        "Services that are another proxy's or stand for a name are served, none in an added range",
+        labels_ignored,
+        *("sec-proxy-name-label", "sec-proxy-name-toggle", "cip-externalname-ignored"),
+        *("cip-extra-servicecidr", "cip-vip-outside-cidr"),
+    ),
+    _mutant(
+        "some-ports-ignored",
+        "ports of SCTP, and those that name an application, are not served",
+        _services(_ports_ignored),
+        *("proto-sctp-np-lb", "proto-appprotocol"),
+    ),
+    _mutant(
+        "slice-ports-guessed",
+        "ports of slices are found by a part of their names, and numbers guessed",
+        slice_ports_guessed,
+        *("proto-named-port-case", "cip-slice-nil-port"),
+    ),
 )

@@ -7,9 +7,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from specification.addresses import OUTSIDE, ROUTERS, Family, pod_cidr
 from tests.mutants.mutant import Mutant, edited
 
 _TRANSLATED = "ct status dnat"
+
+EXTERNAL = "ext0"
+"""The node's external link, as ``clusters.node`` has it: that is too much for a wrapper to load."""
 
 
 def _besides(
@@ -17,10 +21,11 @@ def _besides(
     ipv6: Sequence[str] = (),
     *,
     of: str = _TRANSLATED,
+    hook: str = "postrouting priority 160",
     declared: str = "",
 ) -> Callable[[str, str], str]:
-    """Have these statements, a rule each, meet every packet ``of`` a kind that leaves the node;
-    what they need is ``declared`` in the table.
+    """Have these statements, a rule each, meet every packet ``of`` a kind at the ``hook``: where it
+    leaves the node, if nothing else is said. What they need is ``declared`` in the table.
     """
     rules = {"ip": ipv4, "ip6": ipv6}
 
@@ -31,8 +36,8 @@ def _besides(
         chain = f"{found[1]} kube-proxy besides"
         needed = [f"add {declared.format(family=found[1], table=f'{found[1]} kube-proxy')}"]
         added = [f"add rule {chain} {of} {statement}" for statement in rules[found[1]]]
-        hook = f"add chain {chain} {{ type filter hook postrouting priority 160 ; }}"
-        head = [line, *needed, hook] if declared else [line, hook]
+        hooked = f"add chain {chain} {{ type filter hook {hook} ; }}"
+        head = [line, *needed, hooked] if declared else [line, hooked]
         return "\n".join([*head, f"flush chain {chain}", *added])
 
     return lambda text, _before: edited(text, edit)
@@ -42,11 +47,21 @@ def _both(*statements: str, of: str = _TRANSLATED) -> Callable[[str, str], str]:
     return _besides(statements, statements, of=of)
 
 
+def _led_astray(word: str, family: Family) -> list[str]:
+    to_pods = f"{word} daddr {pod_cidr(0, family)}"
+    return [f"{to_pods} dup to {ROUTERS[family]} device {EXTERNAL}", f"{to_pods} drop"]
+
+
 _AGAIN = "tcp flags & (syn | ack) == syn ip saddr . tcp sport @ended drop"
 _AGAIN6 = _AGAIN.replace("ip saddr", "ip6 saddr")
 
+_FIRST = "prerouting priority -310"
+"""Where a packet comes by before it is tracked."""
+
 _OUTSIDE = "outside"
 """Tried from one vantage: what becomes of a packet is not decided by where it comes from."""
+
+_ERRORS = "{ time-exceeded, destination-unreachable }"
 
 MUTANTS = (
     Mutant(
@@ -189,15 +204,44 @@ MUTANTS = (
     Mutant(
         "resets-dropped",
         "what aborts a connection is not forwarded",
-        ("proto-tcp-halfclose",),
-        _both("ct direction original tcp flags & rst == rst drop"),
-        _OUTSIDE,
+        ("proto-tcp-halfclose", "cip-ep-refused"),
+        _both("tcp flags & rst == rst drop"),
+        f"({_OUTSIDE} or cip-ep-refused)",
     ),
     Mutant(
         "established-dropped",
         "of a connection only the first packets of both directions are forwarded",
-        ("seq-flows-tcp", "seq-flows-udp"),
+        (
+            *("seq-flows-tcp", "seq-flows-udp", "ct-udp-keep-shared-ip"),
+            *("cip-keep-on-ep-add", "cip-keep-on-ep-unready", "cip-slice-dup-move"),
+            *("cip-conn-pinned", "lb-per-conn", "ct-udp-keep-live", "ct-udp-keep-other-svc"),
+            *("ct-restart-keep", "life-restart-existing", "noep-established", "np-keep-on-sync"),
+            "ct-np-port-clash-last",
+        ),
         _both("ct direction original ct state established drop"),
+    ),
+    Mutant(
+        "odd-sizes-dropped",
+        "datagrams are dropped that are empty or take fragments, and data that opens a connection",
+        ("proto-udp-frag", "proto-udp-zero-len", "proto-tcp-fastopen-data"),
+        _both(
+            "udp length 8 drop",
+            "udp length > 1480 drop",
+            "tcp flags & (syn | ack) == syn meta length > 120 drop",
+        ),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "replies-untranslated",
+        "what endpoints answer is not translated back",
+        ("cip-reply-source", "np-reply-source"),
+        _besides(*[["meta l4proto { tcp, udp } th sport 8080 notrack"]] * 2, of="", hook=_FIRST),
+    ),
+    Mutant(
+        "invalid-dropped",
+        "what connection tracking takes for invalid is not forwarded",
+        ("ct-asymmetric",),
+        _both("drop", of="ct state invalid"),
     ),
     Mutant(
         "half-close-cut",
@@ -225,10 +269,31 @@ MUTANTS = (
         "pod",  # others are masqueraded by then
     ),
     Mutant(
-        "expiry-untold",
-        "the node does not say that a hop limit has ended",
-        ("pkt-time-exceeded",),
-        _besides(["icmp type time-exceeded drop"], ["icmpv6 type time-exceeded drop"], of=""),
+        "long-way-round",
+        "what is for pods of the node leaves by the external link",
+        ("pkt-link",),
+        _besides(*(_led_astray(*each) for each in (("ip", "IPv4"), ("ip6", "IPv6")))),
+        _OUTSIDE,
+    ),
+    Mutant(
+        "loopback-replaced",
+        "what comes from a loopback address is taken for a host's outside the cluster",
+        ("sec-martian-src",),
+        _besides(
+            [f"ip saddr 127.0.0.0/8 ip saddr set {OUTSIDE['IPv4'][-3]}"],
+            of="",
+            hook=_FIRST,
+        ),
+        f"IPv4 and {_OUTSIDE}",
+    ),
+    Mutant(
+        "errors-untold",
+        "the node tells no ICMP error, and hands none on",
+        (
+            *("pkt-time-exceeded", "sec-icmp-no-reveal"),
+            *("proto-icmp-err-from-ep", "proto-icmp-err-to-ep", "proto-icmp-err-sctp"),
+        ),
+        _besides([f"icmp type {_ERRORS} drop"], [f"icmpv6 type {_ERRORS} drop"], of=""),
         _OUTSIDE,
     ),
 )
