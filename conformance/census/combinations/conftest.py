@@ -12,7 +12,7 @@ from conformance.census import census as taking
 from conformance.census.account import Account
 from conformance.census.census import Census
 from conformance.census.combinations import axes, kinds, shapes
-from conformance.census.combinations.imagined import enough
+from conformance.census.combinations.imagined import ON_WIRES, enough
 from conformance.census.conftest import Hold, InForce, Keep
 from conformance.census.kinds import Kind
 from conformance.vocabulary import World
@@ -42,15 +42,15 @@ def wide(
     here = {each.name for each in services}
     if world.node.system.emulated and not options.asked.every_case:
         known = world.node.name, options.implementation.claimed(mode), draw
-        services = enough(services, *known, kinds.ALL)
-        here = {each.name for each in enough(services, *known, kinds.OF_THE_NODE)}
+        services, by_processes = enough(services, *known)
+        here = {each.name for each in by_processes}
     account = Account()
     with in_force(services, account) as state:
         zone.tell(world, names)
         aimed = aims.served(state) + aims.unserved(state)
         of_the_node = [each for each in aimed if each.service.name in here]
         decisions = (
-            *taking.take(world, state, aimed, ["pod", "remote-pod", "outside"], account),
+            *taking.take(world, state, aimed, ON_WIRES, account),
             *taking.take(world, state, of_the_node, ["node"], account),
         )
     about = {f"wide-{number}": axes.in_words(row) for number, row in enumerate(rows)}

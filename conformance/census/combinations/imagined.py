@@ -28,14 +28,21 @@ _CLIENTS: Final[dict[Vantage, Host]] = {
 }
 
 
+ON_WIRES: Final[tuple[Vantage, ...]] = ("pod", "remote-pod", "outside")
+"""Where no process on the node is needed."""
+
+
 def decisions(
-    specs: Sequence[ServiceSpec], node: str, features: frozenset[str] = frozenset(FEATURES)
+    specs: Sequence[ServiceSpec],
+    node: str,
+    features: frozenset[str] = frozenset(FEATURES),
+    vantages: Sequence[Vantage] = EVERYWHERE,
 ) -> Iterator[Decision]:
     """What is right of all that would be tried; nothing is said to be wrong."""
     services = tuple(itertools.starmap(_stored, enumerate(specs)))
     state = State(services, Node(node, _ADDRESSES, ZONES[0]), features=features)
     for aim in aims.served(state) + aims.unserved(state):
-        for vantage in EVERYWHERE:
+        for vantage in vantages:
             client = SocketAddress(_CLIENTS[vantage].address(family_of(aim.at.address)), 40_000)
             attempt = Attempt(aim.port.protocol, client, aim.at)
             if vantage != "node" or aim.port.protocol == "UDP":
@@ -43,30 +50,33 @@ def decisions(
 
 
 def enough(
-    specs: Sequence[ServiceSpec],
-    node: str,
-    features: frozenset[str],
-    draw: random.Random,
-    wanted: Collection[str],
-) -> list[ServiceSpec]:
-    """Some of the Services, drawn: each shows one of the kinds that are ``wanted`` and that those
-    before it do not show.
+    specs: Sequence[ServiceSpec], node: str, features: frozenset[str], draw: random.Random
+) -> tuple[list[ServiceSpec], list[ServiceSpec]]:
+    """Some of the Services, drawn, which show something of every kind where all of them are tried
+    over wires, and the second ones, which are among the first, by processes on the node.
     """
-    chosen, missing = list[ServiceSpec](), set(wanted)
-    for spec in draw.sample(specs, len(specs)):
-        shown = {
-            name
-            for each in decisions([spec], node, features)
-            if not each.allowed.undecided and not kinds.told_elsewhere(each)
-            for name in missing
-            if kinds.ALL[name](each)
-        }
-        if shown:
-            chosen.append(spec)
-            missing -= shown
-        if not missing:
-            break
-    return chosen
+
+    def showing(wanted: Collection[str], vantages: Sequence[Vantage]) -> list[ServiceSpec]:
+        """Each shows one of the kinds that are ``wanted`` and that those before it do not show."""
+        chosen, missing = list[ServiceSpec](), set(wanted)
+        for spec in draw.sample(specs, len(specs)):
+            shown = {
+                name
+                for each in decisions([spec], node, features, vantages)
+                if not each.allowed.undecided and not kinds.told_elsewhere(each)
+                for name in missing
+                if kinds.ALL[name](each)
+            }
+            if shown:
+                chosen.append(spec)
+                missing -= shown
+            if not missing:
+                break
+        return chosen
+
+    here = showing(kinds.OF_THE_NODE, ["node"])
+    on_wires = showing(kinds.ALL.keys() - kinds.OF_THE_NODE, ON_WIRES)
+    return here + [each for each in on_wires if each not in here], here
 
 
 def _stored(number: int, spec: ServiceSpec) -> ServiceSpec:
