@@ -83,8 +83,9 @@ def datagrams_leave_who_serves_no_longer(case: Case, listed: Candidate | None) -
     return case.attempt.protocol == "UDP" and not alive
 
 
-def goes_on(state: State, flow: Flow, place: Place) -> Allowed:
-    """What is right for the next packet of a flow, ``state`` being in force by now.
+def goes_on(state: State, flow: Flow, place: Place, *, interrupted: bool = False) -> Allowed:
+    """What is right for the next packet of a flow, ``state`` being in force by now;
+    ``interrupted`` where its frontend may have been gone since the packet before.
 
     Where nobody has got it before, it is a new one (ct-udp-unreplied). What has become of frontends
     that have gone and of source ranges says nothing about flows that are there.
@@ -100,6 +101,8 @@ def goes_on(state: State, flow: Flow, place: Place) -> Allowed:
     listed = next((each for each in found if each.at == flow.endpoint), None)
     if datagrams_leave_who_serves_no_longer(case, listed):
         right = allowed(state, flow.attempt, place)
+    elif interrupted:
+        right = Allowed(undecided="the frontend was gone in between")
     elif (
         connections_stay_with_a_listed_endpoint(case, listed)
         or connections_outlive_their_endpoint(case, listed)

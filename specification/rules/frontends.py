@@ -15,6 +15,9 @@ from specification.services import Port, Protocol, ServiceSpec
 
 Kind = Literal["cluster-ip", "external-ip", "load-balancer-ip", "node-port"]
 
+Key = tuple[Protocol, SocketAddress]
+"""What a client sends to, by which frontends are found."""
+
 PROXY_NAME: Final = "service.kubernetes.io/service-proxy-name"
 """The label by which a Service is left to another proxy (KEP-2447)."""
 
@@ -36,19 +39,19 @@ class Frontend:
         return self.kind == "cluster-ip"
 
 
-def frontends(state: State) -> dict[tuple[Protocol, SocketAddress], Frontend]:
+def frontends(state: State) -> dict[Key, Frontend]:
     """All frontends of a state, by protocol and address; where several claim it, the first."""
     return {key: found[0] for key, found in claims(state).items()}
 
 
 @functools.lru_cache(maxsize=16)
-def claims(state: State) -> dict[tuple[Protocol, SocketAddress], tuple[Frontend, ...]]:
+def claims(state: State) -> dict[Key, tuple[Frontend, ...]]:
     """All frontends of a state, by protocol and address: more than one where several claim it.
 
     Addresses of Services come before nodePorts: where one is the node's own, a nodePort of the same
     number gives way. (kube-proxy's unit tests; nothing else speaks of it.)
     """
-    found: dict[tuple[Protocol, SocketAddress], list[Frontend]] = {}
+    found: dict[Key, list[Frontend]] = {}
     for service in filter(is_proxied, state.services):
         for port in service.ports:
             for kind, at in dict.fromkeys(_addresses(state, service, port)):

@@ -27,6 +27,7 @@ from fixtures.world.world import furnish
 from specification.addresses import FAMILIES
 from specification.attempts import Attempt
 from specification.places import Place
+from specification.rules.frontends import claims
 from specification.services import Object, Protocol
 
 SIZE = Size()
@@ -148,6 +149,26 @@ def test_a_proxy_that_loses_flows_is_noticed(fault: str, monkeypatch: pytest.Mon
     with played(200, seed=5) as session:
         operations = shown(session, protocol)
     assert 2 <= len(operations) <= 5, operations  # chance lets some go on, and not again
+
+
+def test_a_proxy_may_end_what_was_there_when_a_frontend_goes_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """How much of what is written at once a proxy sees by itself is a matter of its haste."""
+
+    class Hasty(SpecifiedProxy):
+        def learn(self, path: str, body: Object | None) -> None:
+            super().learn(path, body)
+            self._renew()
+
+        def _goes_on(self, attempt: Attempt, place: Place, begun: Deliver | Pass) -> bool:
+            gone = (attempt.protocol, attempt.target) not in claims(self._state)
+            return not gone and super()._goes_on(attempt, place, begun)
+
+    put(monkeypatch, Hasty)
+    with played(400, seed=5) as session:
+        assert session.hold("TCP", "").passed
+        assert session.hold("UDP", "").passed
 
 
 def test_datagrams_that_were_silent_for_too_long_are_no_flows(

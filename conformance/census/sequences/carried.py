@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.census.census import Decision
@@ -16,7 +16,7 @@ from specification.outcomes import Probe
 from specification.places import Host, Vantage
 from specification.rules.endpoints import Pool, candidates
 from specification.rules.flows import Flow, goes_on
-from specification.rules.frontends import Frontend, claims
+from specification.rules.frontends import Frontend, Key, claims
 from specification.rules.state import State
 from specification.services import Protocol
 
@@ -69,8 +69,10 @@ class Group:
         """Whether one of them is still a flow."""
         return any(self._known)
 
-    def messages(self, state: State) -> Iterator[Carried]:
-        """Send a message on each flow that has not ended, ``state`` being in force."""
+    def messages(self, state: State, interrupted: Collection[Key]) -> Iterator[Carried]:
+        """Send a message on each flow that has not ended, ``state`` being in force; the frontends
+        that were gone for a moment since the last ones are ``interrupted``.
+        """
         own, before = state.node.addresses, self._spoken
         self._spoken = time.monotonic()
         said = self._flows.exchange()
@@ -81,11 +83,14 @@ class Group:
             flow = self._known[row]
             if flow is None:
                 continue
-            right = goes_on(state, flow, self._vantage)
+            key = probe.protocol, probe.target
+            if key in interrupted:
+                self._gone.add(row)
+            right = goes_on(state, flow, self._vantage, interrupted=key in interrupted)
             wrong = "" if right.permits(probe, own) else str(probe.outcome)
             frontend = self._frontends[row]
             listed: Pool = ()
-            claimed = claims(state).get((probe.protocol, probe.target), ())
+            claimed = claims(state).get(key, ())
             if claimed:
                 frontend = claimed[0]
                 listed = candidates(state, frontend, family_of(probe.target.address))

@@ -16,9 +16,9 @@ from specification.addresses import FAMILIES, Family, family_of
 from specification.attempts import Attempt, SocketAddress
 from specification.places import Vantage
 from specification.rules.allowed import Allowed, allowed
-from specification.rules.frontends import Frontend, claims
+from specification.rules.frontends import Frontend, Key, claims
 from specification.rules.state import State
-from specification.services import Protocol, ServiceSpec
+from specification.services import ServiceSpec
 
 GOING: Final = 8
 """Addresses that are tried of those that a step has taken from Services."""
@@ -87,16 +87,16 @@ class Looks:
         self._vantages = (*_ON_WIRES, *(("node",) if processes else ()))
         self._interest = interest
         self._before: Collection[ServiceSpec] = ()
-        self._had: dict[tuple[Protocol, SocketAddress], Frontend] = {}
-        self._gone: Collection[tuple[Protocol, SocketAddress]] = ()
+        self._had: dict[Key, Frontend] = {}
+        self._gone: Collection[Key] = ()
         self._groups: list[Group] = []
 
-    def at(self, state: State) -> Iterator[Decision]:
+    def at(self, state: State, interrupted: Collection[Key]) -> Iterator[Decision]:
         """Look at what is in force: at the flows that are open, then at new connections, some of
-        which stay.
+        which stay. The frontends that were gone for a moment are ``interrupted``.
         """
         for each in self._groups:
-            yield from each.messages(state)
+            yield from each.messages(state, interrupted)
         self._groups = [each for each in self._groups if each]
         only = self._interest
         if only is None or not only.flows:

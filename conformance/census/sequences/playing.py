@@ -25,6 +25,7 @@ from fixtures.world import zone
 from fixtures.world.world import World
 from specification.addresses import FAMILIES
 from specification.errors import SettleError
+from specification.rules.frontends import Key, claims
 from specification.rules.state import Node, State
 
 NUMBERS: Final = 1_000
@@ -65,12 +66,17 @@ class Player:
         self._first = (self._first + slots) % (NUMBERS - slots)
         self._turn = (self._turn + 1) % TURNS
 
-    def step(self, step: Step) -> State:
-        """Do all of a step, and have it in force; what decides then."""
+    def step(self, step: Step) -> tuple[State, frozenset[Key]]:
+        """Do all of a step, and have it in force; what decides then, and which frontends the proxy
+        may have seen gone while it was done, so that it ends what was there.
+        """
+        interrupted = frozenset[Key]()
         for each in step:
+            before = self._claimed()
             self._do(each)
+            interrupted |= {key for key, _ in before - self._claimed()}
         self._settle()
-        return self._state()
+        return self._state(), interrupted
 
     def number(self, name: str) -> int:
         """The number in the sequence of the Service of that name."""
@@ -128,6 +134,16 @@ class Player:
         if not zone.move(self.world, self._witness, to):
             raise SettleError(f"the proxy does not heed that its node is in {to} by now")
         self._zone = to
+
+    def _claimed(self) -> frozenset[tuple[Key, str]]:
+        """All frontends, and the uid of the Service that each leads to: another one's, of the same
+        name, is another frontend.
+        """
+        return frozenset(
+            (key, self._made[self.number(each.service.name)].object["metadata"]["uid"])
+            for key, found in claims(self._state()).items()
+            for each in found
+        )
 
     def _state(self) -> State:
         node = self.world.node
