@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -87,7 +88,7 @@ class Decision:
         chosen = 0 if self.sticky else len(self.allowed.deliveries)
         return MISSED * chosen * (1 - 1 / chosen) ** TRIES if chosen else 0.0
 
-    @property
+    @functools.cached_property  # each requirement of a census asks for it
     def states(self) -> frozenset[str]:
         """The states of its endpoints, in words."""
         return space.states(self.service)
