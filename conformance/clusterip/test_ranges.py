@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from conformance.vocabulary import (
     FAMILIES,
+    Family,
     Pool,
     Service,
     Services,
@@ -30,18 +32,33 @@ _LOOK = 0.05  # seconds between two looks
 
 @pytest.fixture
 def take_away(service: Services, names: Callable[[], str]) -> Iterator[Callable[[], None]]:
-    """There is a ServiceCIDR more, until this is called or the test ends."""
+    """There is a ServiceCIDR more, until this is called or the test ends: from then on, no Service
+    that names no cluster IP is given one of it.
+    """
     name, left = f"added-{names()}", [True]
 
     def delete() -> None:
         if left:
             left.clear()
             service.api.delete("servicecidrs", name)
+            for family in FAMILIES:
+                _await_refusal(service, family)
 
     cidrs = [str(_ADDED[each]) for each in FAMILIES]
     service.api.create("servicecidrs", {"metadata": {"name": name}, "spec": {"cidrs": cidrs}})
     yield delete
     delete()
+
+
+def _await_refusal(service: Services, family: Family) -> None:
+    """Return when the API server gives no addresses of the added range any more."""
+    spec = service.spec(1, families=(family,), cluster_ips=(_ADDED[family][next(_NUMBERS)],))
+    deadline = time.monotonic() + _KNOWN
+    with contextlib.suppress(RefusedError):
+        while time.monotonic() < deadline:
+            service.create([spec], settle=False)[0].delete(settle=False)
+            time.sleep(_LOOK)
+        raise TimeoutError(f"a ServiceCIDR was deleted {_KNOWN:.0f} s ago and is in use still")
 
 
 def _there(service: Services) -> Service:

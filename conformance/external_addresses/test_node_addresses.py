@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from clusters.node import EXTERNAL_INTERFACE
 from conformance.external_addresses.everybody import PROTOCOLS, at, serves
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
-    NODE_NETWORKS,
     IPAddress,
     LabClient,
     NodeClient,
@@ -67,13 +68,14 @@ def test_node_bears_a_load_balancers_ip(
     ),
 )
 @over(protocol="TCP")
-@arranged(2, exposed=True, load_balancer_source_ranges=tuple(NODE_NETWORKS.values()))
 def test_node_sends_from_the_load_balancers_ip(
-    web: Service, client: LabClient, world: World
+    service: Services, client: LabClient, world: World
 ) -> None:
     """Where a Service's loadBalancerSourceRanges admit the node, a process on it must be served at
     the load balancer's IP also where its source is that very IP, which the node bears.
     """
+    ranges = tuple(ip_network(world.node.address(family)) for family in FAMILIES)
+    web = service(2, exposed=True, load_balancer_source_ranges=ranges)
     ips = web.spec.load_balancer_ips
     expect(client.connect(*at(ips, client))).dropped()
     with (
