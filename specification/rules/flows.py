@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from specification.attempts import Attempt, SocketAddress
@@ -83,9 +84,10 @@ def datagrams_leave_who_serves_no_longer(case: Case, listed: Candidate | None) -
     return case.attempt.protocol == "UDP" and not alive
 
 
-def goes_on(state: State, flow: Flow, place: Place, *, interrupted: bool = False) -> Allowed:
-    """What is right for the next packet of a flow, ``state`` being in force by now;
-    ``interrupted`` where its frontend may have been gone since the packet before.
+def goes_on(state: State, flow: Flow, place: Place, *, since: Iterable[State] = ()) -> Allowed:
+    """What is right for the next packet of a flow, ``state`` being in force by now; ``since`` are
+    the states that a proxy may have seen after the packet before: how many of them it has is a
+    matter of its haste, and what need not go on in one of them need not go on at all.
 
     Where nobody has got it before, it is a new one (ct-udp-unreplied). What has become of frontends
     that have gone and of source ranges says nothing about flows that are there.
@@ -101,8 +103,8 @@ def goes_on(state: State, flow: Flow, place: Place, *, interrupted: bool = False
     listed = next((each for each in found if each.at == flow.endpoint), None)
     if datagrams_leave_who_serves_no_longer(case, listed):
         right = allowed(state, flow.attempt, place)
-    elif interrupted:
-        right = Allowed(undecided="the frontend was gone in between")
+    elif not all(goes_on(each, flow, place).deliveries.keys() == {flow.endpoint} for each in since):
+        right = Allowed(undecided="the flow may have ended in between")
     elif (
         connections_stay_with_a_listed_endpoint(case, listed)
         or connections_outlive_their_endpoint(case, listed)

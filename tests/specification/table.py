@@ -14,7 +14,7 @@ Every row is two cases: one of each family, unless it says which one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,11 +65,14 @@ class Row:
         """The row in each family that it holds for."""
         for family in FAMILIES:
             if not self.options.keys() & {"v4", "v6"} or f"v{family[-1]}" in self.options:
-                yield Case(self, family, self._state(family), *self._attempt(family))
+                between = self.options.get("since")
+                since = () if between is None else (self._state(family, between.split("+")),)
+                yield Case(self, family, self._state(family), *self._attempt(family), since)
 
-    def _state(self, family: Family) -> State:
+    def _state(self, family: Family, endpoints: Sequence[str] = ()) -> State:
         options = self.options
-        service = replace(usual(self.endpoints), **_service_options(options))
+        listed = " ".join(endpoints) or self.endpoints
+        service = replace(usual(listed), **_service_options(options))
         services = SHAPES[options["shape"]](service) if "shape" in options else (service,)
         features = set[str]() if "lean" in options else set(FEATURES)
         features |= {name[1:] for name in options if name[0] == "+"}
@@ -140,6 +143,8 @@ class Case:
     state: State
     attempt: Attempt
     place: Place
+    since: tuple[State, ...]
+    """What was there in between, where a flow has gone on from before."""
 
     def __str__(self) -> str:
         return f"{self.row}, {self.family}"
@@ -172,7 +177,7 @@ class Case:
         name, _, seen = self.row.options["had"].partition("/")
         endpoint = SocketAddress(HOSTS[name].address(self.family), 8080) if name else None
         had: Seen = "node" if seen == "node" else "client"
-        return goes_on(self.state, Flow(self.attempt, endpoint, had), self.place)
+        return goes_on(self.state, Flow(self.attempt, endpoint, had), self.place, since=self.since)
 
     @property
     def holds(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.census.census import Decision
@@ -16,7 +16,7 @@ from specification.outcomes import Probe
 from specification.places import Host, Vantage
 from specification.rules.endpoints import Pool, candidates
 from specification.rules.flows import Flow, goes_on
-from specification.rules.frontends import Frontend, Key, claims
+from specification.rules.frontends import Frontend, claims
 from specification.rules.state import State
 from specification.services import Protocol
 
@@ -69,9 +69,9 @@ class Group:
         """Whether one of them is still a flow."""
         return any(self._known)
 
-    def messages(self, state: State, interrupted: Collection[Key]) -> Iterator[Carried]:
-        """Send a message on each flow that has not ended, ``state`` being in force; the frontends
-        that were gone for a moment since the last ones are ``interrupted``.
+    def messages(self, state: State, since: Sequence[State]) -> Iterator[Carried]:
+        """Send a message on each flow that has not ended, ``state`` being in force, and the states
+        ``since`` having been there after the last ones.
         """
         own, before = state.node.addresses, self._spoken
         self._spoken = time.monotonic()
@@ -84,9 +84,9 @@ class Group:
             if flow is None:
                 continue
             key = probe.protocol, probe.target
-            if key in interrupted:
+            if not all(key in claims(each) for each in since):
                 self._gone.add(row)
-            right = goes_on(state, flow, self._vantage, interrupted=key in interrupted)
+            right = goes_on(state, flow, self._vantage, since=since)
             wrong = "" if right.permits(probe, own) else str(probe.outcome)
             frontend = self._frontends[row]
             listed: Pool = ()

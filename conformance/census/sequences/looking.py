@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,13 +90,18 @@ class Looks:
         self._had: dict[Key, Frontend] = {}
         self._gone: Collection[Key] = ()
         self._groups: list[Group] = []
+        self._last: State | None = None
 
-    def at(self, state: State, interrupted: Collection[Key]) -> Iterator[Decision]:
-        """Look at what is in force: at the flows that are open, then at new connections, some of
-        which stay. The frontends that were gone for a moment are ``interrupted``.
+    def at(self, states: Sequence[State]) -> Iterator[Decision]:
+        """Look at what is in force, the last of the ``states`` that have been there: at the flows
+        that are open, then at new connections, some of which stay.
         """
+        *since, state = states
+        if self._last:
+            since.insert(0, self._last)
+        self._last = state
         for each in self._groups:
-            yield from each.messages(state, interrupted)
+            yield from each.messages(state, since)
         self._groups = [each for each in self._groups if each]
         only = self._interest
         if only is None or not only.flows:

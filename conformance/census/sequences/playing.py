@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from conformance.census.census import stored
@@ -25,7 +26,6 @@ from fixtures.world import zone
 from fixtures.world.world import World
 from specification.addresses import FAMILIES
 from specification.errors import SettleError
-from specification.rules.frontends import Key, claims
 from specification.rules.state import Node, State
 
 NUMBERS: Final = 1_000
@@ -66,17 +66,13 @@ class Player:
         self._first = (self._first + slots) % (NUMBERS - slots)
         self._turn = (self._turn + 1) % TURNS
 
-    def step(self, step: Step) -> tuple[State, frozenset[Key]]:
-        """Do all of a step, and have it in force; what decides then, and which frontends the proxy
-        may have seen gone while it was done, so that it ends what was there.
+    def step(self, step: Step) -> list[State]:
+        """Do all of a step, and have it in force; the states that were there, of which the last
+        decides by now.
         """
-        interrupted = frozenset[Key]()
-        for each in step:
-            before = self._claimed()
-            self._do(each)
-            interrupted |= {key for key, _ in before - self._claimed()}
+        states = [state for each in step for state in self._do(each)]
         self._settle()
-        return self._state(), interrupted
+        return [*states, self._state()]
 
     def number(self, name: str) -> int:
         """The number in the sequence of the Service of that name."""
@@ -94,27 +90,25 @@ class Player:
             self._made = {}
             self._settle()
 
-    def _do(self, operation: Operation) -> None:
+    def _do(self, operation: Operation) -> Iterator[State]:
+        """Do it; what is there in between, and after it."""
         self._there = operation.after(self._there)
         if isinstance(operation, Restart):
             self.world.node.proxy.restart(None)
             self.world.canary.settle(removed=False, started=True)
             self._zone = None
-        number = getattr(operation, "number", None)
-        if number is None:
-            return
-        row, made = self._there.rows.get(number), self._made.get(number)
-        if made and isinstance(operation, Create | Delete):
+        number: int = getattr(operation, "number", -1)
+        if number in self._made and isinstance(operation, Create | Delete):
             self._made.pop(number).delete(settle=False)
-            made = None
-        if row is None:
-            return
-        aside = self._turn * len((SERVED, ALSO_SERVED, ELSEWHERE))
-        wanted = spec(self._first + number, row, self._cast, aside)
-        if made:
-            made.become(wanted, settle=False)
-        else:
-            [self._made[number]] = self._services.create([wanted], settle=False)
+            yield self._state()
+        if row := self._there.rows.get(number):
+            aside = self._turn * len((SERVED, ALSO_SERVED, ELSEWHERE))
+            wanted = spec(self._first + number, row, self._cast, aside)
+            if number in self._made:
+                self._made[number].become(wanted, settle=False)
+            else:
+                [self._made[number]] = self._services.create([wanted], settle=False)
+        yield self._state()
 
     def _settle(self) -> None:
         """Have all in force that was done. After a start a proxy may not know the zone, and is told
@@ -134,16 +128,6 @@ class Player:
         if not zone.move(self.world, self._witness, to):
             raise SettleError(f"the proxy does not heed that its node is in {to} by now")
         self._zone = to
-
-    def _claimed(self) -> frozenset[tuple[Key, str]]:
-        """All frontends, and the uid of the Service that each leads to: another one's, of the same
-        name, is another frontend.
-        """
-        return frozenset(
-            (key, self._made[self.number(each.service.name)].object["metadata"]["uid"])
-            for key, found in claims(self._state()).items()
-            for each in found
-        )
 
     def _state(self) -> State:
         node = self.world.node

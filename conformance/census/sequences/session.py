@@ -92,7 +92,7 @@ class Session:
         draw = random.Random(f"{self._seed} {self._plays}")
         looks = Looks(self._player.world, draw, processes=self._processes, interest=interest)
         for done, step in enumerate(steps, 1):
-            seen = looks.at(*self._player.step(step))
+            seen = looks.at(self._player.step(step))
             decided = [e for e in seen if not e.allowed.undecided and not self._told(e)]
             yield done, decided
             if any(each.wrong for each in decided):

@@ -1,6 +1,7 @@
 """Flows that are there when something changes: with whom they stay, and whom they leave.
 
 ``had=l/client`` is the endpoint that has got it, and whose address it has seen; ``had=`` nobody.
+``since=l:gone+m`` are the endpoints that were there in between.
 """
 
 from tests.specification.table import table
@@ -79,6 +80,12 @@ shut out by now
     outside > np  | l m           | l by node        | udp shape=udp ranges=nobody had=l/node
 the frontend has gone
     outside > np  | l             | open             | udp shape=bare had=l/node
+TestCleanStaleEntries, it served in between
+    pod > cip     | l:draining m  | l by client      | udp shape=udp had=l/client since=l+r
+  it did not
+    pod > cip     | l:draining m  | open             | udp shape=udp had=l/client since=l:gone+r
+    pod > cip     | l m           | open             | udp shape=udp had=l/client since=l:published
+    outside > np  | m             | m by node        | udp shape=udp had=l/node since=l
 """)
 
 CONNECTIONS = table("""
@@ -114,6 +121,10 @@ shut out by now
     outside > lb | l m          | open        | ranges=nobody had=l/node
   ranges are for new ones
     outside > lb | l m          | l by node   | ranges=nobody had=l/node +ranges-for-new-connections
+unlisted in between
+    pod > cip    | l m          | l by client | had=l/client since=m
+  and may be ended by that
+    pod > cip    | l m          | open        | had=l/client since=m -established-outlives-endpoint
 the Service has gone
     pod > cip    | l            | open        | shape=orphans had=l/client
     outside > np | l            | open        | type=ClusterIP had=l/node
