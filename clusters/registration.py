@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from clusters.api import Api
     from specification.addresses import IPAddress
+    from specification.services import Object
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
@@ -24,13 +25,16 @@ def register(api: Api, name: str, position: int, labels: Mapping[str, str] | Non
         "nodes",
         {
             "metadata": {"name": name, "labels": {ZONE_LABEL: ZONES[position], **(labels or {})}},
-            "spec": {
-                "podCIDR": str(pod_cidr(position, "IPv4")),
-                "podCIDRs": [str(pod_cidr(position, family)) for family in FAMILIES],
-            },
+            "spec": pod_cidrs(position),
         },
     )
     write_addresses(api, name, (node_address(position, family) for family in FAMILIES))
+
+
+def pod_cidrs(position: int) -> Object:
+    """What a Node's spec says of the networks of its pods, where it is node number ``position``."""
+    networks = [str(pod_cidr(position, family)) for family in FAMILIES]
+    return {"podCIDR": networks[0], "podCIDRs": networks}
 
 
 def write_addresses(api: Api, name: str, addresses: Iterable[IPAddress]) -> None:

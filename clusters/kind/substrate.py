@@ -18,7 +18,7 @@ from clusters.kind.node.daemonset import STOPPED, DaemonSetProxy
 from clusters.kind.node.kubeadm import FOLDERS, KubeProxy
 from clusters.node import Management, WiredNode
 from clusters.proxy import values_of
-from clusters.registration import ZONE_LABEL, register
+from clusters.registration import ZONE_LABEL, pod_cidrs, register
 from specification.addresses import family_of
 from specification.places import LAB_NODES, ZONES
 
@@ -101,8 +101,10 @@ class KindCluster:
     def node(self) -> WiredNode:
         """See Cluster: the worker, joined to the lab."""
         name = worker(self._name)
-        labels = self.api.get("nodes", name)["metadata"]["labels"]
-        self._zone = {name: labels.get(ZONE_LABEL)}
+        found = self.api.get("nodes", name)
+        self._zone = {name: found["metadata"]["labels"].get(ZONE_LABEL)}
+        if "podCIDRs" not in found["spec"]:  # which can be said once, and stays
+            self.api.patch("nodes", name, {"spec": pod_cidrs(0)})
         self._set_zone(name, ZONES[0])
         container = self._container(name)
 
