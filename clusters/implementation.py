@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -162,8 +162,8 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     def files_for(
         self, values: Mapping[str, str], config: Mapping[str, Any] | None
     ) -> dict[str, str]:
-        """The text of each file with the words in braces filled in and ``config`` merged into the
-        config file.
+        """The text of each file with ``config`` merged into the config file, and the words in
+        braces filled in, those of ``config`` too.
 
         Raises:
             ImplementationError: there is a ``config`` but no config file that could take it.
@@ -174,11 +174,15 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
                 raise ImplementationError(
                     f"{self.name} has no config file that a test could vary ({self.path})"
                 )
-            files[self.config] = merge(files[self.config], config)
+            files[self.config] = merge(files[self.config], fill(config, values))
         return {
             name: content if isinstance(content, str) else json.dumps(content, indent=2)
             for name, content in files.items()
         }
+
+
+OWN_ADDRESSES: Final = {"IPv4": "{node_ipv4}/32", "IPv6": "{node_ipv6}/128"}
+"""The node's primary addresses as networks by family, in the words that ``files_for`` fills in."""
 
 
 def fill(template: Any, values: Mapping[str, str]) -> Any:

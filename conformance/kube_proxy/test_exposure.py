@@ -6,10 +6,10 @@ import json
 import socket
 from pathlib import Path
 
+from clusters.implementation import OWN_ADDRESSES
 from conformance.kube_proxy.iptables.chains import Chains, jumps
 from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
-    NODE_NETWORKS,
     Client,
     Node,
     World,
@@ -61,7 +61,7 @@ def test_loopback_addresses_are_routed_where_they_serve(bare_node: Node) -> None
     """kube-proxy must have the kernel route loopback addresses where nodePorts are served at them,
     and must not where nodePortAddresses lists none of them.
     """
-    unlisted = {"nodePortAddresses": [str(each) for each in NODE_NETWORKS.values()]}
+    unlisted = {"nodePortAddresses": list(OWN_ADDRESSES.values())}
     before = bare_node.read(_ROUTE_LOCALNET)
     bare_node.write(_ROUTE_LOCALNET, "0")
     try:

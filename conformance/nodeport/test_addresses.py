@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from clusters.implementation import OWN_ADDRESSES
 from clusters.node import EXTERNAL_INTERFACE
 from conformance.nodeport.listeners import listening
 from conformance.vocabulary import (
@@ -33,18 +34,15 @@ from conformance.vocabulary import (
 _TEST: Final = source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts")
 _SETTING: Final = setting("KubeProxyConfiguration.nodePortAddresses")
 
-_PRIMARY: Final = networks("192.0.2.0/25", "2001:db8:0:1::/120")
 _FURTHER: Final = networks("192.0.2.240/28", "2001:db8:0:1::1:0/112")
 _OTHERS: Final = networks("192.0.2.192/28", "2001:db8:0:1::2:0/112")
-"""Parts of the network of the nodes: with the node's primary address in the first."""
+"""Parts of the network of the nodes."""
 
 NETWORKS: Final = {
-    "two networks": {
-        "nodePortAddresses": [str(each) for part in (_PRIMARY, _FURTHER) for each in part.values()]
-    }
+    "two networks": {"nodePortAddresses": [*OWN_ADDRESSES.values(), *map(str, _FURTHER.values())]}
 }
 KEYWORD: Final = {"primary": {"nodePortAddresses": ["primary"]}}
-IPV4_ALONE: Final = {"networks of IPv4": {"nodePortAddresses": [str(_PRIMARY["IPv4"])]}}
+IPV4_ALONE: Final = {"networks of IPv4": {"nodePortAddresses": [OWN_ADDRESSES["IPv4"]]}}
 
 LATE: Final = 3
 """Number of an address in ``_OTHERS`` that comes while the proxy runs."""

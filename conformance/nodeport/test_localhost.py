@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
+from clusters.implementation import OWN_ADDRESSES
 from conformance.vocabulary import (
     LOOPBACK,
-    NODE_NETWORKS,
     Family,
     IPAddress,
     NodeClient,
@@ -31,9 +31,7 @@ from conformance.vocabulary import (
 )
 
 _LOCALHOST: Final = LOOPBACK["IPv4"]
-_UNLISTED: Final = {
-    "not listed": {"nodePortAddresses": [str(each) for each in NODE_NETWORKS.values()]}
-}
+_UNLISTED: Final = {"not listed": {"nodePortAddresses": list(OWN_ADDRESSES.values())}}
 _TEST: Final = source("pkg/proxy/iptables/proxier_test.go", "TestNodePorts")
 
 
