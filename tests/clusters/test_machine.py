@@ -112,6 +112,12 @@ def test_programs_of_a_machine_print_into_its_log(machine: Machine) -> None:
         machine.spawn(["no-such-program"], {})
 
 
+def test_packets_leave_a_machine_in_their_order(machine: Machine) -> None:
+    """A queue that puts some first, or drops what has waited, would mislead the lab's fences."""
+    links = machine.run(["ip", "-oneline", "link", "show"]).stdout.splitlines()
+    assert all(" qdisc pfifo " in each for each in links if "LOOPBACK" not in each), links
+
+
 def test_sockets_and_files_of_a_machine(machine: Machine) -> None:
     with machine.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
         there.bind((machine.address, 0))
