@@ -208,7 +208,8 @@ class DaemonSetProxy(DescribedProxy):
                 f"{self.implementation.name} has no config file on kind nodes that a test could"
                 f" vary ({self.implementation.path}, [kind] configmap)"
             )
-        return {**found, main: json.dumps(merge(yaml.safe_load(found[main]), config), indent=2)}
+        whole = merge(yaml.safe_load(found[main]), self._filled(config))
+        return {**found, main: json.dumps(whole, indent=2)}
 
     def _forget_configuration(self) -> None:
         if self._configmap:
