@@ -162,8 +162,8 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     def files_for(
         self, values: Mapping[str, str], config: Mapping[str, Any] | None
     ) -> dict[str, str]:
-        """The text of each file with ``config`` merged into the config file, and the words in
-        braces filled in, those of ``config`` too.
+        """The text of each file with the words in braces filled in and ``config`` merged into the
+        config file.
 
         Raises:
             ImplementationError: there is a ``config`` but no config file that could take it.
@@ -174,7 +174,7 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
                 raise ImplementationError(
                     f"{self.name} has no config file that a test could vary ({self.path})"
                 )
-            files[self.config] = merge(files[self.config], fill(config, values))
+            files[self.config] = merge(files[self.config], config)
         return {
             name: content if isinstance(content, str) else json.dumps(content, indent=2)
             for name, content in files.items()
@@ -182,7 +182,7 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 OWN_ADDRESSES: Final = {"IPv4": "{node_ipv4}/32", "IPv6": "{node_ipv6}/128"}
-"""The node's primary addresses as networks by family, in the words that ``files_for`` fills in."""
+"""The node's primary addresses as networks by family, in words that are filled in."""
 
 
 def fill(template: Any, values: Mapping[str, str]) -> Any:

@@ -152,7 +152,9 @@ class Program(DescribedProxy):
         ready: bool = True,
     ) -> None:
         """See Proxy."""
-        for name, content in self.implementation.files_for(self._values, config).items():
+        for name, content in self.implementation.files_for(
+            self._values, self._filled(config)
+        ).items():
             self._write(name, content)
         argv = [*wrapper, *self._filled(self.implementation.argv)]
         whole = {**self._filled(self.implementation.environment), **(environment or {})}

@@ -45,6 +45,8 @@ is at least the probability that chance leaves one out again.
 """
 
 EVERYWHERE: Final[tuple[Vantage, ...]] = ("pod", "outside", "node", "remote-pod")
+ON_WIRES: Final = tuple(each for each in EVERYWHERE if each != "node")
+"""Where no process on the node is needed."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ Every row is two cases: one of each family, unless it says which one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,13 +66,12 @@ class Row:
         for family in FAMILIES:
             if not self.options.keys() & {"v4", "v6"} or f"v{family[-1]}" in self.options:
                 between = self.options.get("since")
-                since = () if between is None else (self._state(family, between.split("+")),)
+                since = () if between is None else (self._state(family, between.replace("+", " ")),)
                 yield Case(self, family, self._state(family), *self._attempt(family), since)
 
-    def _state(self, family: Family, endpoints: Sequence[str] = ()) -> State:
+    def _state(self, family: Family, endpoints: str = "") -> State:
         options = self.options
-        listed = " ".join(endpoints) or self.endpoints
-        service = replace(usual(listed), **_service_options(options))
+        service = replace(usual(endpoints or self.endpoints), **_service_options(options))
         services = SHAPES[options["shape"]](service) if "shape" in options else (service,)
         features = set[str]() if "lean" in options else set(FEATURES)
         features |= {name[1:] for name in options if name[0] == "+"}

@@ -188,7 +188,7 @@ class DaemonSetProxy(DescribedProxy):
         found = {}
         if self._configured_by:
             found = self._api.get("configmaps", self._configured_by, self._namespace)["data"]
-        files = self._files(found, config)
+        files = self._files(found, self._filled(config))
         if not self._configured_by:
             return
         self._forget_configuration()
@@ -208,8 +208,7 @@ class DaemonSetProxy(DescribedProxy):
                 f"{self.implementation.name} has no config file on kind nodes that a test could"
                 f" vary ({self.implementation.path}, [kind] configmap)"
             )
-        whole = merge(yaml.safe_load(found[main]), self._filled(config))
-        return {**found, main: json.dumps(whole, indent=2)}
+        return {**found, main: json.dumps(merge(yaml.safe_load(found[main]), config), indent=2)}
 
     def _forget_configuration(self) -> None:
         if self._configmap:

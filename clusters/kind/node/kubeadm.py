@@ -33,7 +33,7 @@ class KubeProxy(DaemonSetProxy):
         main = self.implementation.config
         if main in files:
             base = yaml.safe_load(found[_MAIN])
-            whole = merge(merge(base, json.loads(files[main])), self._filled(config or {}))
+            whole = merge(merge(base, json.loads(files[main])), config or {})
             files[main] = json.dumps(whole, indent=2)
         return {**found, **files}
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from conformance.census import aims
-from conformance.census.census import EVERYWHERE, Decision
+from conformance.census.census import EVERYWHERE, ON_WIRES, Decision
 from conformance.census.combinations import kinds
 from specification.addresses import FAMILIES, SERVICE_RANGES, family_of, node_address
 from specification.attempts import Attempt, SocketAddress
@@ -26,10 +26,6 @@ _CLIENTS: Final[dict[Vantage, Host]] = {
     "outside": Host("outside", 200),
     "node": Host("node", 0, own=_ADDRESSES),
 }
-
-
-ON_WIRES: Final[tuple[Vantage, ...]] = ("pod", "remote-pod", "outside")
-"""Where no process on the node is needed."""
 
 
 def decisions(

@@ -84,7 +84,7 @@ class Group:
             if flow is None:
                 continue
             key = probe.protocol, probe.target
-            if not all(key in claims(each) for each in since):
+            if not all(key in claims(each) for each in (*since, state)):
                 self._gone.add(row)
             right = goes_on(state, flow, self._vantage, since=since)
             wrong = "" if right.permits(probe, own) else str(probe.outcome)
@@ -94,8 +94,6 @@ class Group:
             if claimed:
                 frontend = claimed[0]
                 listed = candidates(state, frontend, family_of(probe.target.address))
-            else:
-                self._gone.add(row)
             about, returned = (frontend, flow.attempt, self._vantage), row in self._gone
             yield Carried(*about, right, wrong, flow=flow, listed=listed, returned=returned)
             self._known[row] = _after(flow, probe)

@@ -9,7 +9,7 @@ from typing import Final
 
 from conformance.census import aims, census
 from conformance.census.account import Account
-from conformance.census.census import Decision
+from conformance.census.census import ON_WIRES, Decision
 from conformance.census.sequences.carried import Carried, Group
 from fixtures.world.world import World
 from specification.addresses import FAMILIES, Family, family_of
@@ -30,8 +30,6 @@ VANTAGES: Final = 2
 """Places from which they are tried."""
 FLOWS: Final = 8
 """Flows that are opened from each of these places, over TCP and as many over UDP."""
-
-_ON_WIRES: Final[tuple[Vantage, ...]] = ("pod", "outside", "remote-pod")
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Looks:
     ) -> None:
         self._world = world
         self._draw = draw
-        self._vantages = (*_ON_WIRES, *(("node",) if processes else ()))
+        self._vantages = (*ON_WIRES, *(("node",) if processes else ()))
         self._interest = interest
         self._before: Collection[ServiceSpec] = ()
         self._had: dict[Key, Frontend] = {}
@@ -130,7 +128,7 @@ class Looks:
 
     def _open(self, state: State) -> None:
         only = self._interest
-        vantages = [only.wrong.vantage] if only else self._draw.sample(_ON_WIRES, VANTAGES)
+        vantages = [only.wrong.vantage] if only else self._draw.sample(ON_WIRES, VANTAGES)
         for vantage in vantages:
             self._open_from(vantage, state)
 

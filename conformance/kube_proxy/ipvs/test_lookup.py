@@ -61,9 +61,9 @@ def first_packets(client: Client, web: Service, usual: float = math.inf) -> list
     and a busy machine may be why.
     """
     samples = list[Interval]()
-    while len(samples) < _BATCHES or usual * _ALIKE < fastest(samples):
-        if len(samples) == _AT_MOST:
-            break
+    while len(samples) < _BATCHES or (
+        len(samples) < _AT_MOST and usual * _ALIKE < fastest(samples)
+    ):
         sample = client.connect_many(*web.frontend, _BATCH)
         expect(sample).delivered(reply="any")
         times = sample.arrival_times
