@@ -52,6 +52,8 @@ class Lacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What they do not claim, although the file does."""
     reference: str
     """Who says so."""
+    config: dict[str, Any] = {}
+    """What they have to be told besides in ``config``."""
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -149,15 +151,22 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return frozenset({*self.features, *self.modes[mode].features})
 
     def of(self, version: str) -> Implementation:
-        """The implementation as it is in a version: without the features that it lacks."""
-        missing = frozenset[str]().union(
-            *(each.features for each in self.lacking if versions.cover(each.versions, version))
-        )
+        """The implementation as it is in a version: without the features that it lacks, told what
+        that version has to be told.
+        """
+        lacking = [each for each in self.lacking if versions.cover(each.versions, version)]
+        missing = frozenset[str]().union(*(each.features for each in lacking))
+        files: dict[str, Any] = dict(self.files)
+        for each in lacking:
+            if each.config:
+                files[self.config] = merge(files[self.config], each.config)
         modes = {
             name: msgspec.structs.replace(mode, features=mode.features - missing)
             for name, mode in self.modes.items()
         }
-        return msgspec.structs.replace(self, modes=modes, features=self.features - missing)
+        return msgspec.structs.replace(
+            self, modes=modes, features=self.features - missing, files=files
+        )
 
     def files_for(
         self, values: Mapping[str, str], config: Mapping[str, Any] | None
@@ -252,6 +261,8 @@ def load(name_or_path: str) -> Implementation:
     for number, each in enumerate(made.lacking, start=1):
         where = f"{path}: [[lacking]] number {number}"
         versions.check(each.versions, where)
+        if each.config and not isinstance(made.files.get(made.config), dict):
+            raise ImplementationError(f"{where}: config: there is no config file to lay it over")
         for name in sorted(each.features - claimed):
             raise ImplementationError(f"{where}: features: no mode claims {name!r} at all")
     return made

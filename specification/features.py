@@ -39,6 +39,7 @@ _ALL = (
     Feature("reused-addresses", "A pod may get the address of one that is still terminating."),
     Feature("shared-addresses", "A host keeps the ports of an address that no Service has there."),
     # --- who is chosen ---
+    Feature("unannotated-hints", "Hints are followed whatever annotations a Service has."),
     Feature("node-hints", "Endpoints may be hinted for nodes (PreferSameNode)."),
     Feature("uniform-distribution", "Each endpoint gets the same share of new connections."),
     Feature("independent-choice", "An endpoint is chosen whatever was chosen before."),

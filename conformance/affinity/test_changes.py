@@ -28,6 +28,7 @@ from conformance.vocabulary import (
     over,
     requirement,
 )
+from specification.services import TOPOLOGY_MODE
 
 
 def assert_left_at_once(
@@ -137,7 +138,7 @@ def test_client_of_a_terminating_endpoint_gets_another(
 
 @requirement("aff-ep-topology-excluded", docs("topology-aware-routing"))
 @over(protocol="TCP")
-@arranged(4, session_affinity=HOUR, traffic_distribution="PreferClose")
+@arranged(4, session_affinity=HOUR, annotations=TOPOLOGY_MODE)
 @pytest.mark.usefixtures("zone_known")
 def test_affinity_does_not_lead_out_of_the_zone(web: Service, crowd: Crowds, judge: Judge) -> None:
     """An endpoint that topology hints exclude on this node must not be chosen for being the one

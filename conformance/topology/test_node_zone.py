@@ -20,6 +20,7 @@ from conformance.vocabulary import (
 )
 from fixtures.world import zone
 from specification.places import ZONES
+from specification.services import TOPOLOGY_MODE
 
 HERE, THERE = ZONES[0], ZONES[-1]
 """The zone of the node under test, and another."""
@@ -39,7 +40,10 @@ pytestmark = over(protocol="TCP", families=FAMILIES)
 
 def _one_each(service: Services) -> ServiceSpec:
     """An endpoint for each of the two zones."""
-    return service.spec([service.endpoint("pod", for_zones=(each,)) for each in (HERE, THERE)])
+    return service.spec(
+        [service.endpoint("pod", for_zones=(each,)) for each in (HERE, THERE)],
+        annotations=TOPOLOGY_MODE,
+    )
 
 
 @requirement(

@@ -30,6 +30,7 @@ from conformance.vocabulary import (
     source,
 )
 from specification.places import LAB_NODES, ZONES
+from specification.services import TOPOLOGY_MODE
 
 _HERE, _THERE, _ELSEWHERE = "zone-a", "zone-b", "zone-c"
 """The zone of the node under test, that of another node, and one without any node."""
@@ -46,7 +47,9 @@ def _hinted(*zones: str | tuple[str, ...], ready: bool = True) -> pytest.MarkDec
         named = [(each,) if isinstance(each, str) else each for each in zones]
         one, *others = [service.endpoint("remote-pod", 2, for_zones=each) for each in named]
         return service.spec(
-            [replace(one, ready=ready), *others], traffic_distribution="PreferClose"
+            [replace(one, ready=ready), *others],
+            traffic_distribution="PreferClose",
+            annotations=TOPOLOGY_MODE,
         )
 
     return arranged(hinted)
@@ -108,7 +111,7 @@ def _ports_apart(service: Services) -> ServiceSpec:
     hinted = tuple(service.endpoint("remote-pod", 2, for_zones=zones) for zones in hints)
     plain = tuple(service.endpoints(2))
     slices = [Slice(each, (port,)) for each, port in zip((hinted, plain), ports, strict=True)]
-    return service.spec(ports=ports, slices=slices)
+    return service.spec(ports=ports, slices=slices, annotations=TOPOLOGY_MODE)
 
 
 @requirement("topo-per-port", source("pkg/proxy/topology.go", "CategorizeEndpoints"))
@@ -131,7 +134,7 @@ def _families_apart(service: Services) -> ServiceSpec:
         Slice(each, address_types=(kind,))
         for each, kind in zip((hinted, plain), FAMILIES, strict=True)
     ]
-    return service.spec(slices=slices, families=FAMILIES)
+    return service.spec(slices=slices, families=FAMILIES, annotations=TOPOLOGY_MODE)
 
 
 @requirement("topo-per-family", kep(2433), source("pkg/proxy/topology.go", "CategorizeEndpoints"))
@@ -157,7 +160,7 @@ def test_new_hints_hold_for_new_connections(web: Service, assert_pool: Pool) -> 
 
 @requirement("topo-established", docs("virtual-ips"), kep(2433))
 @over(families=FAMILIES)
-@arranged(2)
+@arranged(2, annotations=TOPOLOGY_MODE)
 def test_new_hints_leave_connections_alone(web: Service, world: World) -> None:
     """When hints come that exclude the endpoint of an established TCP connection, the connection
     must go on with that endpoint.

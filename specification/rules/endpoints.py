@@ -10,7 +10,7 @@ from specification.attempts import SocketAddress
 from specification.rules.case import Case, clause
 from specification.rules.frontends import Frontend
 from specification.rules.state import State
-from specification.services import HEADLESS, Endpoint, ServiceSpec, Slice
+from specification.services import HEADLESS, TOPOLOGY_MODE, Endpoint, ServiceSpec, Slice
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,18 @@ def ready(case: Case, pool: Pool) -> Pool:
     return tuple(each for each in pool if each.ready)
 
 
+@clause("topo-unannotated")
+def hints_not_asked_for(case: Case) -> bool:
+    """Hints are followed whatever the Service's annotations are; a proxy that does not offer it
+    leaves them alone where the Service is not annotated as one with a topology mode.
+
+    Source: KEP-4444; KEP-2433, before it.
+    """
+    if "unannotated-hints" in case.state.features:
+        return False
+    return not TOPOLOGY_MODE.items() <= case.frontend.service.annotations.items()
+
+
 @clause("topo-node-hints", "topo-node-hint-partial", "topo-node-fallback-zone")
 def hinted_for_this_node(case: Case, pool: Pool) -> Pool:
     """Where every ready endpoint has hints for nodes, and one of them for this node, only those
@@ -177,6 +189,6 @@ def eligible(case: Case) -> Pool:
     chosen = ready(case, pool)
     if not chosen:
         return terminating_but_serving(case, pool)
-    if local:  # hints are for who would leave the node
+    if local or hints_not_asked_for(case):  # hints are for who would leave the node
         return chosen
     return hinted_for_this_node(case, chosen) or hinted_for_this_zone(case, chosen) or chosen

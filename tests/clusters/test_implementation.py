@@ -109,6 +109,14 @@ def test_what_releases_lack_is_looked_at(
         implementation.load(written((GOOD + LACKING).replace(old, new)))
 
 
+def test_a_release_is_told_what_it_has_to_be_told(written: Written) -> None:
+    told = 'reference = "x"\nconfig = { gate = true }\n'
+    old = '\n[[lacking]]\nversions = "<1.31"\nfeatures = []\n'
+    found = implementation.load(written(GOOD + old + told))
+    assert '"gate": true' in found.of("v1.30.4").files_for({}, None)[found.config]
+    assert "gate" not in found.of("v1.31.0").files_for({}, None)[found.config]
+
+
 def test_kube_proxy_knows_no_hints_for_nodes_before_1_34() -> None:
     found = implementation.load("kube-proxy")
     claims = {v: found.of(v).claims("nftables", "node-hints") for v in ("v1.33.13", "v1.36.3")}

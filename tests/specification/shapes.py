@@ -14,7 +14,15 @@ from specification.addresses import (
     OUTSIDE,
 )
 from specification.rules.frontends import PROXY_NAME
-from specification.services import HEADLESS, Endpoint, Ingress, Port, ServiceSpec, Slice
+from specification.services import (
+    HEADLESS,
+    TOPOLOGY_MODE,
+    Endpoint,
+    Ingress,
+    Port,
+    ServiceSpec,
+    Slice,
+)
 from tests.specification.world import HOSTS, NODE_PORT
 
 Services = tuple[ServiceSpec, ...]
@@ -195,4 +203,5 @@ SHAPES: dict[str, Callable[[ServiceSpec], Services]] = {
     "no-node-name": entries(node_name=None),
     "all-here": entries(node_name="node"),
     "all-there": entries(node_name="lab-2"),
+    "asks": but(annotations=TOPOLOGY_MODE),
 }

@@ -85,6 +85,7 @@ FEATURES = {
     "policy-drops",
     "conservative-udp-cleanup",
     "established-outlives-endpoint",
+    "unannotated-hints",
     "node-hints",
 }
 

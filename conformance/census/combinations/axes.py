@@ -69,6 +69,7 @@ AXES: Final[Row] = {
         "nodes but one",
         "another node",
     ),
+    "topology_mode": (False, True),
 }
 """All axes; words are explained in ``conformance.census.combinations.shapes``."""
 
@@ -113,6 +114,7 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
         }
         for hints in ("zones", "nodes", "another node", "nodes but one")
     ),
+    {"internal_traffic_policy": "Local", "endpoints": "here near far", "hints": "zones"},
     {
         "internal_traffic_policy": "Cluster",
         "endpoints": "here also-here",

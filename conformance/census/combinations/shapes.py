@@ -21,7 +21,16 @@ from specification.addresses import (
 )
 from specification.places import Host
 from specification.rules.frontends import PROXY_NAME
-from specification.services import HEADLESS, Endpoint, Ingress, Port, Protocol, ServiceSpec, Slice
+from specification.services import (
+    HEADLESS,
+    TOPOLOGY_MODE,
+    Endpoint,
+    Ingress,
+    Port,
+    Protocol,
+    ServiceSpec,
+    Slice,
+)
 
 FIRST_PORT: Final = 2_000
 FIRST_TARGET: Final = 10_000
@@ -169,7 +178,7 @@ def service(number: int, row: Row, cast: Cast) -> ServiceSpec:
         load_balancer_ips=_ingress(row["ingress"]) if kind == "LoadBalancer" else (),
         load_balancer_source_ranges=tuple(RANGES[row["ranges"]]),
         allocate_load_balancer_node_ports=not bare,
-        annotations=_annotations(row["ranges"]) if kind == "LoadBalancer" else {},
+        annotations=_annotations(row),
         **fields,
     )
 
@@ -205,8 +214,9 @@ def _slices(
     }[word]
 
 
-def _annotations(ranges: str) -> Mapping[str, str]:
-    return ANNOTATED if ranges == "annotated" else {}
+def _annotations(row: Row) -> Mapping[str, str]:
+    ranges = ANNOTATED if row["ranges"] == "annotated" else {}
+    return {**ranges, **(TOPOLOGY_MODE if row.get("topology_mode") else {})}
 
 
 def _ingress(word: str) -> tuple[Ingress, ...]:

@@ -21,6 +21,17 @@ def test_hints_for_this_node(hold: Hold) -> None:
 
 
 @requirement(
+    "topo-unannotated",
+    kep(4444),
+    source("pkg/proxy/topology.go", "CategorizeEndpoints"),
+    feature="unannotated-hints",
+)
+def test_hints_that_no_annotation_asks_for(hold: Hold) -> None:
+    """Hints must be followed where a Service has no annotation topology-mode, too."""
+    hold(hints.hinted_without_asking)
+
+
+@requirement(
     "topo-node-hint-partial",
     kep(3015),
     source("pkg/proxy/topology_test.go", "TestCategorizeEndpoints"),

@@ -196,7 +196,10 @@ class Recording(RuleBasedStateMachine):
         self._do(Change(self._one(data), row))
 
     @precondition(lambda self: self.there.rows)
-    @rule(data=st.data(), row=_row("session_affinity", "ranges", "traffic_distribution"))
+    @rule(
+        data=st.data(),
+        row=_row("session_affinity", "ranges", "traffic_distribution", "topology_mode"),
+    )
     def change_manners(self, data: st.DataObject, row: Row) -> None:
         """Whom a Service serves, and how it chooses."""
         self._do(Change(self._one(data), row))

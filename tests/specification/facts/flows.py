@@ -67,7 +67,7 @@ new ones avoid it
     pod > cip     | l m:serving   | l by client      | udp shape=udp had=l/client lean
     pod > cip     | l r           | r by client      | udp shape=udp itp=Local had=r/client
     pod > cip     | l r           | open             | udp shape=udp itp=Local had=r/client lean
-    pod > cip     | l@a r@b       | open             | udp shape=udp had=r/client lean
+    pod > cip | l@a r@b | open | udp shape=udp had=r/client -conservative-udp-cleanup
     pod > cip     | r:draining l  | r by client      | udp shape=udp itp=Local had=r/client lean
 published, not serving
     pod > cip     | l:published m | open             | udp shape=udp had=l/client

@@ -111,6 +111,12 @@ KEP-3015, kube-proxy before it (canUseTopology of 1.32.2) goes by zones
     pod > cip     | l%0 r%1                       | l r by client    | -node-hints
     pod > cip     | l@b%0 r@a%1                   | r by client      | -node-hints
     outside > np  | l@b%0 r@a%1                   | r by node        | -node-hints
+KEP-4444, kube-proxy before it (canUseTopology of 1.30.4) goes by the annotation
+    pod > cip     | l@a f@b                       | l f by client    | -unannotated-hints
+    outside > np  | l@a f@b                       | l f by node      | -unannotated-hints
+    pod > cip     | l%0 r%1                       | l r by client    | -unannotated-hints
+    pod > cip     | l@a f@b                       | l by client      | shape=asks -unannotated-hints
+    pod > cip     | l@a f@b                       | l by client      | shape=asks
 an unready one without a node's
     pod > cip     | l%0 r%1 m:draining            | l by client
 fallback ignores hints

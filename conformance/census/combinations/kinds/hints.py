@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import decided, local, ready, served
+from specification.services import TOPOLOGY_MODE
 
 
 def hinted_for_the_node(each: Decision) -> bool:
     """All ready endpoints have hints for nodes, and some for this one."""
     return decided(each, "hinted_for_this_node")
+
+
+def hinted_without_asking(each: Decision) -> bool:
+    """Hints decide, and the Service is not annotated for it."""
+    asked = TOPOLOGY_MODE.items() <= each.service.annotations.items()
+    return not asked and decided(each, "hinted_for_this_node", "hinted_for_this_zone")
 
 
 def some_hinted_for_nodes(each: Decision) -> bool:
