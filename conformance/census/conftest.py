@@ -52,7 +52,7 @@ def in_force(
             with account.during("creation"):
                 made = services.create(specs, settle=False)
             with account.during("settling"):
-                services.settle()
+                services.settle(syncs=2)  # or a proxy might end flows that it has just let begin
             with account.during("probing"):
                 yield State(tuple(map(taking.stored, made)), node, features=claimed)
             with account.during("removal"):

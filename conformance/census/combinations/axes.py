@@ -124,6 +124,7 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
         "internal_traffic_policy": "Cluster",
         "endpoints": "here:unready also-here far near:gone",
         "hints": "zones but one",
+        "topology_mode": True,
     },
     *(
         {

@@ -27,6 +27,7 @@ from fixtures.world.world import World
 from specification.addresses import FAMILIES
 from specification.errors import SettleError
 from specification.rules.state import Node, State
+from specification.services import TOPOLOGY_MODE
 
 NUMBERS: Final = 1_000
 """So many Services have names and ports that no other has; then the first ones come again."""
@@ -55,7 +56,9 @@ class Player:
         """The zone that the proxy knows the node to be in."""
         self._made: dict[int, Service] = {}
         hinted = [services.endpoint("remote-pod", for_zones=(each,)) for each in _ZONES]
-        self._witness = services(hinted, name=f"canary-zone-{world.node.name}")
+        self._witness = services(
+            hinted, name=f"canary-zone-{world.node.name}", annotations=TOPOLOGY_MODE
+        )
         """Shows which zone the proxy heeds: a canary of its own."""
 
     def begin(self, slots: int) -> None:
