@@ -72,6 +72,7 @@ _ALL = (
         "By default those of the Node object's addresses serve nodePorts that are the first.",
     ),
     Feature("node-port-addresses", "Which addresses serve nodePorts can be configured."),
+    Feature("node-port-addresses-primary", "They can be set to the primary ones by a word."),
     Feature("localhost-node-ports", "Processes on the node are served at 127.0.0.1, too."),
     Feature("no-localhost-node-ports", "By default nobody is served at 127.0.0.1."),
     Feature(

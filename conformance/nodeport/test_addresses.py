@@ -198,7 +198,7 @@ def test_other_addresses_are_left_to_processes_without_endpoints(
         expect(client.connect(*at)).passed_through()
 
 
-@requirement("np-addr-primary-keyword", _SETTING, kep(3866), feature="node-port-addresses")
+@requirement("np-addr-primary-keyword", _SETTING, kep(3866), feature="node-port-addresses-primary")
 @over(protocol="TCP", configuration=KEYWORD)
 @arranged(type="NodePort")
 def test_primary_addresses_can_be_configured(

@@ -10,7 +10,7 @@ import pytest
 from tests.mutants import MUTANTS, UNMUTATED
 from tests.mutants.chosen import judging
 from tests.mutants.chosen.journal import Journal, tree
-from tests.mutants.chosen.share import KILLERS, batches, kind_of, of_its_killers, share
+from tests.mutants.chosen.share import KILLERS, PARTS, batches, kind_of, of_its_killers, share
 from tests.mutants.matrix import KILLED, Kill
 
 SEEDS = range(300)
@@ -25,15 +25,15 @@ def test_a_share_has_mutants_of_each_kind(mode: str) -> None:
     for seed in SEEDS:
         chosen = share(every, kind_of, seed)
         assert {kind_of(each) for each in chosen} == kinds
-        assert len(chosen) <= len(every) / 3 + len(kinds)
+        assert len(chosen) <= len(every) / PARTS + len(kinds)
 
 
 @pytest.mark.parametrize("mode", MUTANTS)
-def test_every_mutant_is_in_every_third_share(mode: str) -> None:
+def test_every_mutant_is_in_every_fourth_share(mode: str) -> None:
     every = MUTANTS[mode][1:]
     counts = Counter(each.name for seed in SEEDS for each in share(every, kind_of, seed))
-    rare = {each.name: counts[each.name] for each in every if counts[each.name] < len(SEEDS) / 4}
-    assert rare == {}
+    few = len(SEEDS) / (PARTS + 1)
+    assert {each.name: counts[each.name] for each in every if counts[each.name] < few} == {}
 
 
 def test_a_seed_repeats_its_share() -> None:
