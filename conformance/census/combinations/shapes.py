@@ -178,7 +178,7 @@ def service(number: int, row: Row, cast: Cast) -> ServiceSpec:
         load_balancer_ips=_ingress(row["ingress"]) if kind == "LoadBalancer" else (),
         load_balancer_source_ranges=tuple(RANGES[row["ranges"]]),
         allocate_load_balancer_node_ports=not bare,
-        annotations=_annotations(row),
+        annotations=_annotations(row, kind),
         **fields,
     )
 
@@ -214,8 +214,9 @@ def _slices(
     }[word]
 
 
-def _annotations(row: Row) -> Mapping[str, str]:
-    ranges = ANNOTATED if row["ranges"] == "annotated" else {}
+def _annotations(row: Row, kind: str) -> Mapping[str, str]:
+    """Those of ranges are refused where there is no load balancer."""
+    ranges = ANNOTATED if row["ranges"] == "annotated" and kind == "LoadBalancer" else {}
     return {**ranges, **(TOPOLOGY_MODE if row.get("topology_mode") else {})}
 
 
