@@ -1,0 +1,169 @@
+"""Values at the bounds of what fields of kube-proxy's configuration may have, and beyond."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from conformance.kube_proxy.configuration.conftest import NO_ADDRESS, Refuses
+from conformance.kube_proxy.configuration.effective import Effective
+from conformance.vocabulary import Node, in_ipvs, in_nftables, requirement, setting, source
+
+_CHECKED: Final = source("pkg/proxy/apis/config/validation/validation.go")
+_FROM_0_TO_31 = "must be within the range [0, 31]"
+
+
+@requirement(
+    "cfg-masq-bit",
+    setting("KubeProxyIPTablesConfiguration.masqueradeBit"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_masquerade_bit(refuses: Refuses, at_bounds: Effective) -> None:
+    """kube-proxy must take each number from 0 to 31 for iptables.masqueradeBit, in every mode, and
+    must refuse to start with another.
+    """
+    assert at_bounds.configuration["iptables"]["masqueradeBit"] == 31
+    for bit in (-1, 32):
+        said = f"IPTablesConfiguration.MasqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
+        refuses({"iptables": {"masqueradeBit": bit}}, said)
+
+
+@in_nftables("cfg-masq-bit-nft", setting("KubeProxyNFTablesConfiguration.masqueradeBit"), _CHECKED)
+def test_masquerade_bit_of_nftables_mode(refuses: Refuses, at_bounds: Effective) -> None:
+    """In nftables mode, kube-proxy must take each number from 0 to 31 for nftables.masqueradeBit,
+    and must refuse to start with another.
+    """
+    assert at_bounds.configuration["nftables"]["masqueradeBit"] == 31
+    for bit in (-1, 32):
+        said = f"NFTablesConfiguration.MasqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
+        refuses({"nftables": {"masqueradeBit": bit}}, said)
+
+
+@requirement(
+    "cfg-min-sync",
+    setting("KubeProxyIPTablesConfiguration.minSyncPeriod"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_minimal_sync_period(refuses: Refuses, at_bounds: Effective, mode: str) -> None:
+    """kube-proxy must refuse to start with a minSyncPeriod of its mode that is negative, or longer
+    than its syncPeriod, and must take one that is as long.
+    """
+    found = at_bounds.configuration[mode]
+    assert found["minSyncPeriod"] == found["syncPeriod"] == "1m0s"
+    refuses({mode: {"minSyncPeriod": "-1ns"}}, ".MinSyncPeriod: Invalid value", "-1ns")
+    periods = {"minSyncPeriod": "61s", "syncPeriod": "60s"}
+    refuses({mode: periods}, ".SyncPeriod: Invalid value", "1m1s", "greater than or equal to")
+
+
+@requirement(
+    "cfg-bind-addr",
+    setting("KubeProxyConfiguration.bindAddress"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_bind_address(refuses: Refuses, at_bounds: Effective) -> None:
+    """kube-proxy must take an IP address of either family for bindAddress, and must refuse to start
+    with anything else.
+    """
+    assert at_bounds.configuration["bindAddress"] == "::"
+    for bad in ("localhost", "192.0.2.256", "192.0.2.1:80", "2001:db8::/64"):
+        refuses({"bindAddress": bad}, ".BindAddress: Invalid value", bad, "not a valid")
+
+
+@requirement(
+    "cfg-metrics-addr",
+    setting("KubeProxyConfiguration.metricsBindAddress"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_address_of_metrics(refuses: Refuses, at_bounds: Effective) -> None:
+    """kube-proxy must serve its metrics at port 65535 where metricsBindAddress says so, and must
+    refuse to start where it is not an IP address with a port from 1 to 65535, or without one.
+    """
+    assert at_bounds.configuration["metricsBindAddress"].endswith(":65535")
+    for bad, why in NO_ADDRESS:
+        refuses({"metricsBindAddress": bad}, "MetricsBindAddress: Invalid value", why)
+
+
+@requirement(
+    "cfg-nodeport-addrs",
+    setting("KubeProxyConfiguration.nodePortAddresses"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_addresses_of_node_ports(refuses: Refuses, at_bounds: Effective) -> None:
+    """kube-proxy must take networks of both families as nodePortAddresses, and must refuse to start
+    where an entry is none, be it "primary" beside others.
+    """
+    assert at_bounds.configuration["nodePortAddresses"] == ["0.0.0.0/0", "::/0"]
+    bad = ["192.0.2.1", "192.0.2.0/33", "secondary", ""]
+    said = (f"NodePortAddresses[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
+    refuses({"nodePortAddresses": ["192.0.2.0/24", *bad]}, *said, "must be a valid CIDR")
+    for both in (["primary", "::/0"], ["::/0", "primary"]):
+        refuses({"nodePortAddresses": both}, "NodePortAddresses[", "can't use both 'primary'")
+
+
+@requirement(
+    "cfg-cluster-cidr",
+    setting("KubeProxyConfiguration.clusterCIDR"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_networks_of_pods(refuses: Refuses, at_bounds: Effective) -> None:
+    """kube-proxy must take one network as clusterCIDR, and must refuse to start with what is no
+    network, with two of one family, and with three.
+    """
+    assert at_bounds.configuration["clusterCIDR"] == "10.0.0.0/8"
+    for bad in (
+        "10.0.0.0",
+        "10.0.0.0/8,pods",
+        "10.0.0.0/8,192.168.0.0/16",
+        "10.0.0.0/8,2001:db8::/64,192.168.0.0/16",
+    ):
+        refuses({"clusterCIDR": bad}, "ClusterCIDRs", "Invalid value", "CIDR", bad.split(",")[-1])
+
+
+@requirement(
+    "cfg-oom", setting("KubeProxyConfiguration.oomScoreAdj"), _CHECKED, feature="kube-proxy-modes"
+)
+def test_oom_score(refuses: Refuses, at_bounds: Effective) -> None:
+    """kube-proxy must give its process an oomScoreAdj of 1000, and must refuse to start with one
+    that is not within -1000 and 1000.
+    """
+    assert (at_bounds.configuration["oomScoreAdj"], at_bounds.oom_score) == (1000, 1000)
+    for bad in (-1001, 1001):
+        said = f"OOMScoreAdj: Invalid value: {bad}: must be within the range [-1000, 1000]"
+        refuses({"oomScoreAdj": bad}, said)
+
+
+@in_ipvs("cfg-ipvs-exclude", setting("KubeProxyIPVSConfiguration.excludeCIDRs"), _CHECKED)
+def test_networks_that_ipvs_mode_leaves_alone(refuses: Refuses, at_bounds: Effective) -> None:
+    """In IPVS mode, kube-proxy must take networks of both families as ipvs.excludeCIDRs, and must
+    refuse to start where an entry is none.
+    """
+    assert at_bounds.configuration["ipvs"]["excludeCIDRs"] == ["::/0", "192.0.2.1/32"]
+    bad = ["192.0.2.1", "2001:db8::/129", ""]
+    said = (f"ExcludeCidrs[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
+    refuses({"ipvs": {"excludeCIDRs": ["::/0", *bad]}}, *said, "must be a valid CIDR")
+
+
+@requirement(
+    "cfg-show-hidden",
+    setting("KubeProxyConfiguration.showHiddenMetricsForVersion"),
+    _CHECKED,
+    feature="kube-proxy-modes",
+)
+def test_hidden_metrics(refuses: Refuses, at_bounds: Effective, bare_node: Node) -> None:
+    """kube-proxy must take the minor version before its own for showHiddenMetricsForVersion, and
+    must refuse to start with another, and name that.
+    """
+    version = re.search(r'build_info\{.*git_version="v(\d+)\.(\d+)\.', at_bounds.metrics)
+    assert version, "the metrics tell no version"
+    major, minor = map(int, version.groups())
+    previous = f"{major}.{minor - 1}"
+    for bad in (f"{major}.{minor}", f"{major}.{minor - 2}", "all"):
+        field = "showHiddenMetricsForVersion"
+        refuses({field: bad}, "ShowHiddenMetricsForVersion: Invalid value", bad, f"'{previous}'")
+    bare_node.proxy.start({"showHiddenMetricsForVersion": previous})
