@@ -107,12 +107,12 @@ def test_defaults(by_default: Effective, mode: str) -> None:
     feature="kube-proxy-modes",
 )
 def test_node_ports_at_every_address_are_told_of(
-    by_default: Effective, world: World, mode: str
+    by_default: Effective, shared_world: World, mode: str
 ) -> None:
     """Where nodePortAddresses is not set and nodePorts are served at all of the node's addresses,
     kube-proxy must say so in its log, and otherwise must not.
     """
-    everywhere = world.node.proxy.implementation.claims(mode, "node-ports-at-every-address")
+    everywhere = shared_world.node.proxy.implementation.claims(mode, "node-ports-at-every-address")
     assert ("nodePortAddresses is unset" in by_default.log) == everywhere
 
 

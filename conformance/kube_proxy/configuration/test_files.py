@@ -1,29 +1,23 @@
-"""Files, names and gates with which kube-proxy must not start."""
+"""Files, names and arguments with which kube-proxy must not start."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from conformance.kube_proxy.configuration.conftest import Refuses
-from conformance.kube_proxy.configuration.effective import Effective
 from conformance.kube_proxy.starts import assert_refuses, with_arguments
 from conformance.vocabulary import Node, docs, requirement, setting, source
 
 _GROUP = "kubeproxy.config.k8s.io"
 _KIND = "KubeProxyConfiguration"
 _UNDECODABLE: Final = (
-    ("", "Object 'Kind' is missing"),
     (f"kind: {_KIND}", "Object 'apiVersion' is missing"),
     (f"apiVersion: {_GROUP}/v1alpha1\nkind: [", "failed to decode: yaml"),
     (f"apiVersion: {_GROUP}/v1alpha1\nkind: KubeletConfiguration", 'no kind \\"Kubelet'),
     (f"apiVersion: {_GROUP}/v1\nkind: {_KIND}", "no kind"),
     (f"apiVersion: {_GROUP}/v1alpha1\nkind: {_KIND}\noomScoreAdj: much", "cannot unmarshal"),
-    (f"apiVersion: {_GROUP}/v1alpha1\nkind: {_KIND}\niptables: []", "cannot unmarshal"),
 )
 """What is no configuration, and what is said of it."""
-
-_LOCKED: Final = ("JobReadyPods", "KubeProxyDrainingTerminatingNodes", "NFTablesProxyMode")
-"""Gates that releases have for good: one or another of them each."""
 
 
 @requirement(
@@ -35,30 +29,14 @@ def test_file_that_is_no_configuration(bare_node: Node) -> None:
     """Where the file named by --config is missing or cannot be decoded, or is of another kind or
     version, kube-proxy must refuse to start and say why.
     """
+    file = bare_node.proxy.directory / "no-file.yaml"
+    wrapper = with_arguments(f"--config={file}")
+    assert_refuses(bare_node, "no such file or directory", str(file), wrapper=wrapper)
     file = bare_node.proxy.directory / "other.yaml"
     wrapper = with_arguments(f"--config={file}")
-    bare_node.run(["rm", "-f", str(file)])
-    assert_refuses(bare_node, "no such file or directory", str(file), wrapper=wrapper)
     for text, why in _UNDECODABLE:
         bare_node.write(file, text)
         assert_refuses(bare_node, why, wrapper=wrapper)
-
-
-@requirement(
-    "cfg-feature-gates",
-    setting("KubeProxyConfiguration.featureGates"),
-    source("cmd/kube-proxy/app/options.go", "Complete"),
-    feature="kube-proxy-modes",
-)
-def test_gates(refuses: Refuses, at_bounds: Effective) -> None:
-    """kube-proxy must refuse to start with a feature gate that it does not know, with a value that
-    is neither true nor false, and where one is to be closed that is open for good.
-    """
-    refuses({"featureGates": {"NoSuchGate": True}}, "unrecognized feature gate", "NoSuchGate")
-    refuses({"featureGates": {"AllAlpha": "perhaps"}}, "cannot unmarshal", "featureGates")
-    known = 'kubernetes_feature_enabled{name="%s",stage=""} 1'
-    locked = next(gate for gate in _LOCKED if known % gate in at_bounds.metrics)
-    refuses({"featureGates": {locked: False}}, f"cannot set feature gate {locked} to false")
 
 
 @requirement(
