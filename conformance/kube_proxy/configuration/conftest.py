@@ -42,6 +42,8 @@ def bare_node(world: World) -> Iterator[Node]:
     proxy = world.node.proxy
     proxy.stop()
     if proxy.modes_in_kernel():
+        proxy.start(ready=False)  # it writes its file anew: --cleanup, too, refuses a bad one
+        proxy.kill()
         proxy.cleanup()
         if left := proxy.modes_in_kernel():
             raise RuntimeError(f"{left} are left after a cleanup")
