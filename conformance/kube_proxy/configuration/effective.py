@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,8 +33,11 @@ def effective(node: Node, port: int, position: int, address: str = "") -> Effect
     at = address or node.management_address
 
     def told(path: str) -> str:
-        answer = answer_at(node.system, at, port, path)
-        return answer.body if answer else ""
+        assert node.proxy.running, node.proxy.log_since(position)
+        with suppress(ConnectionResetError):  # it ends: next time it does not run
+            answer = answer_at(node.system, at, port, path)
+            return answer.body if answer else ""
+        return ""
 
     return Effective(
         json.loads(by_time(f"port {port} is open", partial(told, "/configz"), _SECONDS))[_GROUP],

@@ -22,7 +22,7 @@ def test_sync_period(refuses: Refuses, mode: str) -> None:
     """kube-proxy must refuse to start with a syncPeriod of its mode that is negative, or no
     duration at all.
     """
-    refuses({mode: {"syncPeriod": "-1s"}}, ".SyncPeriod: Invalid value", "-1s", "greater than 0")
+    refuses({mode: {"syncPeriod": "-1s"}}, ".SyncPeriod: Invalid value", "greater than 0")
     refuses({mode: {"syncPeriod": "soon"}}, "invalid duration", "soon")
 
 
@@ -35,7 +35,7 @@ def test_sync_period(refuses: Refuses, mode: str) -> None:
 def test_config_sync_period(refuses: Refuses) -> None:
     """kube-proxy must refuse to start with a configSyncPeriod that is negative."""
     configuration = {"configSyncPeriod": "-1s"}
-    refuses(configuration, "ConfigSyncPeriod: Invalid value", "-1s", "must be greater than 0")
+    refuses(configuration, "ConfigSyncPeriod: Invalid value", "must be greater than 0")
 
 
 @requirement(

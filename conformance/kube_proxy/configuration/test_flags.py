@@ -85,7 +85,7 @@ def by_flags(shared_world: World, mode: str) -> tuple[Effective, str]:
     "cfg-flag-iptables-period",
     docs("kube-proxy", note="--iptables-sync-period, --ipvs-sync-period"),
     source("cmd/kube-proxy/app/options.go", "processV1Alpha1Flags"),
-    feature="kube-proxy-modes",
+    feature="configuration-by-fields",
 )
 def test_periods_by_flags(by_flags: tuple[Effective, str], mode: str) -> None:
     """--iptables-sync-period and --iptables-min-sync-period must set the periods of iptables and of
@@ -115,7 +115,7 @@ def test_masquerade_bit_by_a_flag(by_flags: tuple[Effective, str], mode: str) ->
     "cfg-flag-masq-all",
     docs("kube-proxy", note="--masquerade-all"),
     _OPTIONS,
-    feature="kube-proxy-modes",
+    feature="configuration-by-fields",
 )
 def test_everybody_is_masqueraded_by_a_flag(by_flags: tuple[Effective, str], mode: str) -> None:
     """By --masquerade-all, kube-proxy must go by masqueradeAll in every mode."""
@@ -127,7 +127,7 @@ def test_everybody_is_masqueraded_by_a_flag(by_flags: tuple[Effective, str], mod
     "cfg-flags-vs-file",
     docs("kube-proxy", note="--config"),
     source("cmd/kube-proxy/app/options.go", "Complete"),
-    feature="kube-proxy-modes",
+    feature="configuration-by-fields",
 )
 def test_flags_beside_a_file(bare_node: Node, mode: str) -> None:
     """Where --config names a file, kube-proxy must go by that and not by other flags, but for
