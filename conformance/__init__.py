@@ -23,6 +23,7 @@ AREAS = {
     "sync": "How soon and how smoothly changes take effect",
     "lifecycle": "Restarts of the proxy",
     "kube_proxy": "Inside kube-proxy",
+    "configuration": "How kube-proxy is configured",
     "telemetry": "What kube-proxy says of itself",
     "iptables": "Inside kube-proxy's iptables mode",
     "nftables": "Inside kube-proxy's nftables mode",

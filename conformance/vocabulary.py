@@ -16,7 +16,7 @@ from conformance.arrangements import (
 )
 from fixtures.clients.client import Client, Crowd, Crowds, LabClient
 from fixtures.clients.flows import UDP_TIMEOUT, Flows
-from fixtures.clients.health import Answer, Health, answer, health
+from fixtures.clients.health import Answer, Health, answer, answer_at, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
 from fixtures.clients.speaker import Speaker

@@ -109,6 +109,11 @@ _ALL = (
     Feature(
         "health-by-family", "What it tells of its health has an entry for each family.", "mode"
     ),
+    Feature(
+        "configuration-by-fields",
+        "It tells at /configz what it goes by, by the fields of its configuration.",
+        "mode",
+    ),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),
     Feature("iptables-rules", "Services are chains and rules of iptables.", "mode"),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from conformance.vocabulary import Node, StartError
+
+_DISABLED: Final = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 
 
 def claiming(node: Node, program: str, said: str) -> str:
@@ -30,6 +34,39 @@ def instead(node: Node, program: str, arguments: str, does: str) -> str:
     """
     node.write(script, text, 0o755)
     return search if search.startswith(f"{script.parent}:") else f"{script.parent}:{search}"
+
+
+def search_path(node: Node, *failing: str) -> str:
+    """A PATH on which these programs fail, whatever they are to do."""
+    folder = node.proxy.directory / "failing"
+    node.run(["rm", "-rf", str(folder)])
+    node.run(["mkdir", str(folder)])
+    for name in failing:
+        node.write(folder / name, "#!/bin/sh\nexit 1\n", 0o755)
+    return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}"
+
+
+def without_ipv6(node: Node) -> tuple[str, ...]:
+    """What starts a program that is to see that IPv6 is disabled; nobody else sees it so: in a
+    mount namespace of its own.
+    """
+    disabled = node.proxy.directory / "disable_ipv6"
+    node.write(disabled, "1\n")
+    cover = f'mount --bind {disabled} {_DISABLED} && exec "$@"'
+    wrapper = ("unshare", "--mount", "--", "sh", "-c", cover, "sh")
+    if node.run([*wrapper, "cat", str(_DISABLED)]).stdout != "1\n":
+        raise RuntimeError("a program that is to see that IPv6 is disabled does not")
+    return wrapper
+
+
+def with_arguments(*arguments: str) -> tuple[str, ...]:
+    """What starts a program with further arguments, after its own."""
+    return "sh", "-c", f'exec "$@" {shlex.join(arguments)}', "sh"
+
+
+def by_arguments(*arguments: str) -> tuple[str, ...]:
+    """What starts a program with these arguments instead of its own."""
+    return "sh", "-c", f'exec "$1" {shlex.join(arguments)}', "sh"
 
 
 def assert_refuses(

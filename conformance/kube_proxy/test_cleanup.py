@@ -7,7 +7,7 @@ from collections import Counter
 
 from conformance.kube_proxy.iptables.chains import OWN, Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from conformance.kube_proxy.starts import assert_refuses, instead
+from conformance.kube_proxy.starts import assert_refuses, instead, with_arguments
 from conformance.vocabulary import (
     FAMILIES,
     Client,
@@ -110,7 +110,7 @@ def test_cleanup_that_fails_is_an_error(bare_node: Node) -> None:
     """
     refusal = 'echo "Error: Could not process rule: Operation not permitted" >&2; exit 1'
     path = instead(bare_node, "nft", "-f -", refusal)
-    wrapper = ["sh", "-c", 'exec "$0" "$@" --cleanup']
+    wrapper = with_arguments("--cleanup")
     assert_refuses(bare_node, "tearing down", wrapper=wrapper, PATH=path)
 
 

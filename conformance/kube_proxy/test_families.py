@@ -6,10 +6,9 @@ import json
 import time
 from collections.abc import Collection, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.starts import assert_refuses, search_path, without_ipv6
 from conformance.kube_proxy.telemetry.told import HEALTH, told
 from conformance.vocabulary import (
     FAMILIES,
@@ -25,36 +24,12 @@ from conformance.vocabulary import (
     source,
 )
 
-_DISABLED: Final = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 _LATE = 5.0  # seconds after IPv4 in which IPv6 would be served, too
 _SOON = 30.0  # seconds after a start in which both families should have been synchronised
 _LOOK = 0.2  # seconds between looks
 _SUPPORT: Final = source("cmd/kube-proxy/app/server_linux.go", "platformCheckSupported")
 
 _IPV4 = over(family="IPv4", protocol="TCP")
-
-
-def _search_path(node: Node, *failing: str) -> str:
-    """A PATH on which these programs fail, whatever they are to do."""
-    folder = node.proxy.directory / "failing"
-    node.run(["rm", "-rf", str(folder)])
-    node.run(["mkdir", str(folder)])
-    for name in failing:
-        node.write(folder / name, "#!/bin/sh\nexit 1\n", 0o755)
-    return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}"
-
-
-def _without_ipv6(node: Node) -> tuple[str, ...]:
-    """What starts a program that is to see that IPv6 is disabled; nobody else sees it so: in a
-    mount namespace of its own.
-    """
-    disabled = node.proxy.directory / "disable_ipv6"
-    node.write(disabled, "1\n")
-    cover = f'mount --bind {disabled} {_DISABLED} && exec "$@"'
-    wrapper = ("unshare", "--mount", "--", "sh", "-c", cover, "sh")
-    if node.run([*wrapper, "cat", str(_DISABLED)]).stdout != "1\n":
-        raise RuntimeError("a program that is to see that IPv6 is disabled does not")
-    return wrapper
 
 
 def _looks(seconds: float) -> Iterator[None]:
@@ -83,13 +58,13 @@ def _assert_ipv4_alone(
 
 @requirement("ds-node-no-v6", _SUPPORT, feature="kube-proxy-modes")
 @_IPV4
-def test_node_without_ipv6(
+def test_nodewithout_ipv6(
     service: Services, client: LabClient, world: World, bare_node: Node
 ) -> None:
     """On a node where IPv6 is disabled, kube-proxy must serve IPv4, and must program nothing for
     IPv6.
     """
-    bare_node.proxy.start(wrapper=_without_ipv6(bare_node))
+    bare_node.proxy.start(wrapper=without_ipv6(bare_node))
     _assert_ipv4_alone(service, client, world, seconds=_LATE)
 
 
@@ -101,7 +76,7 @@ def test_secondary_family_without_its_program(
     """Where ip6tables does not work and the node's primary family is IPv4, kube-proxy must serve
     IPv4 alone.
     """
-    bare_node.proxy.start(environment={"PATH": _search_path(bare_node, "ip6tables")})
+    bare_node.proxy.start(environment={"PATH": search_path(bare_node, "ip6tables")})
     _assert_ipv4_alone(service, client, world)
 
 
@@ -110,7 +85,7 @@ def test_primary_family_without_its_program(bare_node: Node) -> None:
     """Where iptables does not work and the node's primary family is IPv4, kube-proxy must end with
     an error that says so.
     """
-    search = _search_path(bare_node, "iptables")
+    search = search_path(bare_node, "iptables")
     assert_refuses(bare_node, "no support for primary IP family", "IPv4", PATH=search)
 
 
@@ -120,7 +95,7 @@ def test_families_fail_by_themselves(
     service: Services, client: LabClient, world: World, bare_node: Node
 ) -> None:
     """Where nothing can be programmed for IPv6, changes must still come into force for IPv4."""
-    search = _search_path(bare_node, "ip6tables-restore")
+    search = search_path(bare_node, "ip6tables-restore")
     bare_node.proxy.start(environment={"PATH": search}, ready=False)
     _assert_ipv4_alone(service, client, world)
 
@@ -146,7 +121,7 @@ def test_health_is_told_by_family(bare_node: Node) -> None:
     proxy = bare_node.proxy
     for served, wrapper, seconds in (
         (FAMILIES, (), 0.0),
-        (("IPv4",), _without_ipv6(bare_node), _LATE),
+        (("IPv4",), without_ipv6(bare_node), _LATE),
     ):
         proxy.start(wrapper=wrapper)
         by_time("it tells of the families", partial(_tells_of, bare_node, served), _SOON)
