@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from conformance.vocabulary import Node, StartError
@@ -30,6 +31,21 @@ def instead(node: Node, program: str, arguments: str, does: str) -> str:
     """
     node.write(script, text, 0o755)
     return search if search.startswith(f"{script.parent}:") else f"{script.parent}:{search}"
+
+
+def failing_while(node: Node, file: Path, *programs: str) -> str:
+    """A PATH of the node's on which these programs fail as long as there is that file; what they
+    say of their version they say in any case.
+    """
+    folder, search = node.proxy.directory, node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
+    for program in programs:
+        real = node.run(["sh", "-c", f"command -v {program}"]).stdout.strip()
+        text = f"""#!/bin/sh
+            [ -e {file} ] && [ "$1" != --version ] && exit 1
+            exec {real} "$@"
+        """
+        node.write(folder / program, text, 0o755)
+    return f"{folder}:{search}"
 
 
 def assert_refuses(
