@@ -69,6 +69,21 @@ def by_arguments(*arguments: str) -> tuple[str, ...]:
     return "sh", "-c", f'exec "$1" {shlex.join(arguments)}', "sh"
 
 
+def failing_while(node: Node, file: Path, *programs: str) -> str:
+    """A PATH of the node's on which these programs fail as long as there is that file; what they
+    say of their version they say in any case.
+    """
+    folder, search = node.proxy.directory, node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
+    for program in programs:
+        real = node.run(["sh", "-c", f"command -v {program}"]).stdout.strip()
+        text = f"""#!/bin/sh
+            [ -e {file} ] && [ "$1" != --version ] && exit 1
+            exec {real} "$@"
+        """
+        node.write(folder / program, text, 0o755)
+    return f"{folder}:{search}"
+
+
 def assert_refuses(
     node: Node,
     *words: str,

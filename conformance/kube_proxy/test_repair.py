@@ -1,0 +1,125 @@
+"""What kube-proxy does about rules that somebody else has changed."""
+
+from __future__ import annotations
+
+from conformance.kube_proxy.iptables.chains import TOOL, Chains, service_chain
+from conformance.kube_proxy.nftables.chains import IP
+from conformance.vocabulary import (
+    ATTEMPTS,
+    Client,
+    Family,
+    Service,
+    Services,
+    SocketAddress,
+    World,
+    arranged,
+    by_time,
+    expect,
+    in_iptables,
+    in_nftables,
+    kep,
+    over,
+    source,
+    two,
+)
+from fixtures.world import zone
+from specification.places import ZONES
+
+_PATIENCE = 60.0  # seconds in which what is tried again every two seconds must have succeeded
+
+
+def _write_all_anew(world: World) -> None:
+    """Have kube-proxy write all of its rules: the node gets another zone, and then its own."""
+    for name in (ZONES[-1], ZONES[0]):
+        zone.label(world, name)
+    world.canary.settle(syncs=2)
+
+
+def _nft(world: World, family: Family, command: str) -> None:
+    """A command about kube-proxy's table, which it names TABLE."""
+    world.node.run(["nft", command.replace("TABLE", f"{IP[family]} kube-proxy")])
+
+
+@in_nftables("sync-nft-table-deleted", kep(3866), source("pkg/proxy/nftables/proxier.go"))
+@over(configuration={"every-two-seconds": {"nftables": {"syncPeriod": "2s"}}})
+@arranged(two)
+def test_deleted_table_is_made_again(
+    service: Services, webs: list[Service], client: Client, world: World, family: Family
+) -> None:
+    """Where its table has been deleted, kube-proxy must have made it again, with all Services, by
+    syncPeriod after the next change, which has failed.
+    """
+    changed, other = webs
+    expect(client.connect(*other.frontend)).delivered(to=other)
+    _nft(world, family, "delete table TABLE")
+    expect(client.connect(*other.frontend), "without a table").unserved()
+    new = service.endpoint()
+    changed.set_endpoints([new], settle=False)
+    wanted = SocketAddress(new.host.address(family), 8080)
+    by_time(
+        "the table is there, with the change",
+        lambda: client.connect(*changed.frontend).endpoint == wanted,
+        _PATIENCE,
+    )
+    expect(client.connect_many(*other.frontend, ATTEMPTS)).delivered(to=other)
+
+
+@in_nftables(
+    "sync-nft-element-deleted", source("pkg/proxy/nftables/proxier.go", "OnTopologyChange")
+)
+@arranged(2)
+def test_deleted_element_is_added_again(
+    web: Service, client: Client, world: World, family: Family
+) -> None:
+    """When the zone of its node changes, kube-proxy must add again the elements of its maps that
+    somebody has deleted.
+    """
+    element = f"{web.cluster_ip} . tcp . {web.port}"
+    _nft(world, family, f"delete element TABLE service-ips {{ {element} }}")
+    expect(client.connect(*web.frontend), "without its element").unserved()
+    _write_all_anew(world)
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
+
+
+@in_iptables("sync-topology-full", source("pkg/proxy/iptables/proxier.go", "OnTopologyChange"))
+@arranged(2)
+def test_emptied_chain_is_filled_again(
+    web: Service, client: Client, world: World, family: Family, chains: Chains
+) -> None:
+    """When the zone of its node changes, kube-proxy must write all of its rules anew, those that
+    somebody has deleted among them.
+    """
+    chain = service_chain(chains("nat"), web).name
+    world.node.run([TOOL[family], "-w", "-t", "nat", "-F", chain])
+    expect(client.connect(*web.frontend), "without its rules").unserved()
+    _write_all_anew(world)
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
+
+
+@in_iptables("sync-foreign-rule-in-chain", source("pkg/proxy/iptables/proxier.go"))
+@arranged(2)
+def test_rule_of_somebody_else_is_gone_from_its_chain(
+    web: Service, client: Client, world: World, family: Family, chains: Chains
+) -> None:
+    """When all is written anew, rules that somebody else has put into kube-proxy's chains must be
+    gone.
+    """
+    chain = service_chain(chains("nat"), web).name
+    world.node.run([TOOL[family], "-w", "-t", "nat", "-I", chain, "-j", "RETURN"])
+    expect(client.connect(*web.frontend), "a rule of somebody else's").unserved()
+    _write_all_anew(world)
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
+
+
+@in_nftables("nft-foreign-rule-in-chain", source("pkg/proxy/nftables/proxier.go"))
+@arranged(2)
+def test_rule_of_somebody_else_is_gone_from_its_table(
+    web: Service, client: Client, world: World, family: Family
+) -> None:
+    """When all is written anew, rules that somebody else has put into the chains of kube-proxy's
+    table must be gone.
+    """
+    _nft(world, family, f"insert rule TABLE services {IP[family]} daddr {web.cluster_ip} drop")
+    expect(client.connect(*web.frontend), "a rule of somebody else's").dropped()
+    _write_all_anew(world)
+    expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
