@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from conformance.vocabulary import Node, StartError
@@ -30,6 +31,37 @@ def instead(node: Node, program: str, arguments: str, does: str) -> str:
     """
     node.write(script, text, 0o755)
     return search if search.startswith(f"{script.parent}:") else f"{script.parent}:{search}"
+
+
+def hinderable(
+    node: Node, *programs: str
+) -> tuple[str, Callable[[str], AbstractContextManager[None]]]:
+    """A PATH of the node's on which these programs, those of them that it has, can be hindered, and
+    what does that in a block: ``"stalling"`` has them wait until it ends, ``"failing"`` has them do
+    nothing and fail.
+    """
+    folder = node.proxy.directory / "hindered"
+    node.run(["rm", "-rf", str(folder)])
+    node.run(["mkdir", str(folder)])
+    for program in programs:
+        real = node.run(["sh", "-c", f"command -v {program}"], check=False).stdout.strip()
+        text = f"""#!/bin/sh
+            while [ -e {folder}/stalling ]; do sleep 0.1; done
+            [ -e {folder}/failing ] && exit 1
+            exec {real} "$@"
+        """
+        if real:
+            node.write(folder / program, text, 0o755)
+
+    @contextmanager
+    def hinder(how: str) -> Iterator[None]:
+        node.write(folder / how, "")
+        try:
+            yield
+        finally:
+            node.run(["rm", str(folder / how)])
+
+    return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}", hinder
 
 
 def assert_refuses(
