@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from conformance.vocabulary import Node, StartError
+
+_DISABLED: Final = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 
 
 def claiming(node: Node, program: str, said: str) -> str:
@@ -62,6 +65,19 @@ def hinderable(
             node.run(["rm", str(folder / how)])
 
     return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}", hinder
+
+
+def without_ipv6(node: Node) -> tuple[str, ...]:
+    """What starts a program that is to see that IPv6 is disabled; nobody else sees it so: in a
+    mount namespace of its own.
+    """
+    disabled = node.proxy.directory / "disable_ipv6"
+    node.write(disabled, "1\n")
+    cover = f'mount --bind {disabled} {_DISABLED} && exec "$@"'
+    wrapper = ("unshare", "--mount", "--", "sh", "-c", cover, "sh")
+    if node.run([*wrapper, "cat", str(_DISABLED)]).stdout != "1\n":
+        raise RuntimeError("a program that is to see that IPv6 is disabled does not")
+    return wrapper
 
 
 def assert_refuses(

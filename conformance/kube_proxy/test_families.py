@@ -6,10 +6,9 @@ import json
 import time
 from collections.abc import Collection, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.starts import assert_refuses, without_ipv6
 from conformance.kube_proxy.telemetry.told import HEALTH, told
 from conformance.vocabulary import (
     FAMILIES,
@@ -25,7 +24,6 @@ from conformance.vocabulary import (
     source,
 )
 
-_DISABLED: Final = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 _LATE = 5.0  # seconds after IPv4 in which IPv6 would be served, too
 _SOON = 30.0  # seconds after a start in which both families should have been synchronised
 _LOOK = 0.2  # seconds between looks
@@ -42,19 +40,6 @@ def _search_path(node: Node, *failing: str) -> str:
     for name in failing:
         node.write(folder / name, "#!/bin/sh\nexit 1\n", 0o755)
     return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}"
-
-
-def _without_ipv6(node: Node) -> tuple[str, ...]:
-    """What starts a program that is to see that IPv6 is disabled; nobody else sees it so: in a
-    mount namespace of its own.
-    """
-    disabled = node.proxy.directory / "disable_ipv6"
-    node.write(disabled, "1\n")
-    cover = f'mount --bind {disabled} {_DISABLED} && exec "$@"'
-    wrapper = ("unshare", "--mount", "--", "sh", "-c", cover, "sh")
-    if node.run([*wrapper, "cat", str(_DISABLED)]).stdout != "1\n":
-        raise RuntimeError("a program that is to see that IPv6 is disabled does not")
-    return wrapper
 
 
 def _looks(seconds: float) -> Iterator[None]:
@@ -83,13 +68,13 @@ def _assert_ipv4_alone(
 
 @requirement("ds-node-no-v6", _SUPPORT, feature="kube-proxy-modes")
 @_IPV4
-def test_node_without_ipv6(
+def test_nodewithout_ipv6(
     service: Services, client: LabClient, world: World, bare_node: Node
 ) -> None:
     """On a node where IPv6 is disabled, kube-proxy must serve IPv4, and must program nothing for
     IPv6.
     """
-    bare_node.proxy.start(wrapper=_without_ipv6(bare_node))
+    bare_node.proxy.start(wrapper=without_ipv6(bare_node))
     _assert_ipv4_alone(service, client, world, seconds=_LATE)
 
 
@@ -146,7 +131,7 @@ def test_health_is_told_by_family(bare_node: Node) -> None:
     proxy = bare_node.proxy
     for served, wrapper, seconds in (
         (FAMILIES, (), 0.0),
-        (("IPv4",), _without_ipv6(bare_node), _LATE),
+        (("IPv4",), without_ipv6(bare_node), _LATE),
     ):
         proxy.start(wrapper=wrapper)
         by_time("it tells of the families", partial(_tells_of, bare_node, served), _SOON)

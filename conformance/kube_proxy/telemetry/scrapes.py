@@ -41,23 +41,27 @@ class Scrape:
             if sample.name == PREFIX + name and wanted <= set(sample.labels)
         )
 
-    def labels(self, metric: str) -> set[str]:
+    def labels(self, metric: str) -> frozenset[str]:
         """The names of the labels that a metric's samples have, without a histogram's own."""
-        return {
+        return frozenset(
             name
             for sample in self.values
             if sample.name.removesuffix("_count") == metric
             for name, _ in sample.labels
-        }
+        )
 
-    def families(self) -> dict[str, set[str]]:
-        """The families that kube-proxy's own metrics are told of, by the sample's name."""
-        found: dict[str, set[str]] = {}
-        for sample in self.values:
-            for label, value in sample.labels:
-                if label == "ip_family" and sample.name.startswith(PREFIX):
-                    found.setdefault(sample.name, set()).add(value)
-        return found
+    def families(self) -> dict[str, frozenset[str]]:
+        """The families that samples of kube-proxy's own metrics are told of, by their name."""
+        labelled = [
+            (sample.name, value)
+            for sample in self.values
+            for label, value in sample.labels
+            if label == "ip_family" and sample.name.startswith(PREFIX)
+        ]
+        return {
+            name: frozenset(value for other, value in labelled if other == name)
+            for name, _ in labelled
+        }
 
     def cumulative(self) -> dict[Sample, float]:
         """What can only grow: counters, and the counts of histograms."""
