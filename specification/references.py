@@ -25,6 +25,7 @@ _PAGES = {
         "kube-proxy Configuration (v1alpha1)",
         "reference/config-api/kube-proxy-config.v1alpha1",
     ),
+    "metrics": ("Kubernetes Metrics Reference", "reference/instrumentation/metrics"),
     "names": ("Object Names and IDs", "concepts/overview/working-with-objects/names"),
     "namespaces": ("Namespaces", "concepts/overview/working-with-objects/namespaces"),
     "networking": ("Cluster Networking", "concepts/cluster-administration/networking"),

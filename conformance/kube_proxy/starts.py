@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,37 @@ def search_path(node: Node, *failing: str) -> str:
     return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}"
 
 
+def hinderable(
+    node: Node, *programs: str
+) -> tuple[str, Callable[[str], AbstractContextManager[None]]]:
+    """A PATH of the node's on which these programs, those of them that it has, can be hindered, and
+    what does that in a block: ``"stalling"`` has them wait until it ends, ``"failing"`` has them do
+    nothing and fail.
+    """
+    folder = node.proxy.directory / "hindered"
+    node.run(["rm", "-rf", str(folder)])
+    node.run(["mkdir", str(folder)])
+    for program in programs:
+        real = node.run(["sh", "-c", f"command -v {program}"], check=False).stdout.strip()
+        text = f"""#!/bin/sh
+            while [ -e {folder}/stalling ]; do sleep 0.1; done
+            [ -e {folder}/failing ] && exit 1
+            exec {real} "$@"
+        """
+        if real:
+            node.write(folder / program, text, 0o755)
+
+    @contextmanager
+    def hinder(how: str) -> Iterator[None]:
+        node.write(folder / how, "")
+        try:
+            yield
+        finally:
+            node.run(["rm", str(folder / how)])
+
+    return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}", hinder
+
+
 def without_ipv6(node: Node) -> tuple[str, ...]:
     """What starts a program that is to see that IPv6 is disabled; nobody else sees it so: in a
     mount namespace of its own.
@@ -67,21 +99,6 @@ def with_arguments(*arguments: str) -> tuple[str, ...]:
 def by_arguments(*arguments: str) -> tuple[str, ...]:
     """What starts a program with these arguments instead of its own."""
     return "sh", "-c", f'exec "$1" {shlex.join(arguments)}', "sh"
-
-
-def failing_while(node: Node, file: Path, *programs: str) -> str:
-    """A PATH of the node's on which these programs fail as long as there is that file; what they
-    say of their version they say in any case.
-    """
-    folder, search = node.proxy.directory, node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
-    for program in programs:
-        real = node.run(["sh", "-c", f"command -v {program}"]).stdout.strip()
-        text = f"""#!/bin/sh
-            [ -e {file} ] && [ "$1" != --version ] && exit 1
-            exec {real} "$@"
-        """
-        node.write(folder / program, text, 0o755)
-    return f"{folder}:{search}"
 
 
 def assert_refuses(

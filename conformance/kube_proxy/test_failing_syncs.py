@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
-from conformance.kube_proxy.starts import failing_while
+from conformance.kube_proxy.starts import hinderable
 from conformance.vocabulary import (
     ATTEMPTS,
     Client,
@@ -31,42 +30,29 @@ _PATIENCE = 60.0  # seconds in which what is tried again every two seconds must 
 pytestmark = over(protocol="TCP")
 
 
-@dataclass(frozen=True)
-class Programs:
-    """The programs by which kube-proxy writes rules."""
-
-    node: Node
-    failing: Path
-    """They fail as long as this file is there."""
-
-    def fail_at(self, change: Callable[[], object]) -> None:
-        """Have them fail from now on, and make a change; return when a sync has failed since."""
-        before = self._failures
-        self.node.write(self.failing, "")
-        change()
-        by_time("a sync has failed", lambda: self._failures > before, _PATIENCE)
-
-    def mend(self) -> None:
-        """Have them work again."""
-        self.node.run(["rm", "-f", str(self.failing)])
-
-    @property
-    def _failures(self) -> float:
-        """How many syncs have failed, as kube-proxy counts them."""
-        metrics = self.node.proxy.metrics().items()
-        return sum(value for name, value in metrics if "_failures_total" in name)
+Hinder = Callable[[str], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def programs(bare_node: Node, world: World) -> Iterator[Programs]:
-    """The programs of a kube-proxy that was started with those that can be made to fail."""
-    failing = bare_node.proxy.directory / "failing"
-    search = failing_while(bare_node, failing, *_PROGRAMS)
+def hinder(bare_node: Node, world: World) -> Hinder:
+    """Has the programs fail by which a kube-proxy writes that has been started with them."""
+    search, hindered = hinderable(bare_node, *_PROGRAMS)
     bare_node.proxy.start(_PERIOD, environment={"PATH": search})
     world.canary.settle(removed=False, started=True)
-    made = Programs(bare_node, failing)
-    yield made
-    made.mend()
+    return hindered
+
+
+def _fail_at(change: Callable[[], object], node: Node) -> None:
+    """Make a change, and return when a sync has failed since."""
+    before = _failures(node)
+    change()
+    by_time("a sync has failed", lambda: _failures(node) > before, _PATIENCE)
+
+
+def _failures(node: Node) -> float:
+    """How many syncs have failed, as kube-proxy counts them."""
+    metrics = node.proxy.metrics().items()
+    return sum(value for name, value in metrics if "_failures_total" in name)
 
 
 def _new_endpoint(service: Services, web: Service) -> Callable[[], Service]:
@@ -74,20 +60,21 @@ def _new_endpoint(service: Services, web: Service) -> Callable[[], Service]:
     return lambda: web.set_endpoints([service.endpoint()], settle=False)
 
 
-def _kept(service: Services, client: Client, programs: Programs) -> None:
+def _kept(service: Services, client: Client, node: Node, hinder: Hinder) -> None:
     """A change that cannot be written leaves all as it was."""
     changed, other = service.create([service.spec(1), service.spec(2)])
     old = changed.endpoints
-    programs.fail_at(_new_endpoint(service, changed))
-    expect(client.connect_many(*changed.frontend, ATTEMPTS)).delivered(to=old)
-    expect(client.connect_many(*other.frontend, ATTEMPTS)).delivered(to=other)
+    with hinder("failing"):
+        _fail_at(_new_endpoint(service, changed), node)
+        expect(client.connect_many(*changed.frontend, ATTEMPTS)).delivered(to=old)
+        expect(client.connect_many(*other.frontend, ATTEMPTS)).delivered(to=other)
 
 
-def _made_up_for(service: Services, client: Client, programs: Programs) -> None:
+def _made_up_for(service: Services, client: Client, node: Node, hinder: Hinder) -> None:
     """A change that could not be written comes into force once it can be."""
     web = service(1)
-    programs.fail_at(_new_endpoint(service, web))
-    programs.mend()
+    with hinder("failing"):
+        _fail_at(_new_endpoint(service, web), node)
     by_time(
         "the change is in force",
         lambda: client.connect(*web.frontend).endpoint == web.socket(0),
@@ -98,37 +85,37 @@ def _made_up_for(service: Services, client: Client, programs: Programs) -> None:
 
 @in_iptables("sync-fail-keeps-old", source("pkg/proxy/iptables/proxier.go", "syncProxyRules"))
 def test_failing_restore_leaves_rules_as_they_are(
-    service: Services, client: Client, programs: Programs
+    service: Services, client: Client, node: Node, hinder: Hinder
 ) -> None:
     """As long as iptables-restore fails, all Services must be served as by the last sync that has
     succeeded.
     """
-    _kept(service, client, programs)
+    _kept(service, client, node, hinder)
 
 
 @in_nftables("nft-fail-keeps-old", source("pkg/proxy/nftables/proxier.go", "syncProxyRules"))
 def test_failing_transaction_leaves_rules_as_they_are(
-    service: Services, client: Client, programs: Programs
+    service: Services, client: Client, node: Node, hinder: Hinder
 ) -> None:
     """As long as nft fails, all Services must be served as by the last sync that has succeeded."""
-    _kept(service, client, programs)
+    _kept(service, client, node, hinder)
 
 
 @in_iptables("sync-fail-retry", source("pkg/proxy/iptables/proxier.go", "syncProxyRules"))
 def test_failed_restore_is_made_up_for(
-    service: Services, client: Client, programs: Programs
+    service: Services, client: Client, node: Node, hinder: Hinder
 ) -> None:
     """A sync in which iptables-restore has failed must be made up for by syncPeriod after it works
     again, though nothing else has changed.
     """
-    _made_up_for(service, client, programs)
+    _made_up_for(service, client, node, hinder)
 
 
 @in_nftables("nft-fail-retry", source("pkg/proxy/nftables/proxier.go", "syncProxyRules"))
 def test_failed_transaction_is_made_up_for(
-    service: Services, client: Client, programs: Programs
+    service: Services, client: Client, node: Node, hinder: Hinder
 ) -> None:
     """A sync in which nft has failed must be made up for by syncPeriod after it works again, though
     nothing else has changed.
     """
-    _made_up_for(service, client, programs)
+    _made_up_for(service, client, node, hinder)

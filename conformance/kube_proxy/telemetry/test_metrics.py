@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from conformance.kube_proxy.iptables.chains import Chains
+from conformance.kube_proxy.nftables.chains import Ruleset, base_name, chain_of
 from conformance.vocabulary import (
+    FAMILIES,
     FLOWS,
     LOOPBACK,
     Family,
@@ -19,9 +22,11 @@ from conformance.vocabulary import (
     TrafficPolicy,
     World,
     arranged,
+    docs,
     e2e,
     expect,
     in_iptables,
+    in_nftables,
     kep,
     over,
     requirement,
@@ -29,6 +34,8 @@ from conformance.vocabulary import (
 )
 
 _PREFIX = "kubeproxy_"
+_FOREIGN = "not-of-kube-proxy"
+_AGE = 1.01  # seconds: what became stale a second ago is deleted
 
 Metric = Callable[..., float]
 """The value of a metric of kube-proxy's, with these labels besides that of the test's family."""
@@ -213,3 +220,62 @@ def test_packets_to_local_node_ports_are_counted(web: Service, world: World) -> 
         for _ in range(3):
             expect(process.connect(LOOPBACK["IPv4"], web.node_port())).delivered(to=web)
     assert accepted() == before + 3
+
+
+@in_iptables(
+    "met-ipt-ctinvalid",
+    docs("metrics"),
+    source("pkg/proxy/metrics/metrics.go", "IPTablesCTStateInvalidDroppedNFAcctCounter"),
+)
+@over(protocol="TCP", family=FAMILIES)
+@arranged(["remote-pod"])
+def test_dropped_invalid_packets_are_counted(web: Service, client: LabClient, world: World) -> None:
+    """kubeproxy_iptables_ct_state_invalid_dropped_packets_total must grow with each packet that is
+    dropped since connection tracking takes it for invalid, and with no other.
+    """
+    name = f"{_PREFIX}iptables_ct_state_invalid_dropped_packets_total"
+    before = world.node.proxy.metrics()[name]
+    flows = client.open(*web.frontend)
+    expect(flows.exchange()).kept(flows)
+    assert world.node.proxy.metrics()[name] == before
+    for _ in range(3):
+        flows.stray(1 << 30)
+    assert world.node.proxy.metrics()[name] == before + 3
+
+
+@in_nftables(
+    "met-nft-cleanup-fail",
+    kep(3866),
+    source("pkg/proxy/metrics/metrics.go", "NFTablesCleanupFailuresTotal"),
+)
+@over(family="IPv4", protocol="TCP")
+@arranged(2)
+def test_failures_to_clear_up_are_counted(
+    service: Services, web: Service, world: World, ruleset: Ruleset
+) -> None:
+    """sync_proxy_rules_nftables_cleanup_failures_total must grow when the chains of Services that
+    are gone cannot be deleted, and must not when they can.
+    """
+    name = f"{_PREFIX}sync_proxy_rules_nftables_cleanup_failures_total"
+
+    def failures() -> float:
+        service.settle(syncs=2)
+        found = world.node.proxy.metrics()
+        return sum(value for key, value in found.items() if key.partition("{")[0] == name)
+
+    chain = chain_of(ruleset(), "service", base_name(web)).name
+    table = ["ip", "kube-proxy"]
+    before = failures()
+    world.node.run(["nft", "add", "chain", *table, _FOREIGN])
+    world.node.run(["nft", "add", "rule", *table, _FOREIGN, "jump", chain])
+    try:
+        web.delete()
+        time.sleep(_AGE)  # it is the age of the chain that counts: there is nothing to wait for
+        failed = failures() - before
+    finally:
+        world.node.run(["nft", "delete", "chain", *table, _FOREIGN])
+    time.sleep(_AGE)
+    mended = failures() - before
+    assert failed > 0
+    assert chain not in ruleset().chains
+    assert mended == failed

@@ -22,9 +22,31 @@ class Told(NamedTuple):
     body: str
 
 
+class Bytes(NamedTuple):
+    """One answer that may be no text."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
 def told(node: Node, port: int, path: str, method: str = "GET", body: bytes | None = None) -> Told:
     """What the kube-proxy of a node answers at its management address."""
+    status, kind, said = ask(node, port, path, method, body)
+    return Told(status, kind, said.decode())
+
+
+def ask(
+    node: Node,
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    *,
+    accept: str = "*/*",
+) -> Bytes:
+    """What it answers, in a format that the asker accepts."""
     asked = http.client.HTTPConnection(node.management_address, port, timeout=_TIMEOUT)
-    asked.request(method, path, body, {"Connection": "close"})
+    asked.request(method, path, body, {"Connection": "close", "Accept": accept})
     got = asked.getresponse()
-    return Told(got.status, got.headers.get_content_type(), got.read().decode())
+    return Bytes(got.status, got.headers.get_content_type(), got.read())
