@@ -108,9 +108,7 @@ _ALL = (
     Feature(
         "health-by-family", "What it tells of its health has an entry for each family.", "mode"
     ),
-    Feature(
-        "nodes-to-be-removed", "It tells load balancers that a Node is to be removed.", "mode"
-    ),
+    Feature("nodes-to-be-removed", "It tells load balancers that a Node is to be removed.", "mode"),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),
     Feature("iptables-rules", "Services are chains and rules of iptables.", "mode"),

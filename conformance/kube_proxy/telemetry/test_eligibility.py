@@ -137,8 +137,8 @@ def test_endpoints_of_a_node_to_be_removed_count(
 def test_node_to_be_removed_serves_on(
     web: Service, client: LabClient, world: World, taint: Taint
 ) -> None:
-    """While its Node has the taint ToBeDeletedByClusterAutoscaler, connections through the node must
-    go on, and new ones must be served.
+    """While its Node has the taint ToBeDeletedByClusterAutoscaler, connections through the node
+    must go on, and new ones must be served.
     """
     flows = client.open(*web.at_node, FLOWS)
     expect(flows.opened).delivered(to=web)
@@ -172,7 +172,9 @@ def _name_told(node: Node) -> str:
 
 @requirement("hc-z-deleted", _PROXY, feature="nodes-to-be-removed")
 def test_node_that_is_being_deleted_is_not_healthy(world: World, bare_node: Node) -> None:
-    """While its Node is being deleted, kube-proxy must answer 503 at /healthz, and 200 at /livez."""
+    """While its Node is being deleted, kube-proxy must answer 503 at /healthz, and 200 at
+    /livez.
+    """
     with _another(world) as name:
         bare_node.proxy.start({"hostnameOverride": name})
         if _name_told(bare_node) != name:

@@ -1,0 +1,90 @@
+"""Health check node ports that become others, and that many ask at a time."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from contextlib import ExitStack
+
+from conformance.vocabulary import (
+    Family,
+    Health,
+    Service,
+    Services,
+    ServiceSpec,
+    World,
+    api,
+    arranged,
+    health,
+    over,
+    requirement,
+    source,
+)
+
+_SERVICE = source("pkg/proxy/healthcheck/service_health.go")
+_DOMAIN = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+_MANY = 32  # who ask at a time
+_PATIENCE = 10.0  # seconds for one answer
+_REQUEST = b"GET / HTTP/1.1\r\nHost: node\r\n\r\n"
+
+pytestmark = over(protocol="TCP")
+
+
+def _two_balanced(service: Services) -> list[ServiceSpec]:
+    return [
+        service.spec(places, type="LoadBalancer", external_traffic_policy="Local")
+        for places in (["pod", "pod"], ["pod"])
+    ]
+
+
+@requirement("hc-np-change", api("Service", "spec.healthCheckNodePort"), _SERVICE)
+@arranged(_two_balanced)
+def test_service_gets_the_port_of_another(
+    service: Services, webs: list[Service], world: World, family: Family
+) -> None:
+    """When a Service gets another healthCheckNodePort, which another Service had, the node must
+    answer for the first one there, and must no longer answer at its old port.
+    """
+    web, gone = webs
+    ports = web.health_check_node_port, gone.health_check_node_port
+
+    def answers() -> list[Health | None]:
+        service.settle(syncs=2)
+        return [health(world.node.system, family, port) for port in ports]
+
+    assert answers() == [Health(200, 2), Health(200, 1)]
+    gone.delete(settle=False)
+    web.update(external_traffic_policy="Cluster", settle=False)  # with Local it cannot be changed
+    web.update(external_traffic_policy="Local", health_check_node_port=ports[1], settle=False)
+    assert answers() == [None, Health(200, 2)]
+
+
+@requirement("hc-np-keepalive", _SERVICE)
+@arranged(["pod", "remote-pod"], type="LoadBalancer", external_traffic_policy="Local")
+def test_many_ask_at_a_time(service: Services, web: Service, world: World, family: Family) -> None:
+    """A healthCheckNodePort must give each of many that ask at the same time an answer, and those
+    that ask later, too, though the others keep their connections open.
+    """
+    service.settle(syncs=2)
+    at = str(world.node.address(family)), web.health_check_node_port
+    found = []
+    with ExitStack() as stack:
+        for _ in range(2):
+            ends = [
+                stack.enter_context(world.node.system.socket(_DOMAIN[family], socket.SOCK_STREAM))
+                for _ in range(_MANY)
+            ]
+            for end in ends:
+                end.settimeout(_PATIENCE)
+                end.connect(at)
+            for end in ends:
+                end.sendall(_REQUEST)
+            found += [_read(end) for end in ends]
+    assert found == [Health(200, 1)] * 2 * _MANY
+
+
+def _read(end: socket.socket) -> Health:
+    got = http.client.HTTPResponse(end)
+    got.begin()
+    return Health(got.status, int(json.loads(got.read())["localEndpoints"]))
