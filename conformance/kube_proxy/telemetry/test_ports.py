@@ -60,7 +60,9 @@ def test_configuration_is_told(world: World, mode: str) -> None:
     """At /configz of its metricsBindAddress, kube-proxy must tell the configuration that it runs
     with: what it was given, and the defaults of what it was not.
     """
-    said = json.loads(told(world.node, METRICS, "/configz").body)["kubeproxy.config.k8s.io"]
+    answered = told(world.node, METRICS, "/configz")
+    assert answered.status == http.client.OK
+    said = json.loads(answered.body)["kubeproxy.config.k8s.io"]
     found = {name.lower(): value for name, value in said.items()}  # capitals in older releases
     expected: dict[str, Any] = {
         "mode": mode,

@@ -70,7 +70,8 @@ def test_taken_port_is_told_and_tried_again(
     web, other = webs
     port, system = web.health_check_node_port, world.node.system
     web.update(external_traffic_policy="Cluster", settle=False)
-    service.settle(syncs=2)  # it is free now
+    service.settle(syncs=2)
+    assert health(system, family, port) is None
     known = [each["metadata"]["uid"] for each in _events(world, web)]
     with _taken(world.node, family, port):
         web.update(external_traffic_policy="Local", health_check_node_port=port, settle=False)
