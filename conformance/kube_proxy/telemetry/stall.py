@@ -27,6 +27,7 @@ UNAVAILABLE: Final = 503
 _PROGRAMS = ("iptables-restore", "ip6tables-restore", "nft")
 """By which kube-proxy writes rules, in whichever mode."""
 
+_UNABLE = "unable\n"
 _PERIOD = 1  # seconds: syncPeriod
 _EMULATED_PERIOD = 3  # where a sync takes longer
 _SECONDS = 60  # after which a proxy should say what it ought to
@@ -78,7 +79,7 @@ def stall(world: World, service: Services) -> Stall:
     search = _failing(node, flag)
     mode = {"syncPeriod": f"{period}s"}
     node.proxy.stop()
-    node.write(flag, "")
+    node.write(flag, _UNABLE)
     try:
         web = service(
             slices=[Slice((service.endpoint("pod"),), address_types=(each,)) for each in FAMILIES],
@@ -93,11 +94,11 @@ def stall(world: World, service: Services) -> Stall:
         )
         started = by_time("/healthz answers", lambda: _answered(node), _SECONDS)
         served = _serves(world, web)
-        node.run(["rm", str(flag)])
+        node.write(flag, "")
         world.canary.settle(syncs=2, removed=False, started=True)
         by_time("no change waits to be written", lambda: _has_written(node), _SECONDS)
         written = _said(node, web)
-        node.write(flag, "")
+        node.write(flag, _UNABLE)
         time.sleep(2.5 * period)  # whoever thinks it stalled for want of news has time to
         idle = _said(node, web)
         begin = time.monotonic()
@@ -105,19 +106,19 @@ def stall(world: World, service: Services) -> Stall:
         _wait(node, UNAVAILABLE)
         waiting = time.monotonic() - begin
         stalled = _said(node, web)
-        node.run(["rm", str(flag)])
+        node.write(flag, "")
         _wait(node, OK)
         return Stall(
             2.0 * period, started, served, written, idle, waiting, stalled, _said(node, web)
         )
     finally:
         node.proxy.kill()  # whichever test comes next starts it anew
-        node.run(["rm", "-f", str(flag), *(str(node.proxy.directory / each) for each in _PROGRAMS)])
+        node.write(flag, "")
 
 
 def _failing(node: Node, flag: Path) -> str:
     """A PATH of the node's on which the programs fail where they are to write rules, while there is
-    a file ``flag``, and else do as ever.
+    something in the file ``flag``, and else do as ever.
     """
     search = node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
     for program in _PROGRAMS:
@@ -125,7 +126,7 @@ def _failing(node: Node, flag: Path) -> str:
         if real:
             text = f"""#!/bin/sh
                 case "$*" in
-                    "-f -" | *--noflush*) [ ! -e {flag} ] || exit 1 ;;
+                    "-f -" | *--noflush*) [ ! -s {flag} ] || exit 1 ;;
                 esac
                 exec {real} "$@"
             """
