@@ -33,8 +33,12 @@ pytestmark = over(protocol="TCP")
 
 def _two_balanced(service: Services) -> list[ServiceSpec]:
     return [
-        service.spec(places, type="LoadBalancer", external_traffic_policy="Local")
-        for places in (["pod", "pod"], ["pod"])
+        service.spec(
+            [service.endpoint("pod") for _ in range(count)],
+            type="LoadBalancer",
+            external_traffic_policy="Local",
+        )
+        for count in (2, 1)
     ]
 
 

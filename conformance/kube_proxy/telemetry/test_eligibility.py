@@ -167,7 +167,8 @@ def _name_told(node: Node) -> str:
     """The name that kube-proxy takes for its Node's, by its configuration."""
     settings: dict[str, Any] = json.loads(told(node, METRICS, "/configz").body)
     (found,) = settings.values()
-    return {key.lower(): value for key, value in found.items()}["hostnameoverride"]
+    # capitals in older releases
+    return str({key.lower(): value for key, value in found.items()}["hostnameoverride"])
 
 
 @requirement("hc-z-deleted", _PROXY, feature="nodes-to-be-removed")
