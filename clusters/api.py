@@ -30,6 +30,7 @@ _GROUPS = {
     "nodes": "/api/v1",
     "namespaces": "/api/v1",
     "pods": "/api/v1",
+    "events": "/api/v1",
     "configmaps": "/api/v1",
     "daemonsets": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",

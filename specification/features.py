@@ -117,6 +117,7 @@ _ALL = (
     Feature("metrics-by-family", "What its metrics tell, they tell of each family.", "mode"),
     Feature("partial-syncs", "A change is in force by a sync of what has changed alone.", "mode"),
     Feature("iptables-restore", "Rules are written by iptables-restore, all or some.", "mode"),
+    Feature("nodes-to-be-removed", "It tells load balancers that a Node is to be removed.", "mode"),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),
     Feature("iptables-rules", "Services are chains and rules of iptables.", "mode"),

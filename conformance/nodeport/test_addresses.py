@@ -213,6 +213,27 @@ def test_primary_addresses_can_be_configured(
 
 
 @requirement(
+    "hc-np-bind",
+    _SETTING,
+    source("pkg/proxy/healthcheck/healthcheck_test.go", "TestServerWithSelectiveListeningAddress"),
+    feature="kube-proxy-modes",
+)
+@over(protocol="TCP", configuration=NETWORKS)
+@arranged(["pod"], type="LoadBalancer", external_traffic_policy="Local")
+def test_health_checks_are_answered_where_node_ports_are(
+    service: Services, web: Service, client: Client, further: IPAddress, other: IPAddress
+) -> None:
+    """Where nodePortAddresses lists networks, a healthCheckNodePort must be open at the node's
+    addresses in these, and at no other.
+    """
+    service.settle(syncs=2)
+    port = web.health_check_node_port
+    for address in (web.at_node.address, further):
+        expect(client.connect(address, port)).answered()
+    expect(client.connect(other, port)).refused()
+
+
+@requirement(
     "np-addr-one-family-cidr",
     source("pkg/proxy/util/nodeport_addresses.go", "NewNodePortAddresses"),
     feature="kube-proxy-modes",

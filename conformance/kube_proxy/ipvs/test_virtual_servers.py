@@ -15,6 +15,7 @@ from conformance.kube_proxy.ipvs.frontends import (
 )
 from conformance.vocabulary import (
     LOAD_BALANCER_IPS,
+    Client,
     Family,
     Ingress,
     IPAddress,
@@ -24,8 +25,10 @@ from conformance.vocabulary import (
     World,
     api,
     arranged,
+    expect,
     in_ipvs,
     kep,
+    over,
     source,
 )
 
@@ -181,3 +184,16 @@ def test_affinity_makes_virtual_servers_persistent(
     assert persistence() == {(1234, mask)}
     web.update(session_affinity="None")
     assert persistence() == {(None, None)}
+
+
+@in_ipvs("hc-np-ipvs-vip", source("pkg/proxy/ipvs/proxier.go", "KUBE-IPVS-FILTER"))
+@over(protocol="TCP")
+@arranged(["pod"], type="LoadBalancer", external_traffic_policy="Local")
+def test_health_checks_are_answered_at_virtual_addresses(
+    service: Services, web: Service, client: Client
+) -> None:
+    """The healthCheckNodePort of a Service must be open at its cluster IP, too, unlike other ports
+    of processes on the node.
+    """
+    service.settle(syncs=2)
+    expect(client.connect(web.cluster_ip, web.health_check_node_port)).answered()

@@ -8,11 +8,14 @@ import json
 from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
     FAMILIES,
+    WEB_AND_ADMIN,
     Answer,
     Family,
     Node,
     Service,
     Services,
+    ServiceSpec,
+    Slice,
     World,
     answer,
     arranged,
@@ -70,6 +73,46 @@ def test_answer_tells_the_weight(
         "X-Load-Balancing-Endpoint-Weight": "2",
     }
     assert {name: headers.get(name) for name in wanted} == wanted
+
+
+@requirement("hc-np-any-path", _SERVICE, feature="kube-proxy-modes")
+@_balanced
+def test_every_path_gets_the_answer(
+    service: Services, web: Service, world: World, family: Family
+) -> None:
+    """A healthCheckNodePort must give the same answer at every path."""
+    expected = _of_service(service, web, world, family)
+    for path in ("/healthz", "/a/longer/path?and=more"):
+        found = answer(world.node.system, family, web.health_check_node_port, path)
+        assert found, path
+        assert (found.status, found.body) == (expected.status, expected.body), path
+
+
+def _listed_twice(service: Services) -> ServiceSpec:
+    """Two ports, and two slices that list the same endpoint; one of them another, too."""
+    here, other = (service.endpoint("pod") for _ in range(2))
+    return service.spec(
+        slices=[Slice((here, other)), Slice((here,))],
+        ports=WEB_AND_ADMIN,
+        type="LoadBalancer",
+        external_traffic_policy="Local",
+    )
+
+
+@requirement(
+    "hc-np-count-dedupe",
+    source("pkg/proxy/endpointschangetracker_test.go", "TestGetLocalEndpointIPs"),
+    _SERVICE,
+    feature="kube-proxy-modes",
+)
+@arranged(_listed_twice)
+def test_an_endpoint_counts_once(
+    service: Services, web: Service, world: World, family: Family
+) -> None:
+    """A healthCheckNodePort must count each endpoint on the node once, however many ports it has
+    and however many EndpointSlices list it.
+    """
+    assert json.loads(_of_service(service, web, world, family).body)["localEndpoints"] == 2
 
 
 @requirement(
