@@ -24,6 +24,7 @@ AREAS = {
     "lifecycle": "Restarts of the proxy",
     "kube_proxy": "Inside kube-proxy",
     "telemetry": "What kube-proxy says of itself",
+    "process": "Starts and ends of kube-proxy",
     "iptables": "Inside kube-proxy's iptables mode",
     "nftables": "Inside kube-proxy's nftables mode",
     "ipvs": "Inside kube-proxy's IPVS mode",
