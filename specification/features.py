@@ -110,6 +110,11 @@ _ALL = (
         "health-by-family", "What it tells of its health has an entry for each family.", "mode"
     ),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
+    Feature(
+        "switches-keep-connections",
+        "Connections outlive a switch to another mode that translates by conntrack, too.",
+        "mode",
+    ),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),
     Feature("iptables-rules", "Services are chains and rules of iptables.", "mode"),
     Feature("nftables-rules", "Services are chains, maps and sets of nftables.", "mode"),
