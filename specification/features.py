@@ -104,6 +104,7 @@ _ALL = (
     Feature(
         "node-ips-at-start", "A change of the Node's addresses is logged, and no more.", "mode"
     ),
+    Feature("outlives-node", "The deletion of its Node object is logged, and no more.", "mode"),
     # --- the inside of kube-proxy's modes ---
     Feature("kube-proxy-modes", "It is kube-proxy, with kube-proxy's modes.", "mode"),
     Feature(
