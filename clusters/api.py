@@ -50,8 +50,6 @@ class Api:
 
     def __init__(self, kubeconfig: Mapping[str, Any]) -> None:
         """The API that a kubeconfig, read from its file, leads to."""
-        self.kubeconfig = kubeconfig
-        """By what an administrator reaches it."""
         configuration = kubernetes.Configuration()
         load: Any = load_kube_config_from_dict
         load(kubeconfig, client_configuration=configuration)
@@ -83,19 +81,14 @@ class Api:
         return self._json("GET", _path(resource, namespace, name))
 
     def list_all(
-        self,
-        resource: str,
-        namespace: str = "default",
-        selector: str = "",
-        fields: str = "",
-        user: str = "",
+        self, resource: str, namespace: str = "default", selector: str = "", fields: str = ""
     ) -> list[Object]:
         """All objects of a resource in a namespace, or those with the labels that ``selector``
-        names and the ``fields``; as a ``user`` sees them who is no administrator.
+        names and the ``fields``.
         """
         query = f"?labelSelector={selector}&fieldSelector={fields}"
-        said = self._request("GET", _path(resource, namespace) + query, user=user)
-        return [dict(item) for item in json.loads(said)["items"]]
+        items = self._json("GET", _path(resource, namespace) + query)["items"]
+        return [dict(item) for item in items]
 
     def create(self, resource: str, body: Object, namespace: str = "default") -> Object:
         """Create an object; returns it as stored."""
@@ -177,13 +170,11 @@ class Api:
         content_type: str = "application/json",
         *,
         missing: bool = False,
-        user: str = "",
     ) -> bytes:
-        impersonated = {"impersonate-user": user} if user else {}
         answer = self.client.rest_client.pool_manager.request(
             method,
             self.client.configuration.host + path,
-            headers={**self._headers, "content-type": content_type, **impersonated},
+            headers={**self._headers, "content-type": content_type},
             body=None if body is None else json.dumps(body),
             timeout=_TIMEOUT,
             retries=False,

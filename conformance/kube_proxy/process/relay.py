@@ -1,79 +1,95 @@
-"""A way to the API server that a test can close."""
+"""A way to the API server that a test can close, or keep questions back on."""
 
 from __future__ import annotations
 
 import contextlib
+import re
+import select
 import socket
+import ssl
 import threading
-from types import TracebackType
-from typing import Self
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from kubernetes.client import Configuration
 
 _CHUNK = 65536
+_LOOK = 0.05  # seconds between looks at whether it is closed by now
+_REQUEST = re.compile(rb"(?:GET|POST|PATCH|PUT) \S+ HTTP/1\.1\r\n")
 
 
 class Relay:
-    """Hands connections on to ``target`` while it is ``open``; else ends them, old and new, at
-    once.
+    """Hands on to an API server what is asked over plain HTTP, as the administrator's questions.
+
+    Connections to it are ended, old and new, while it is not ``open``; and those are kept waiting
+    that ask for something whose path has ``held`` in it.
     """
 
-    def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
-        self._lock = threading.Lock()
-        self._ends: list[socket.socket] = []
-        self._open = True
+    def __init__(self, api: Configuration) -> None:
+        server = urlsplit(api.host)
+        self._target = str(server.hostname), server.port or 443
+        known_by = api.auth_settings().values()
+        self._headers = "".join(f"{each['key']}: {each['value']}\r\n" for each in known_by).encode()
+        self._tls = ssl.create_default_context(cafile=api.ssl_ca_cert)
+        if api.cert_file:
+            self._tls.load_cert_chain(api.cert_file, api.key_file)
+        self.open = True
+        self.held: str | None = None
         self.turned_away = 0
         """How many connections have found it closed."""
-        self._listening = socket.create_server(("0.0.0.0", 0))  # noqa: S104  (the sandbox's)
+        self.kept_back = 0
+        """How many questions have been held."""
+        self._listening = socket.create_server(("0.0.0.0", 0))
         self.port: int = self._listening.getsockname()[1]
-
-    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self.close()
-
-    def open(self) -> None:
-        """Hand on what comes from now on."""
-        with self._lock:
-            self._open = True
 
     def close(self) -> None:
-        """End all connections, and those that come."""
-        with self._lock:
-            self._open = False
-            ends, self._ends = self._ends, []
-        for end in ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        """Stop listening, and end all connections."""
+        self.open = False
+        with self._listening, contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # it listens no longer
             while True:
                 client, _ = self._listening.accept()
-                self._hand_on(client)
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
-    def _hand_on(self, client: socket.socket) -> None:
-        with self._lock:
-            if not self._open:
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            if not self.open:
                 self.turned_away += 1
-                client.close()
                 return
-            server = socket.create_connection(self._target)
-            self._ends += (client, server)
-        for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+            connection = socket.create_connection(self._target)
+            with self._tls.wrap_socket(connection, server_hostname=self._target[0]) as server:
+                self._hand_on(client, server)
+
+    def _hand_on(self, client: socket.socket, server: ssl.SSLSocket) -> None:
+        while self.open:
+            for ready in _readable(client, server):
+                chunk = ready.recv(_CHUNK)
+                if not chunk:
+                    return
+                if ready is server:
+                    client.sendall(chunk)
+                    continue
+                if request := _REQUEST.match(chunk):
+                    self._keep_back(request[0].decode())
+                    chunk = request[0] + self._headers + chunk[request.end() :]
+                server.sendall(chunk)
+
+    def _keep_back(self, request: str) -> None:
+        """Return when this may be handed on."""
+        if self.held and self.held in request:
+            self.kept_back += 1
+            while self.open and self.held and self.held in request:
+                time.sleep(_LOOK)
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with source, contextlib.suppress(OSError):
-        while chunk := source.recv(_CHUNK):
-            sink.sendall(chunk)
-        sink.shutdown(socket.SHUT_RDWR)
+def _readable(client: socket.socket, server: ssl.SSLSocket) -> Iterator[socket.socket]:
+    """Of the two, those that have something to read."""
+    if server.pending():
+        yield server
+    else:
+        yield from select.select([client, server], [], [], _LOOK)[0]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pytest
+
 from conformance.vocabulary import Node, StartError, by_time
 
 _SOON: Final = 60.0  # seconds within which what was told to a proxy should have ended it
@@ -60,13 +62,11 @@ class Supervised:
 def ended_at_once(
     node: Node, *arguments: str, configuration: Mapping[str, Any] | None = None
 ) -> int:
-    """The exit code of a kube-proxy that has these arguments besides, and with them does not stay.
+    """How a kube-proxy ends that has these arguments besides, and with them does not stay: its exit
+    code.
     """
     script = f'exec "$0" "$@" {" ".join(arguments)}'
-    try:
+    with pytest.raises(StartError, match=r"ended with exit code -?\d+") as problem:
         node.proxy.start(configuration, wrapper=["sh", "-c", script])
-    except StartError as problem:
-        ended = re.search(r"ended with exit code (-?\d+)", str(problem))
-        assert ended, problem
-        return int(ended[1])
-    raise AssertionError(f"it stays, and is ready, with {' '.join(arguments)}")
+    code = re.search(r"exit code (-?\d+)", str(problem.value))
+    return int(code[1]) if code else -1

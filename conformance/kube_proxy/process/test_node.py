@@ -1,4 +1,4 @@
-"""The Node object that kube-proxy belongs to: before it is there, as it changes, when it is gone."""
+"""The Node object of a kube-proxy: before it is there, as it changes, when it is gone."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def _further(node: Node, family: Family) -> Iterator[Any]:
 
 
 @requirement("life-podcidr-change-exit", _NODE, feature="kube-proxy-modes")
-def test_ends_when_the_networks_of_its_pods_change(
-    world: World, bare_node: Node, own: str
-) -> None:
+def test_ends_when_the_networks_of_its_pods_change(world: World, bare_node: Node, own: str) -> None:
     """Where it tells pods by detectLocalMode NodeCIDR, kube-proxy must end with an error when its
     Node has other podCIDRs.
     """

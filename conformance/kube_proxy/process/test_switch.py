@@ -1,4 +1,4 @@
-"""A node that is switched to another of kube-proxy's modes: what stays, what goes, who is served."""
+"""A node that is switched to another of kube-proxy's modes: what stays, and who is served."""
 
 from __future__ import annotations
 
