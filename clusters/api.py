@@ -34,6 +34,7 @@ _GROUPS = {
     "daemonsets": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
     "servicecidrs": "/apis/networking.k8s.io/v1",
+    "events": "/apis/events.k8s.io/v1",
 }
 _CLUSTER_SCOPED = {"nodes", "namespaces", "servicecidrs"}
 _NOT_FOUND = 404

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from kubernetes.client import Configuration
@@ -29,8 +30,10 @@ class Relay:
     def __init__(self, api: Configuration) -> None:
         server = urlsplit(api.host)
         self._target = str(server.hostname), server.port or 443
-        known_by = api.auth_settings().values()
-        self._headers = "".join(f"{each['key']}: {each['value']}\r\n" for each in known_by).encode()
+        known_by: Any = api.auth_settings()
+        self._headers = "".join(
+            f"{each['key']}: {each['value']}\r\n" for each in known_by.values()
+        ).encode()
         self._tls = ssl.create_default_context(cafile=api.ssl_ca_cert)
         if api.cert_file:
             self._tls.load_cert_chain(api.cert_file, api.key_file)

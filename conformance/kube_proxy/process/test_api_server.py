@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import pytest
 
+from clusters.contract import Proxy
 from conformance.kube_proxy.process.relay import Relay
 from conformance.vocabulary import (
     BOTH,
@@ -97,6 +99,16 @@ def test_start_without_an_api_server(
     _assert_served(web, world, 0)
 
 
+def _asked_again(relay: Relay, before: int) -> bool:
+    return relay.kept_back > before
+
+
+def _told(proxy: Proxy, position: int, what: str) -> bool:
+    """The log says, from there on, that all there is of that is known."""
+    lines = proxy.log_since(position).splitlines()
+    return any("Caches are synced" in line and what in line for line in lines)
+
+
 @requirement(
     "life-wait-sync",
     source("pkg/proxy/iptables/proxier.go", "isInitialized"),
@@ -121,15 +133,8 @@ def test_start_with_a_half_of_the_objects(
         relay.held, before = held, relay.kept_back
         position = proxy.log_position()
         proxy.start(_over(relay, world), ready=False)
-        by_time(
-            "it has asked for everything", lambda before=before: relay.kept_back > before, _SOON
-        )
-
-        def told(others: str = others, position: int = position) -> bool:
-            lines = proxy.log_since(position).splitlines()
-            return any("Caches are synced" in line and others in line for line in lines)
-
-        by_time(f"it has all for its {others}", told, _SOON)
+        by_time(f"it asks for {held}", partial(_asked_again, relay, before), _SOON)
+        by_time(f"it has all for its {others}", partial(_told, proxy, position, others), _SOON)
         _assert_served(web, world, 0)
         web.set_endpoints([service.endpoint()], settle=False)
         relay.held = None

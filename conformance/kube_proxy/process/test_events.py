@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from kubernetes.client import EventsV1Api
-
-from conformance.vocabulary import World, by_time, requirement, source
+from conformance.vocabulary import Object, World, by_time, requirement, source
 
 _SOON: Final = 60.0  # seconds after which an event should have been written
 
 
-def _events(world: World) -> dict[str, Any]:
+def _events(world: World) -> dict[str, Object]:
     """The events about the node under test that kube-proxy has written, by their names."""
-    found = EventsV1Api(world.cluster.api.client).list_namespaced_event("default")
     return {
-        each.metadata.name: each
-        for each in found.items
-        if each.regarding.name == world.node.name and each.reporting_controller == "kube-proxy"
+        each["metadata"]["name"]: each
+        for each in world.cluster.api.list_all("events")
+        if each["regarding"]["name"] == world.node.name
+        and each["reportingController"] == "kube-proxy"
     }
 
 
@@ -31,7 +29,7 @@ def test_start_is_told(world: World) -> None:
 
     def told() -> bool:
         new = [each for name, each in _events(world).items() if name not in before]
-        kinds = {(each.reason, each.regarding.kind, each.type) for each in new}
+        kinds = {(each["reason"], each["regarding"]["kind"], each["type"]) for each in new}
         return ("Starting", "Node", "Normal") in kinds
 
     by_time("an event tells of the start", told, _SOON)
