@@ -66,32 +66,28 @@ def _assert_served(web: Service, world: World) -> None:
 
 @in_nftables("life-switch-to-nft", kep(3866), _CLEANUP)
 @over(families=FAMILIES, protocol="TCP")
-def test_nftables_mode_removes_the_rules_of_iptables(
-    service: Services, world: World, bare_node: Node
-) -> None:
+def test_nftables_mode_removes_the_rules_of_iptables(service: Services, bare_node: Node) -> None:
     """When it starts in nftables mode on a node that was in iptables mode, kube-proxy must remove
     the chains that it had in tables nat and filter of both families, and what led to them.
     """
     bare_node.proxy.start({"mode": "iptables"})
     service(2, exposed=True)
     assert _iptables_left(bare_node), "there is nothing to remove"
-    _switch(world, "nftables")
+    bare_node.proxy.restart({"mode": "nftables"})
     left = [line for line in _iptables_left(bare_node) if "KUBE-PROXY-CANARY" not in line]
     assert not left, left
 
 
 @in_iptables("life-switch-from-nft", kep(3866), _CLEANUP)
 @over(families=FAMILIES, protocol="TCP")
-def test_iptables_mode_removes_the_tables_of_nftables(
-    service: Services, world: World, bare_node: Node
-) -> None:
+def test_iptables_mode_removes_the_tables_of_nftables(service: Services, bare_node: Node) -> None:
     """When it starts in iptables mode on a node that was in nftables mode, kube-proxy must delete
     its tables of both families.
     """
     bare_node.proxy.start({"mode": "nftables"})
     service(2, exposed=True)
     assert len(_nftables_left(bare_node)) == len(FAMILIES), "there is nothing to remove"
-    _switch(world, "iptables")
+    bare_node.proxy.restart({"mode": "iptables"})
     assert not _nftables_left(bare_node)
 
 
