@@ -25,6 +25,7 @@ AREAS = {
     "kube_proxy": "Inside kube-proxy",
     "configuration": "How kube-proxy is configured",
     "telemetry": "What kube-proxy says of itself",
+    "process": "Starts and ends of kube-proxy",
     "iptables": "Inside kube-proxy's iptables mode",
     "nftables": "Inside kube-proxy's nftables mode",
     "ipvs": "Inside kube-proxy's IPVS mode",

@@ -104,6 +104,7 @@ _ALL = (
     Feature(
         "node-ips-at-start", "A change of the Node's addresses is logged, and no more.", "mode"
     ),
+    Feature("outlives-node", "The deletion of its Node object is logged, and no more.", "mode"),
     # --- the inside of kube-proxy's modes ---
     Feature("kube-proxy-modes", "It is kube-proxy, with kube-proxy's modes.", "mode"),
     Feature(
@@ -119,6 +120,11 @@ _ALL = (
     Feature("iptables-restore", "Rules are written by iptables-restore, all or some.", "mode"),
     Feature("nodes-to-be-removed", "It tells load balancers that a Node is to be removed.", "mode"),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
+    Feature(
+        "switches-keep-connections",
+        "Connections outlive a switch to another mode that translates by conntrack, too.",
+        "mode",
+    ),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),
     Feature("iptables-rules", "Services are chains and rules of iptables.", "mode"),
     Feature("nftables-rules", "Services are chains, maps and sets of nftables.", "mode"),

@@ -1,0 +1,161 @@
+"""A node that is switched to another of kube-proxy's modes: what stays, and who is served."""
+
+from __future__ import annotations
+
+from conformance.kube_proxy.iptables.chains import OWN, TOOL
+from conformance.vocabulary import (
+    BOTH,
+    FAMILIES,
+    Flows,
+    Node,
+    Service,
+    Services,
+    World,
+    client_of_each_kind,
+    docs,
+    expect,
+    in_iptables,
+    in_ipvs,
+    in_nftables,
+    kep,
+    over,
+    requirement,
+    source,
+)
+
+_CLEANUP = source("cmd/kube-proxy/app/server_linux.go", "platformCleanup")
+
+_dual_stack = over(families=FAMILIES, protocols=["TCP", "UDP"])
+
+
+def _switch(world: World, mode: str) -> None:
+    """Have the node's kube-proxy run in this mode, and everything in force."""
+    world.node.proxy.restart({"mode": mode})
+    world.canary.settle(syncs=2, removed=False, started=True)
+
+
+def _other(mode: str) -> str:
+    """A mode that every node can run in besides."""
+    return "iptables" if mode == "nftables" else "nftables"
+
+
+def _iptables_left(node: Node) -> list[str]:
+    """Chains of kube-proxy's in tables nat and filter of both families, and rules that lead to
+    them.
+    """
+    saved = [
+        line
+        for tool in TOOL.values()
+        for table in ("nat", "filter")
+        for line in node.run([f"{tool}-save", "-t", table]).stdout.splitlines()
+    ]
+    return [line for line in saved if OWN.search(line) and not line.startswith("#")]
+
+
+def _nftables_left(node: Node) -> list[str]:
+    tables = node.run(["nft", "list", "tables"]).stdout.splitlines()
+    return [line for line in tables if line.endswith(" kube-proxy")]
+
+
+def _assert_served(web: Service, world: World) -> None:
+    for client in client_of_each_kind(world):
+        at = web.cluster_ip_of(client.family)
+        endpoints = web.endpoints_of("web", client.family)
+        expect(client.connect_many(at, web.port, 8)).delivered(to=endpoints)
+
+
+@in_nftables("life-switch-to-nft", kep(3866), _CLEANUP)
+@over(families=FAMILIES, protocol="TCP")
+def test_nftables_mode_removes_the_rules_of_iptables(service: Services, bare_node: Node) -> None:
+    """When it starts in nftables mode on a node that was in iptables mode, kube-proxy must remove
+    the chains that it had in tables nat and filter of both families, and what led to them.
+    """
+    bare_node.proxy.start({"mode": "iptables"})
+    service(2, exposed=True)
+    assert _iptables_left(bare_node), "there is nothing to remove"
+    bare_node.proxy.restart({"mode": "nftables"})
+    left = [line for line in _iptables_left(bare_node) if "KUBE-PROXY-CANARY" not in line]
+    assert not left, left
+
+
+@in_iptables("life-switch-from-nft", kep(3866), _CLEANUP)
+@over(families=FAMILIES, protocol="TCP")
+def test_iptables_mode_removes_the_tables_of_nftables(service: Services, bare_node: Node) -> None:
+    """When it starts in iptables mode on a node that was in nftables mode, kube-proxy must delete
+    its tables of both families.
+    """
+    bare_node.proxy.start({"mode": "nftables"})
+    service(2, exposed=True)
+    assert len(_nftables_left(bare_node)) == len(FAMILIES), "there is nothing to remove"
+    bare_node.proxy.restart({"mode": "iptables"})
+    assert not _nftables_left(bare_node)
+
+
+@requirement("life-switch-service", kep(3866), _CLEANUP, feature="kube-proxy-modes")
+@_dual_stack
+def test_services_are_served_after_a_switch(
+    service: Services, world: World, bare_node: Node, mode: str
+) -> None:
+    """After a switch to or from nftables mode, and once more after the switch back, the mode that
+    runs must be the only one that has programmed the node, and must serve Services as they are by
+    then.
+    """
+    bare_node.proxy.start()
+    web = service(2, ports=BOTH)
+    _assert_served(web, world)
+    for now in (_other(mode), mode):
+        web.set_endpoints([service.endpoint()], settle=False)
+        _switch(world, now)
+        assert bare_node.proxy.modes_in_kernel() == {now}
+        _assert_served(web, world)
+
+
+@requirement(
+    "life-switch-conns",
+    kep(3866),
+    source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
+    feature="switches-keep-connections",
+)
+@_dual_stack
+def test_connections_outlive_a_switch(
+    service: Services, world: World, bare_node: Node, mode: str
+) -> None:
+    """Connections that exist when a node is switched from iptables to nftables mode, or back, must
+    go on where they were.
+    """
+    bare_node.proxy.start()
+    web = service(3, ports=BOTH)
+    flows = _open_each(web, world)
+    for now in (_other(mode), mode):
+        _switch(world, now)
+        for flow in flows:
+            expect(flow.exchange(), f"in {now} mode").kept(flow)
+
+
+def _open_each(web: Service, world: World) -> list[Flows]:
+    flows = [
+        client.open(web.cluster_ip_of(client.family), web.port, 8)
+        for client in client_of_each_kind(world)
+    ]
+    for flow in flows:
+        expect(flow.opened).delivered()
+    return flows
+
+
+@in_ipvs("life-switch-ipt-ipvs", docs("kube-proxy", note="--cleanup"), _CLEANUP)
+@over(families=FAMILIES, protocol="TCP")
+def test_modes_of_iptables_leave_each_other_alone(
+    service: Services, world: World, bare_node: Node
+) -> None:
+    """Between iptables and IPVS mode, kube-proxy must remove at a start nothing of what the other
+    has programmed, which is left to --cleanup: this must remove all of both.
+    """
+    bare_node.proxy.start({"mode": "iptables"})
+    service(2)
+    _switch(world, "ipvs")
+    assert bare_node.proxy.modes_in_kernel() == {"iptables", "ipvs"}
+    bare_node.proxy.stop()
+    done = bare_node.proxy.cleanup()
+    assert done.returncode == 0, done.stderr
+    assert bare_node.proxy.modes_in_kernel() == set()
+    assert not _iptables_left(bare_node)
