@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from conformance.census.census import stored
@@ -12,6 +13,7 @@ from conformance.census.combinations.shapes import (
     SERVED,
     Cast,
 )
+from conformance.census.sequences.between import between
 from conformance.census.sequences.operations import (
     Create,
     Delete,
@@ -27,7 +29,7 @@ from fixtures.world.world import World
 from specification.addresses import FAMILIES
 from specification.errors import SettleError
 from specification.rules.state import Node, State
-from specification.services import TOPOLOGY_MODE
+from specification.services import TOPOLOGY_MODE, ServiceSpec
 
 NUMBERS: Final = 1_000
 """So many Services have names and ports that no other has; then the first ones come again."""
@@ -108,7 +110,10 @@ class Player:
             aside = self._turn * len((SERVED, ALSO_SERVED, ELSEWHERE))
             wanted = spec(self._first + number, row, self._cast, aside)
             if number in self._made:
+                old = stored(self._made[number])
                 self._made[number].become(wanted, settle=False)
+                for each in between(old, stored(self._made[number])):
+                    yield self._state({number: each})
             else:
                 [self._made[number]] = self._services.create([wanted], settle=False)
         yield self._state()
@@ -132,11 +137,13 @@ class Player:
             raise SettleError(f"the proxy does not heed that its node is in {to} by now")
         self._zone = to
 
-    def _state(self) -> State:
+    def _state(self, instead: Mapping[int, ServiceSpec] = MappingProxyType({})) -> State:
+        """What decides, with these Services ``instead`` of those of their numbers."""
         node = self.world.node
         addresses = tuple(map(node.address, FAMILIES))
+        there = {number: stored(each) for number, each in self._made.items()}
         return State(
-            tuple(map(stored, self._made.values())),
+            tuple({**there, **instead}.values()),
             Node(node.name, addresses, self._there.zone),
             features=self._features,
         )
