@@ -44,7 +44,7 @@ PROGRAMS = {
     "conntrack": "conntrack",
     "iproute2": "ip",
     "kmod": "modprobe rmmod",
-    "coreutils": "cat chmod date env ln mkdir rm sleep true uname",
+    "coreutils": "cat chmod cp date env ln mkdir mv rm sleep true uname",
     "mount": "mount",
     "util-linux": "unshare",
     "dash": "sh",

@@ -25,7 +25,7 @@ from conformance.vocabulary import (
 
 _PROGRAMS = ("nft", "iptables-restore", "ip6tables-restore")
 _PERIOD = {mode: {"syncPeriod": "2s"} for mode in ("iptables", "nftables")}
-_PATIENCE = 60.0  # seconds in which what is tried again every two seconds must have succeeded
+_PATIENCE = 240.0  # seconds in which what is tried again every two seconds must have succeeded
 
 pytestmark = over(protocol="TCP")
 

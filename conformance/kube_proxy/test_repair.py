@@ -25,7 +25,7 @@ from conformance.vocabulary import (
 from fixtures.world import zone
 from specification.places import ZONES
 
-_PATIENCE = 60.0  # seconds in which what is tried again every two seconds must have succeeded
+_PATIENCE = 240.0  # seconds in which what is tried again every two seconds must have succeeded
 
 
 def _write_all_anew(world: World) -> None:

@@ -15,7 +15,7 @@ from fixtures.record.recorder import OPTIONS
 _METRICS = 65_535
 _PERIOD = "60s"
 _MARK = "0x80000000"
-_SECONDS = 60  # after which a proxy that has started should have programmed something
+_SECONDS = 240  # after which a proxy that has started should have programmed something
 
 
 NO_ADDRESS: Final = (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from conformance.vocabulary import Node, answer_at, by_time
 
-_SECONDS = 60  # after which a proxy that is started should serve what it tells of itself
+_SECONDS = 240  # after which a proxy that is started should serve what it tells of itself
 _GROUP = "kubeproxy.config.k8s.io"
 
 

@@ -35,7 +35,7 @@ _FURTHER: Final = networks("192.0.2.224/28", "2001:db8:0:1::2:0/112")
 _PRIMARY: Final = {"nodePortAddresses": ["primary"]}
 """Makes it visible which addresses kube-proxy takes for its node's."""
 
-_SOON: Final = 60.0  # seconds after which a change of its Node should be noticed
+_SOON: Final = 240.0  # seconds after which a change of its Node should be noticed
 _EARLY: Final = 5.0  # seconds in which one that does not wait would have programmed something
 _LOOK: Final = 0.2  # seconds between looks
 

@@ -11,7 +11,7 @@ from conformance.kube_proxy.process.supervised import Supervised, ended_at_once
 from conformance.vocabulary import Node, by_time, docs, requirement, setting, source
 
 _LIBERAL: Final = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal")
-_PROGRAMMED: Final = 60.0  # seconds after which a proxy that is ready should have programmed
+_PROGRAMMED: Final = 240.0  # seconds after which a proxy that is ready should have programmed
 
 
 @requirement(

@@ -30,7 +30,7 @@ _PROGRAMS = ("iptables-restore", "ip6tables-restore", "nft")
 _UNABLE = "unable\n"
 _PERIOD = 1  # seconds: syncPeriod
 _EMULATED_PERIOD = 3  # where a sync takes longer
-_SECONDS = 60  # after which a proxy should say what it ought to
+_SECONDS = 240  # after which a proxy should say what it ought to
 _LOOK = 0.05  # seconds between two looks
 
 

@@ -28,7 +28,7 @@ _QUIET = {
     **dict.fromkeys(("iptables", "ipvs", "nftables"), _PERIODS),
     "logging": {"verbosity": 4},
 }
-_PATIENCE = 60.0  # seconds for one sync, on a machine that is busy
+_PATIENCE = 240.0  # seconds for one sync, on a machine that is busy
 _BEGUN = re.compile(r"\] \"Syncing \w+ (?:proxier )?rules\" ipFamily=\"(\w+)\"")
 _DONE = re.compile(r"\] \"[Ss]yncProxyRules complete\" ipFamily=\"(\w+)\"")
 _TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"

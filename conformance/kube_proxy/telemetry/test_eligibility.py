@@ -43,7 +43,7 @@ _OTHERS: Final = (
 )
 """Taints that say nothing of the kind."""
 
-_SECONDS = 60  # after which a proxy should know what its Node says
+_SECONDS = 240  # after which a proxy should know what its Node says
 
 Taint = Callable[..., None]
 """Writes the Node's taints, besides those that it has anyway, and whether it is unschedulable."""

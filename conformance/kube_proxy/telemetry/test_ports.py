@@ -25,7 +25,7 @@ from conformance.vocabulary import (
 
 _SERVER: Final = source("cmd/kube-proxy/app/server.go", "serveMetrics")
 _PROFILE = "/debug/pprof/"
-_SECONDS = 60  # after which a proxy should have tried again what it tries every five seconds
+_SECONDS = 240  # after which a proxy should have tried again what it tries every five seconds
 
 
 def _status(world: World, path: str) -> int:

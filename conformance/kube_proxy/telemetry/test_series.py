@@ -29,7 +29,7 @@ from conformance.vocabulary import (
 )
 
 _METRICS = source("pkg/proxy/metrics/metrics.go")
-_PATIENCE = 60.0  # seconds in which a Node's taint is known, or a first sync is done
+_PATIENCE = 240.0  # seconds in which a Node's taint is known, or a first sync is done
 _TAINT = {"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}
 _LAST = "sync_proxy_rules_last_timestamp_seconds"
 

@@ -26,7 +26,7 @@ from conformance.vocabulary import (
 )
 
 _DOMAIN = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
-_SECONDS = 60  # after which an event should be written
+_SECONDS = 240  # after which an event should be written
 
 
 def _two_balanced(service: Services) -> list[ServiceSpec]:
