@@ -128,7 +128,6 @@ def test_cleanup_leaves_what_others_have_programmed(service: Services, bare_node
     service(2, exposed=True)
     bare_node.proxy.stop()
     with _others(bare_node) as before:
-        done = bare_node.proxy.cleanup()
-        assert done.returncode == 0, done.stderr
+        bare_node.proxy.cleanup()
         assert bare_node.proxy.modes_in_kernel() == set(), "nothing is cleaned up"
         assert _seen(bare_node) == before
