@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from contextlib import contextmanager, suppress
+from typing import Final
 
 import pytest
 
@@ -164,8 +164,16 @@ def _another(world: World) -> Iterator[str]:
 
 
 def _name_told(node: Node) -> str:
-    """The name that kube-proxy takes for its Node's, by its configuration."""
-    settings: dict[str, Any] = json.loads(told(node, METRICS, "/configz").body)
+    """The name that kube-proxy takes for its Node's, by its configuration, which it may not tell
+    yet when it is ready.
+    """
+
+    def answered() -> str:
+        with suppress(ConnectionRefusedError):
+            return told(node, METRICS, "/configz").body
+        return ""
+
+    settings = json.loads(by_time("it tells its configuration", answered, _SECONDS))
     (found,) = settings.values()
     # capitals in older releases
     return str({key.lower(): value for key, value in found.items()}["hostnameoverride"])
