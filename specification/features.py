@@ -121,8 +121,8 @@ _ALL = (
     Feature("nodes-to-be-removed", "It tells load balancers that a Node is to be removed.", "mode"),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
     Feature(
-        "switches-keep-connections",
-        "Connections outlive a switch to another mode that translates by conntrack, too.",
+        "mode-switches",
+        "A node may switch to another mode that has it: Services and connections go on.",
         "mode",
     ),
     Feature("unbound-cluster-ips", "Cluster IPs are on no interface of the node.", "mode"),

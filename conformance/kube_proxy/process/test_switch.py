@@ -91,7 +91,7 @@ def test_iptables_mode_removes_the_tables_of_nftables(service: Services, bare_no
     assert not _nftables_left(bare_node)
 
 
-@requirement("life-switch-service", kep(3866), _CLEANUP, feature="kube-proxy-modes")
+@requirement("life-switch-service", kep(3866), _CLEANUP, feature="mode-switches")
 @_dual_stack
 def test_services_are_served_after_a_switch(
     service: Services, world: World, bare_node: Node, mode: str
@@ -114,7 +114,7 @@ def test_services_are_served_after_a_switch(
     "life-switch-conns",
     kep(3866),
     source("pkg/proxy/conntrack/cleanup.go", "CleanStaleEntries"),
-    feature="switches-keep-connections",
+    feature="mode-switches",
 )
 @_dual_stack
 def test_connections_outlive_a_switch(
