@@ -12,10 +12,8 @@ from conformance.vocabulary import (
     Services,
     World,
     client_of_each_kind,
-    docs,
     expect,
     in_iptables,
-    in_ipvs,
     in_nftables,
     kep,
     over,
@@ -140,22 +138,3 @@ def _open_each(web: Service, world: World) -> list[Flows]:
     for flow in flows:
         expect(flow.opened).delivered()
     return flows
-
-
-@in_ipvs("life-switch-ipt-ipvs", docs("kube-proxy", note="--cleanup"), _CLEANUP)
-@over(families=FAMILIES, protocol="TCP")
-def test_modes_of_iptables_leave_each_other_alone(
-    service: Services, world: World, bare_node: Node
-) -> None:
-    """Between iptables and IPVS mode, kube-proxy must remove at a start nothing of what the other
-    has programmed, which is left to --cleanup: this must remove all of both.
-    """
-    bare_node.proxy.start({"mode": "iptables"})
-    service(2)
-    _switch(world, "ipvs")
-    assert bare_node.proxy.modes_in_kernel() == {"iptables", "ipvs"}
-    bare_node.proxy.stop()
-    done = bare_node.proxy.cleanup()
-    assert done.returncode == 0, done.stderr
-    assert bare_node.proxy.modes_in_kernel() == set()
-    assert not _iptables_left(bare_node)
