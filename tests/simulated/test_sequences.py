@@ -171,6 +171,21 @@ def test_a_proxy_may_end_what_was_there_when_a_frontend_goes_for_a_moment(
         assert session.hold("UDP", "").passed
 
 
+def test_what_was_sent_before_its_frontend_was_there_may_stay_unserved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kernel does not translate what it knows already, and nothing says that it has to forget."""
+
+    class Persistent(SpecifiedProxy):
+        def _goes_on(self, attempt: Attempt, place: Place, begun: Deliver | Pass) -> bool:
+            known = isinstance(begun, Pass) and attempt.protocol == "UDP"
+            return known or super()._goes_on(attempt, place, begun)
+
+    put(monkeypatch, Persistent)
+    with played(400, seed=5) as session:
+        assert session.hold("UDP", "").passed
+
+
 def test_datagrams_that_were_silent_for_too_long_are_no_flows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

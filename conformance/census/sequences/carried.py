@@ -96,16 +96,17 @@ class Group:
                 listed = candidates(state, frontend, family_of(probe.target.address))
             about, returned = (frontend, flow.attempt, self._vantage), row in self._gone
             yield Carried(*about, right, wrong, flow=flow, listed=listed, returned=returned)
-            self._known[row] = _after(flow, probe)
+            self._known[row] = _after(flow, probe, returned=returned)
 
 
-def _after(before: Flow | None, probe: Probe) -> Flow | None:
+def _after(before: Flow | None, probe: Probe, *, returned: bool = False) -> Flow | None:
     """A flow after its last message; ``None`` where it has ended. What nobody got is another flow's
-    first packet next time, where that is what datagrams are.
+    first packet next time, where that is what datagrams are; but nothing says what becomes of those
+    that were sent while there was no frontend, once it has ``returned`` (ct-udp-new-frontend).
     """
     attempt = Attempt(probe.protocol, probe.client, probe.target)
     if probe.endpoint and probe.source and probe.answered:
         kept = probe.source.address == probe.client.address
         return Flow(attempt, probe.endpoint, "client" if kept else "node")
-    again = before is not None and probe.protocol == "UDP" and probe.unserved
+    again = before and not returned and probe.protocol == "UDP" and probe.unserved
     return Flow(attempt, None) if again else None
