@@ -22,6 +22,7 @@ from conformance.vocabulary import (
     measurement,
     networks,
     over,
+    quantile,
     source,
 )
 
@@ -88,19 +89,26 @@ def test_first_packet_takes_as_long_with_many_virtual_servers(
     before = first_packets(client, web)
     # made past kube-proxy, which would take hours for so many Services, and leaves these alone
     with virtual_servers(world.node, client.family, _MORE):
-        among_many = first_packets(client, web, fastest(before))
+        among_many = first_packets(client, web, middle(before))
     after = first_packets(client, web)
     name = f"first packet of a connection in IPVS mode, {client.family}"
     note = f"Each sample is the average of {_BATCH} connections that come at once."
     measure(measurement(f"{name}, a few virtual servers", before + after, note))
     measure(measurement(f"{name}, {_MORE} more", among_many, note))
-    usual = fastest(before + after)
+    usual = middle(before + after)
     ratio = fastest(among_many) / usual
-    if ratio >= _FLAT and not usual / 1.5 < fastest(after) < usual * 1.5:
+    if ratio >= _FLAT and not usual / 1.5 < middle(after) < usual * 1.5:
         raise RuntimeError(f"the machine is too unsteady to tell: {before}, {after}")
     assert ratio < _FLAT, f"with {_MORE} virtual servers more it takes {ratio:.2f} times as long"
 
 
 def fastest(samples: Sequence[Interval]) -> float:
-    """Seconds: whatever else the machine does makes samples longer, and none shorter."""
+    """Seconds: of those that may be slower for whatever else the machine does."""
     return min(each.low for each in samples)
+
+
+def middle(samples: Sequence[Interval]) -> float:
+    """Seconds, for comparison: packets that have waited come faster than they were sent, so that a
+    batch may seem to take half of its time.
+    """
+    return quantile(samples, 0.5).low
