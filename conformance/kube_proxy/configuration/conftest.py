@@ -11,6 +11,7 @@ from conformance.kube_proxy.configuration.effective import Effective, effective
 from conformance.kube_proxy.starts import assert_refuses
 from conformance.vocabulary import Node, World, by_time
 from fixtures.record.recorder import OPTIONS
+from specification.errors import UnsupportedError
 
 _METRICS = 65_535
 _PERIOD = "60s"
@@ -32,6 +33,17 @@ class Refuses(Protocol):
 
     def __call__(self, configuration: dict[str, Any], *words: str, **environment: str) -> None:
         """Started so, it ends with an error whose line has these words."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started_by_the_suite(pytestconfig: pytest.Config) -> None:
+    """Leave out nodes of kind, where a pod starts kube-proxy, and starts it again.
+
+    Raises:
+        UnsupportedError: they are such.
+    """
+    if pytestconfig.stash[OPTIONS].kind:
+        raise UnsupportedError("a pod starts kube-proxy here, and starts it again")
 
 
 @pytest.fixture
