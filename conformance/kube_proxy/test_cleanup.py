@@ -7,7 +7,7 @@ from collections import Counter
 
 from conformance.kube_proxy.iptables.chains import OWN, Chains
 from conformance.kube_proxy.nftables.chains import IP, Ruleset
-from conformance.kube_proxy.starts import assert_refuses, instead, with_arguments
+from conformance.kube_proxy.process.starts import assert_refuses, instead, with_arguments
 from conformance.vocabulary import (
     FAMILIES,
     Client,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.process.starts import assert_refuses
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,

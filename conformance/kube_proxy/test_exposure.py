@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clusters.implementation import OWN_ADDRESSES
 from conformance.kube_proxy.iptables.chains import Chains, jumps
-from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, told
+from conformance.kube_proxy.process.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
     Client,
     Node,

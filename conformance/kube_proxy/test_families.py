@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any, Final
 
-from conformance.kube_proxy.starts import assert_refuses, search_path, without_ipv6
-from conformance.kube_proxy.telemetry.told import HEALTH, told
+from conformance.kube_proxy.process.starts import assert_refuses, search_path, without_ipv6
+from conformance.kube_proxy.process.told import HEALTH, told
 from conformance.vocabulary import (
     FAMILIES,
     LabClient,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.kube_proxy.starts import assert_refuses, claiming
+from conformance.kube_proxy.process.starts import assert_refuses, claiming
 from conformance.vocabulary import (
     Node,
     by_time,

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import pytest
 
 from conformance.kube_proxy.configuration.effective import Effective, effective
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.process.starts import assert_refuses
 from conformance.vocabulary import Node, World, by_time
 from fixtures.record.recorder import OPTIONS
 from specification.errors import UnsupportedError

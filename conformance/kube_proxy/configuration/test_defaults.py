@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from conformance.kube_proxy.configuration.effective import Effective, effective
-from conformance.kube_proxy.telemetry.told import METRICS
+from conformance.kube_proxy.process.told import METRICS
 from conformance.vocabulary import (
     LOOPBACK,
     Client,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.kube_proxy.configuration.conftest import Refuses
-from conformance.kube_proxy.starts import assert_refuses, with_arguments
+from conformance.kube_proxy.process.starts import assert_refuses, with_arguments
 from conformance.vocabulary import Node, docs, requirement, setting, source
 
 _GROUP = "kubeproxy.config.k8s.io"

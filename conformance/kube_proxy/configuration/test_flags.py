@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from conformance.kube_proxy.configuration.effective import Effective, effective
-from conformance.kube_proxy.starts import by_arguments, with_arguments
-from conformance.kube_proxy.telemetry.told import HEALTH, METRICS
+from conformance.kube_proxy.process.starts import by_arguments, with_arguments
+from conformance.kube_proxy.process.told import HEALTH, METRICS
 from conformance.vocabulary import (
     CLUSTER_CIDRS,
     LOOPBACK,

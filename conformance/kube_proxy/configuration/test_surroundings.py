@@ -8,7 +8,7 @@ from typing import Final
 
 from clusters.registration import write_addresses
 from conformance.kube_proxy.configuration.conftest import Refuses
-from conformance.kube_proxy.starts import assert_refuses, without_ipv6
+from conformance.kube_proxy.process.starts import assert_refuses, without_ipv6
 from conformance.vocabulary import (
     CLUSTER_CIDRS,
     Node,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, PREFIX, bound, links, servers, sets
-from conformance.kube_proxy.starts import assert_refuses, claiming
+from conformance.kube_proxy.process.starts import assert_refuses, claiming
 from conformance.vocabulary import (
     Family,
     Node,

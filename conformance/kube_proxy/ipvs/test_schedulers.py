@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from conformance.affinity.pool import CLIENTS, choices, sticky_choices
-from conformance.kube_proxy.starts import assert_refuses
+from conformance.kube_proxy.process.starts import assert_refuses
 from conformance.vocabulary import (
     FAMILIES,
     Client,

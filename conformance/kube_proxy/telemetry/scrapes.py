@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from conformance.kube_proxy.telemetry.told import METRICS, told
+from conformance.kube_proxy.process.told import METRICS, told
 from conformance.vocabulary import Node
 
 PREFIX = "kubeproxy_"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from conformance.kube_proxy.telemetry.told import HEALTH, told
+from conformance.kube_proxy.process.told import HEALTH, told
 from conformance.vocabulary import (
     FAMILIES,
     Health,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from conformance.kube_proxy.starts import hinderable
+from conformance.kube_proxy.process.starts import hinderable
 from conformance.kube_proxy.telemetry.scrapes import Scrape, scrape
 from conformance.vocabulary import FAMILIES, Service, Services, Slice, World, by_time
 

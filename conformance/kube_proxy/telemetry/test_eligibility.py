@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from clusters.registration import write_addresses
-from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, told
+from conformance.kube_proxy.process.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
     ATTEMPTS,
     FAMILIES,

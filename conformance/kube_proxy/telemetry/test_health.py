@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 
-from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, told
+from conformance.kube_proxy.process.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
     FAMILIES,
     WEB_AND_ADMIN,

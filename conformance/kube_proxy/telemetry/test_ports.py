@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, told
+from conformance.kube_proxy.process.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
     Node,
     StartError,

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.kube_proxy.starts import assert_refuses, without_ipv6
+from conformance.kube_proxy.process.starts import assert_refuses, without_ipv6
+from conformance.kube_proxy.process.told import HEALTH, METRICS, ask, told
 from conformance.kube_proxy.telemetry import protobuf
 from conformance.kube_proxy.telemetry.scrapes import PREFIX, Scrape, scrape
 from conformance.kube_proxy.telemetry.series import FAILURES, SERIES
-from conformance.kube_proxy.telemetry.told import HEALTH, METRICS, ask, told
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
