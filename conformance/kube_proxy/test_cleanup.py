@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from conformance.kube_proxy.iptables.chains import OWN, Chains
-from conformance.kube_proxy.nftables.chains import IP, Ruleset
+from conformance.kube_proxy.nftables.chains import IP, Ruleset, own_tables
 from conformance.kube_proxy.process.starts import assert_refuses, instead, with_arguments
 from conformance.vocabulary import (
     FAMILIES,
@@ -60,21 +60,16 @@ def test_cleanup_removes_chains(service: Services, world: World, chains: Chains)
     assert _jumps(chains) == []
 
 
-def _tables(node: Node) -> set[str]:
-    listed = node.run(["nft", "list", "tables"]).stdout.splitlines()
-    return {line for line in listed if line.endswith(" kube-proxy")}
-
-
 @in_nftables("life-cleanup-nft", _CLEANUP, source("pkg/proxy/nftables/cleanup.go"))
 @over(family="IPv4")
-def test_cleanup_deletes_tables(service: Services, world: World) -> None:
+def test_cleanup_deletesown_tables(service: Services, world: World) -> None:
     """With --cleanup, kube-proxy must delete its tables of both families."""
     service(2, exposed=True)
     world.node.proxy.stop()
-    assert _tables(world.node) == {"table ip kube-proxy", "table ip6 kube-proxy"}
+    assert own_tables(world.node) == {"table ip kube-proxy", "table ip6 kube-proxy"}
     done = world.node.proxy.cleanup()
     assert done.returncode == 0, done.stderr
-    assert _tables(world.node) == set()
+    assert own_tables(world.node) == set()
 
 
 @requirement(
@@ -90,7 +85,7 @@ def test_cleanup_removes_what_other_modes_have_left(bare_node: Node, chains: Cha
             bare_node.run([tool, "-w", "-t", "nat", "-N", name])
     assert _own_chains(chains) >= {"KUBE-SERVICES", "KUBE-SVC-AAAAAAAAAAAAAAAA"}
     bare_node.proxy.cleanup()
-    assert _tables(bare_node) == set()
+    assert own_tables(bare_node) == set()
     assert _own_chains(chains) <= {"KUBE-PROXY-CANARY"}
 
 

@@ -10,7 +10,7 @@ from specification.attempts import SocketAddress
 from specification.rules.case import Case, clause
 from specification.rules.frontends import Frontend
 from specification.rules.state import State
-from specification.services import HEADLESS, TOPOLOGY_MODE, Endpoint, ServiceSpec, Slice
+from specification.services import HEADLESS, Endpoint, ServiceSpec, Slice
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def hints_not_asked_for(case: Case) -> bool:
     """
     if "unannotated-hints" in case.state.features:
         return False
-    return not TOPOLOGY_MODE.items() <= case.frontend.service.annotations.items()
+    return not case.frontend.service.asks_for_hints
 
 
 @clause("topo-node-hints", "topo-node-hint-partial", "topo-node-fallback-zone")

@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol
 import pytest
 
 from conformance.kube_proxy.configuration.effective import Effective, effective
+from conformance.kube_proxy.process import conftest as process
 from conformance.kube_proxy.process.starts import assert_refuses
 from conformance.vocabulary import Node, World, by_time
 from fixtures.record.recorder import OPTIONS
-from specification.errors import UnsupportedError
 
 _METRICS = 65_535
 _PERIOD = "60s"
@@ -28,22 +28,14 @@ NO_ADDRESS: Final = (
 """What is no address and port, and what is said of it."""
 
 
+started_by_the_suite = process.started_by_the_suite
+
+
 class Refuses(Protocol):
     """See ``refuses``."""
 
     def __call__(self, configuration: dict[str, Any], *words: str, **environment: str) -> None:
         """Started so, it ends with an error whose line has these words."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def started_by_the_suite(pytestconfig: pytest.Config) -> None:
-    """Leave out nodes of kind, where a pod starts kube-proxy, and starts it again.
-
-    Raises:
-        UnsupportedError: they are such.
-    """
-    if pytestconfig.stash[OPTIONS].kind:
-        raise UnsupportedError("a pod starts kube-proxy here, and starts it again")
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from conformance.vocabulary import (
     requirement,
     source,
 )
-from specification.errors import UnsupportedError
 
 _OPTIONS: Final = source("cmd/kube-proxy/app/options.go", "AddFlags")
 _BIT = 5
@@ -36,20 +35,14 @@ _LOOK = 0.2  # seconds between looks
 def _by_flags(node: Node, mode: str, flags: Mapping[str, str | None]) -> tuple[str, ...]:
     """What starts kube-proxy by flags alone: those that say what the suite's file says, with these
     laid over them; ``None`` removes one.
-
-    Raises:
-        UnsupportedError: the node has no kubeconfig of ours, as in a pod, which has an account.
     """
-    kubeconfig = node.proxy.directory / "kubeconfig"
-    if node.run(["sh", "-c", f"[ -e {kubeconfig} ]"], check=False).returncode:
-        raise UnsupportedError("kube-proxy has no kubeconfig to be told of by a flag")
     implementation, address = node.proxy.implementation, node.management_address
     file = implementation.files[implementation.config]
     assert isinstance(file, dict)
     gates = ",".join(f"{name}={value}" for name, value in file.get("featureGates", {}).items())
     whole = {
         "proxy-mode": mode,
-        "kubeconfig": str(kubeconfig),
+        "kubeconfig": str(node.proxy.directory / "kubeconfig"),
         "hostname-override": node.name,
         "cluster-cidr": _CLUSTER,
         "healthz-bind-address": f"{address}:{HEALTH}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clusters.inspection.nftables import Chain, Table, Value
-from conformance.vocabulary import Service
+from conformance.vocabulary import Node, Service
 
 IP = {"IPv4": "ip", "IPv6": "ip6"}
 """A family, as nft names it."""
@@ -15,6 +15,12 @@ ADDRESS = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 
 Ruleset = Callable[[], Table]
 """kube-proxy's table as it is now."""
+
+
+def own_tables(node: Node) -> set[str]:
+    """kube-proxy's tables that there are, as nft lists them."""
+    listed = node.run(["nft", "list", "tables"]).stdout.splitlines()
+    return {line for line in listed if line.endswith(" kube-proxy")}
 
 
 def base_name(web: Service, port: str = "web", protocol: str = "tcp") -> str:

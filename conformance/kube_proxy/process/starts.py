@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -37,14 +38,23 @@ def instead(node: Node, program: str, arguments: str, does: str) -> str:
     return search if search.startswith(f"{script.parent}:") else f"{script.parent}:{search}"
 
 
-def search_path(node: Node, *failing: str) -> str:
-    """A PATH on which these programs fail, whatever they are to do."""
-    folder = node.proxy.directory / "failing"
+def in_front(node: Node, folder: Path, scripts: Mapping[str, str]) -> str:
+    """A PATH of the node's on which these scripts for the shell, by name, stand in front of the
+    programs of that name: REAL in a script is the path of that, and without one there is no script.
+    They are in that folder, which has nothing else.
+    """
     node.run(["rm", "-rf", str(folder)])
     node.run(["mkdir", str(folder)])
-    for name in failing:
-        node.write(folder / name, "#!/bin/sh\nexit 1\n", 0o755)
+    for name, script in scripts.items():
+        real = node.run(["sh", "-c", f"command -v {name}"], check=False).stdout.strip()
+        if real or "REAL" not in script:
+            node.write(folder / name, f"#!/bin/sh\n{script.replace('REAL', real)}", 0o755)
     return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}"
+
+
+def search_path(node: Node, *failing: str) -> str:
+    """A PATH on which these programs fail, whatever they are to do."""
+    return in_front(node, node.proxy.directory / "failing", dict.fromkeys(failing, "exit 1\n"))
 
 
 def hinderable(
@@ -55,17 +65,12 @@ def hinderable(
     nothing and fail.
     """
     folder = node.proxy.directory / "hindered"
-    node.run(["rm", "-rf", str(folder)])
-    node.run(["mkdir", str(folder)])
-    for program in programs:
-        real = node.run(["sh", "-c", f"command -v {program}"], check=False).stdout.strip()
-        text = f"""#!/bin/sh
-            while [ -e {folder}/stalling ]; do sleep 0.1; done
-            [ -e {folder}/failing ] && exit 1
-            exec {real} "$@"
-        """
-        if real:
-            node.write(folder / program, text, 0o755)
+    script = f"""
+        while [ -e {folder}/stalling ]; do sleep 0.1; done
+        [ -e {folder}/failing ] && exit 1
+        exec REAL "$@"
+    """
+    search = in_front(node, folder, dict.fromkeys(programs, script))
 
     @contextmanager
     def hinder(how: str) -> Iterator[None]:
@@ -75,7 +80,7 @@ def hinderable(
         finally:
             node.run(["rm", str(folder / how)])
 
-    return f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}", hinder
+    return search, hinder
 
 
 def without_ipv6(node: Node) -> tuple[str, ...]:
@@ -111,6 +116,18 @@ def assert_refuses(
     """The proxy, started by ``wrapper`` with ``configuration`` and with ``environment`` besides
     its own, ends by itself, with an error whose line has all the words, and leaves no rules.
     """
+    assert_ends(node, *words, configuration=configuration, wrapper=wrapper, environment=environment)
+    assert node.proxy.modes_in_kernel() == set()
+
+
+def assert_ends(
+    node: Node,
+    *words: str,
+    configuration: Mapping[str, Any] | None = None,
+    wrapper: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """The proxy, started so, ends by itself, with an error whose line has all the words."""
     position = node.proxy.log_position()
     refused = ""
     try:
@@ -121,4 +138,15 @@ def assert_refuses(
     log = node.proxy.log_since(position)
     named = [line for line in log.splitlines() if all(word in line for word in words)]
     assert named, f"no line of the log has {' and '.join(words)}:\n{log}"
-    assert node.proxy.modes_in_kernel() == set()
+
+
+@contextmanager
+def taken(node: Node, address: str, port: int) -> Iterator[None]:
+    """A process on the node listens there (TCP) while the block runs."""
+    domain = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with node.system.socket(domain, socket.SOCK_STREAM) as other:
+        # connections of whoever listened there before may linger (RFC 9293, TIME-WAIT)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((address, port))
+        other.listen(1)
+        yield

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from conformance.kube_proxy.process.served import assert_served
+from conformance.kube_proxy.process.starts import in_front
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
@@ -14,8 +16,6 @@ from conformance.vocabulary import (
     World,
     arranged,
     by_time,
-    client_of_each_kind,
-    expect,
     over,
     requirement,
     source,
@@ -29,16 +29,16 @@ _WRITERS: Final = {
 }
 """The programs by which kube-proxy changes rules, and how they are called then."""
 
-_SCRIPT: Final = """#!/bin/sh
+_SCRIPT: Final = """
 case "$*" in
     {arguments})
         if [ -e {folder}/before ]; then : > {folder}/held; exec sleep 86400; fi
-        {real} "$@"
+        REAL "$@"
         code=$?
         if [ -e {folder}/after ]; then : > {folder}/held; exec sleep 86400; fi
         exit $code ;;
 esac
-exec {real} "$@"
+exec REAL "$@"
 """
 
 
@@ -46,14 +46,12 @@ def _holding(node: Node) -> tuple[str, str]:
     """A folder, and a PATH on which what writes rules stays for good before that while there is a
     file ``before`` in the folder, or after it while there is one ``after``; ``held`` is there then.
     """
-    folder = str(node.proxy.directory / "held-writers")
-    node.run(["sh", "-c", f"rm -rf {folder}; mkdir {folder}"])
-    for program, arguments in _WRITERS.items():
-        real = node.run(["sh", "-c", f"command -v {program}"], check=False).stdout.strip()
-        if real:
-            text = _SCRIPT.format(arguments=arguments, folder=folder, real=real)
-            node.write(f"{folder}/{program}", text, 0o755)
-    return folder, f"{folder}:{node.run(['sh', '-c', 'echo $PATH']).stdout.strip()}"
+    folder = node.proxy.directory / "held-writers"
+    scripts = {
+        program: _SCRIPT.format(arguments=arguments, folder=folder)
+        for program, arguments in _WRITERS.items()
+    }
+    return str(folder), in_front(node, folder, scripts)
 
 
 @requirement(
@@ -80,22 +78,16 @@ def test_killed_while_it_writes(service: Services, webs: list[Service], world: W
         changed.set_endpoints([service.endpoint()], settle=False)
         by_time("it writes", partial(_exists, node, f"{folder}/held"), _SOON)
         proxy.kill()
-        _assert_served(steady, world)
+        assert_served(steady, world)
         node.run(["rm", f"{folder}/{moment}", f"{folder}/held"])
         proxy.start()
         service.settle()
-        _assert_served(steady, world)
-        _assert_served(changed, world)
+        assert_served(steady, world)
+        assert_served(changed, world)
 
 
 def _exists(node: Node, path: str) -> bool:
     return node.run(["sh", "-c", f"[ -e {path} ]"], check=False).returncode == 0
-
-
-def _assert_served(web: Service, world: World) -> None:
-    for client in client_of_each_kind(world):
-        sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 8)
-        expect(sample).delivered(to=web.socket(0, client.family))
 
 
 _MANY: Final = 12

@@ -53,6 +53,9 @@ table inet somebodys-table {
 _SET: Final = "create SOMEBODYS-SET hash:ip\nadd SOMEBODYS-SET 203.0.113.201\n"
 
 
+_THEIRS: Final = ("SOMEBODYS-CHAIN", "KUBE-IPTABLES-HINT", "somebodys-table", "SOMEBODYS-SET")
+
+
 @contextmanager
 def _others(node: Node) -> Iterator[list[str]]:
     """While the block runs there are chains, a table and a set of somebody else's on the node; what
@@ -76,7 +79,10 @@ def _others(node: Node) -> Iterator[list[str]]:
             for table, chain in _KUBELETS:  # a node with a kubelet has them
                 if not node.run([tool, "-w", "-t", table, "-N", chain], check=False).returncode:
                     undo(f"{tool} -w -t {table} -X {chain}")
-        yield _seen(node)
+        seen = _seen(node)
+        if missing := [each for each in _THEIRS if each not in "\n".join(seen)]:
+            raise RuntimeError(f"not to be seen: {missing}")
+        yield seen
 
 
 def _seen(node: Node) -> list[str]:

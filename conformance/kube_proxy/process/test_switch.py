@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from conformance.kube_proxy.iptables.chains import OWN, TOOL
+from conformance.kube_proxy.nftables.chains import own_tables
+from conformance.kube_proxy.process.served import assert_served
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
@@ -50,18 +52,6 @@ def _iptables_left(node: Node) -> list[str]:
     return [line for line in saved if OWN.search(line) and not line.startswith("#")]
 
 
-def _nftables_left(node: Node) -> list[str]:
-    tables = node.run(["nft", "list", "tables"]).stdout.splitlines()
-    return [line for line in tables if line.endswith(" kube-proxy")]
-
-
-def _assert_served(web: Service, world: World) -> None:
-    for client in client_of_each_kind(world):
-        at = web.cluster_ip_of(client.family)
-        endpoints = web.endpoints_of("web", client.family)
-        expect(client.connect_many(at, web.port, 8)).delivered(to=endpoints)
-
-
 @in_nftables("life-switch-to-nft", kep(3866), _CLEANUP)
 @over(families=FAMILIES, protocol="TCP")
 def test_nftables_mode_removes_the_rules_of_iptables(service: Services, bare_node: Node) -> None:
@@ -84,9 +74,9 @@ def test_iptables_mode_removes_the_tables_of_nftables(service: Services, bare_no
     """
     bare_node.proxy.start({"mode": "nftables"})
     service(2, exposed=True)
-    assert len(_nftables_left(bare_node)) == len(FAMILIES), "there is nothing to remove"
+    assert len(own_tables(bare_node)) == len(FAMILIES), "there is nothing to remove"
     bare_node.proxy.restart({"mode": "iptables"})
-    assert not _nftables_left(bare_node)
+    assert not own_tables(bare_node)
 
 
 @requirement("life-switch-service", kep(3866), _CLEANUP, feature="mode-switches")
@@ -100,12 +90,12 @@ def test_services_are_served_after_a_switch(
     """
     bare_node.proxy.start()
     web = service(2, ports=BOTH)
-    _assert_served(web, world)
+    assert_served(web, world)
     for now in (_other(mode), mode):
         web.set_endpoints([service.endpoint()], settle=False)
         _switch(world, now)
         assert bare_node.proxy.modes_in_kernel() == {now}
-        _assert_served(web, world)
+        assert_served(web, world)
 
 
 @requirement(

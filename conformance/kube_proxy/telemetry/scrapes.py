@@ -63,6 +63,21 @@ class Scrape:
             for name, _ in labelled
         }
 
+    @property
+    def written(self) -> bool:
+        """Whether the last sync ended after kube-proxy had heard of the last change, in each family
+        that it tells of.
+        """
+        queued = {
+            sample: value
+            for sample, value in self.values.items()
+            if sample.name == f"{PREFIX}sync_proxy_rules_last_queued_timestamp_seconds"
+        }
+        done = f"{PREFIX}sync_proxy_rules_last_timestamp_seconds"
+        return bool(queued) and all(
+            self.values[sample._replace(name=done)] >= value for sample, value in queued.items()
+        )
+
     def cumulative(self) -> dict[Sample, float]:
         """What can only grow: counters, and the counts of histograms."""
         counters = {name for name, kind in self.types.items() if kind == "counter"}

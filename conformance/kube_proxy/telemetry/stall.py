@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
+from conformance.kube_proxy.process.starts import in_front
 from conformance.kube_proxy.process.told import HEALTH, told
+from conformance.kube_proxy.telemetry.scrapes import scrape
 from conformance.vocabulary import (
     FAMILIES,
     Health,
@@ -76,7 +77,14 @@ def stall(world: World, service: Services) -> Stall:
     node = world.node
     flag = node.proxy.directory / "no-writing"
     period = _EMULATED_PERIOD if node.system.emulated else _PERIOD
-    search = _failing(node, flag)
+    fail = f"""
+        case "$*" in
+            "-f -" | *--noflush*) [ ! -s {flag} ] || exit 1 ;;
+        esac
+        exec REAL "$@"
+    """
+    folder = node.proxy.directory / "unable"
+    search = in_front(node, folder, dict.fromkeys(_PROGRAMS, fail))
     mode = {"syncPeriod": f"{period}s"}
     node.proxy.stop()
     node.write(flag, _UNABLE)
@@ -96,7 +104,7 @@ def stall(world: World, service: Services) -> Stall:
         served = _serves(world, web)
         node.write(flag, "")
         world.canary.settle(syncs=2, removed=False, started=True)
-        by_time("no change waits to be written", lambda: _has_written(node), _SECONDS)
+        by_time("no change waits to be written", lambda: scrape(node).written, _SECONDS)
         written = _said(node, web)
         node.write(flag, _UNABLE)
         time.sleep(2.5 * period)  # whoever thinks it stalled for want of news has time to
@@ -114,35 +122,6 @@ def stall(world: World, service: Services) -> Stall:
     finally:
         node.proxy.kill()  # whichever test comes next starts it anew
         node.write(flag, "")
-
-
-def _failing(node: Node, flag: Path) -> str:
-    """A PATH of the node's on which the programs fail where they are to write rules, while there is
-    something in the file ``flag``, and else do as ever.
-    """
-    search = node.run(["sh", "-c", "echo $PATH"]).stdout.strip()
-    for program in _PROGRAMS:
-        real = node.run(["sh", "-c", f"command -v {program}"], check=False).stdout.strip()
-        if real:
-            text = f"""#!/bin/sh
-                case "$*" in
-                    "-f -" | *--noflush*) [ ! -s {flag} ] || exit 1 ;;
-                esac
-                exec {real} "$@"
-            """
-            node.write(node.proxy.directory / program, text, 0o755)
-    return f"{node.proxy.directory}:{search}"
-
-
-def _has_written(node: Node) -> bool:
-    """Whether its last sync ended after it heard of the last change, in each family."""
-    found = node.proxy.metrics()
-    done = "kubeproxy_sync_proxy_rules_last_timestamp_seconds"
-    queued = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds"
-    changes = {name: value for name, value in found.items() if name.startswith(queued)}
-    return bool(changes) and all(
-        found[name.replace(queued, done)] >= value for name, value in changes.items()
-    )
 
 
 def _answered(node: Node) -> int:

@@ -11,12 +11,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from conformance.kube_proxy.process.starts import hinderable
 from conformance.kube_proxy.telemetry.scrapes import Scrape, scrape
-from conformance.vocabulary import FAMILIES, Service, Services, Slice, World, by_time
+from conformance.vocabulary import (
+    FAMILIES,
+    HEADLESS,
+    Service,
+    Services,
+    Slice,
+    World,
+    by_time,
+    trigger_time,
+)
 
 FAMILY: Final = "IPv4"
 """All changes concern this family alone."""
@@ -31,9 +39,7 @@ _QUIET = {
 _PATIENCE = 240.0  # seconds for one sync, on a machine that is busy
 _BEGUN = re.compile(r"\] \"Syncing \w+ (?:proxier )?rules\" ipFamily=\"(\w+)\"")
 _DONE = re.compile(r"\] \"[Ss]yncProxyRules complete\" ipFamily=\"(\w+)\"")
-_TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
 _CHANGES = "sync_proxy_rules_"
-_HEADLESS = "service.kubernetes.io/headless"
 _HOUR = 3600
 
 
@@ -158,7 +164,7 @@ class _Player:
 
     def _endpoint(self, trigger: int | None = None) -> None:
         """Replace the endpoint, and say when that was triggered, or do not."""
-        said = {} if trigger is None else {_TRIGGER: _timestamp(trigger)}
+        said = {} if trigger is None else trigger_time(trigger)
         endpoints = [self._services.endpoint("remote-pod")]
         self._web.set_endpoints(endpoints, annotations=said, settle=False)
 
@@ -168,7 +174,7 @@ class _Player:
         counted, the others are done with.
         """
         before = scrape(self._node)
-        nobodys = Slice((self._services.endpoint("remote-pod"),), labels={_HEADLESS: ""})
+        nobodys = Slice((self._services.endpoint("remote-pod"),), labels={HEADLESS: ""})
         headless = self._services.spec(slices=[nobodys], headless=True)
         self._web.update(labels={"heeded": "no"}, settle=False)
         self._services.create([headless], settle=False)
@@ -206,13 +212,7 @@ class _Player:
 
     def _idle(self) -> bool:
         """Whether every sync that was asked for is done."""
-        found = scrape(self._node)
-        queued, last = (
-            [found(f"sync_proxy_rules_last_{what}seconds", ip_family=each) for each in FAMILIES]
-            for what in ("queued_timestamp_", "timestamp_")
-        )
-        late = any(asked > done for asked, done in zip(queued, last, strict=True))
-        return not late and self._count(_BEGUN) == self._count(_DONE)
+        return scrape(self._node).written and self._count(_BEGUN) == self._count(_DONE)
 
     def _count(self, what: re.Pattern[str]) -> int:
         """So many syncs of ``FAMILY`` are told of in the log."""
@@ -220,7 +220,3 @@ class _Player:
 
     def _clock(self) -> int:
         return int(self._node.run(["date", "+%s"]).stdout)
-
-
-def _timestamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from conformance.kube_proxy.process.starts import assert_ends, taken
 from conformance.kube_proxy.process.told import HEALTH, METRICS, told
 from conformance.vocabulary import (
     Node,
-    StartError,
     World,
     answer,
     by_time,
@@ -77,11 +75,7 @@ def test_configuration_is_told(world: World, mode: str) -> None:
 def _taken(node: Node) -> Iterator[dict[str, str]]:
     """Somebody else has the port while the block runs; a configuration that asks for it."""
     address = str(node.address("IPv4"))
-    with node.system.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
-        # connections of whoever listened there before may linger (RFC 9293, TIME-WAIT)
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind((address, HEALTH))
-        other.listen(1)
+    with taken(node, address, HEALTH):
         yield {"healthzBindAddress": f"{address}:{HEALTH}"}
 
 
@@ -121,14 +115,6 @@ def test_proxy_ends_where_its_port_is_taken(bare_node: Node) -> None:
     """Where its healthzBindAddress is taken and bindAddressHardFail is set, kube-proxy must end
     with an error that names the address.
     """
-    proxy = bare_node.proxy
-    position = proxy.log_position()
-    refused = ""
     with _taken(bare_node) as configuration:
-        try:
-            proxy.start({**configuration, "bindAddressHardFail": True})
-        except StartError as problem:
-            refused = str(problem)
-    assert re.search(r"ended with exit code [1-9]", refused), refused or "it has started"
-    error = f"{configuration['healthzBindAddress']}: bind: address already in use"
-    assert error in proxy.log_since(position)
+        error = f"{configuration['healthzBindAddress']}: bind: address already in use"
+        assert_ends(bare_node, error, configuration={**configuration, "bindAddressHardFail": True})

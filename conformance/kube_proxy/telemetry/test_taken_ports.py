@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-
+from conformance.kube_proxy.process.starts import taken
 from conformance.vocabulary import (
     Client,
     Family,
     Health,
-    Node,
     Object,
     Service,
     Services,
@@ -25,7 +21,7 @@ from conformance.vocabulary import (
     source,
 )
 
-_DOMAIN = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+_ANY = {"IPv4": "0.0.0.0", "IPv6": "::"}
 _SECONDS = 240  # after which an event should be written
 
 
@@ -34,17 +30,6 @@ def _two_balanced(service: Services) -> list[ServiceSpec]:
         service.spec(["pod"], type="LoadBalancer", external_traffic_policy="Local")
         for _ in range(2)
     ]
-
-
-@contextmanager
-def _taken(node: Node, family: Family, port: int) -> Iterator[None]:
-    """Somebody else listens there while the block runs."""
-    with node.system.socket(_DOMAIN[family], socket.SOCK_STREAM) as other:
-        # connections of whoever listened there before may linger (RFC 9293, TIME-WAIT)
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("", port))
-        other.listen(1)
-        yield
 
 
 def _events(world: World, web: Service) -> list[Object]:
@@ -73,7 +58,7 @@ def test_taken_port_is_told_and_tried_again(
     service.settle(syncs=2)
     assert health(system, family, port) is None
     known = [each["metadata"]["uid"] for each in _events(world, web)]
-    with _taken(world.node, family, port):
+    with taken(world.node, _ANY[family], port):
         web.update(external_traffic_policy="Local", health_check_node_port=port, settle=False)
         other.set_endpoints([other.endpoint(0), service.endpoint("pod")], syncs=2)
         assert health(system, family, other.health_check_node_port) == Health(200, 2)

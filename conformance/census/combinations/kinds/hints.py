@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import decided, local, ready, served
-from specification.services import TOPOLOGY_MODE
 
 
 def hinted_for_the_node(each: Decision) -> bool:
@@ -14,7 +13,7 @@ def hinted_for_the_node(each: Decision) -> bool:
 
 def hinted_without_asking(each: Decision) -> bool:
     """Hints decide, and the Service is not annotated for it."""
-    asked = TOPOLOGY_MODE.items() <= each.service.annotations.items()
+    asked = each.service.asks_for_hints
     return not asked and decided(each, "hinted_for_this_node", "hinted_for_this_zone")
 
 
