@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from conformance.census.sequences.drawing import Size, drawn
@@ -19,6 +19,11 @@ _TOGETHER: Final = 1_000
 """Operations for which sequences are drawn at a time."""
 
 MEBIBYTE: Final = 2**20
+
+FORGOTTEN: Final = 1.5
+"""Seconds after which a change has what is left deleted: kube-proxy empties chains at once, and has
+the first sync a second later, or one after it, delete them (see nft-stale-chains).
+"""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,6 @@ class Lives:
             if last or session.wrong:
                 return
             done += sum(map(len, steps))
-            self.player.clear()
             self._look(done)
 
     def _sequences(self) -> Iterator[Sequence[Step]]:
@@ -72,7 +76,12 @@ class Lives:
             yield from drawn(self.seed + 1_000 * self.lives + turn, _TOGETHER, self.size)
 
     def _look(self, done: int) -> None:
-        """Take a sample of everything, where nothing is there but what always is."""
+        """Take a sample of everything, where nothing is there but what always is, and what was is
+        forgotten.
+        """
+        self.player.clear()
+        sleep(FORGOTTEN)
+        self.world.canary.settle(syncs=2, removed=False)
         hours = (monotonic() - self.began) / 3_600
         for name, value in looked_at(self.world).items():
             found = self.samples.setdefault(name, [])
