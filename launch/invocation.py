@@ -23,6 +23,9 @@ from specification.errors import UsageError
 WHAT, HOW = "what is tested:", "how:"
 """The sections of the help that list options."""
 
+SOAK = "conformance/census/soak"
+"""The tests that take hours: of nothing else is said how many."""
+
 
 def option(text: str, metavar: str = "", default: Any = "", **more: Any) -> Any:
     """A field that is an option: its help, what stands there for its value (nothing: it is a flag).
@@ -33,6 +36,16 @@ def option(text: str, metavar: str = "", default: Any = "", **more: Any) -> Any:
     """
     metadata = {"text": text, "metavar": metavar, "section": WHAT, **more}
     return dataclasses.field(default=default if metavar else False, metadata=metadata)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours < 1_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours")
+    return hours
 
 
 def _positive(text: str) -> int:
@@ -217,6 +230,9 @@ class Run(Invocation):
         " by default one there, chosen by the seed",
         section=HOW,
     )
+    hours: float | None = option(
+        "with soak: how long each mode is soaked (default: 1)", "N", None, type=_hours, section=HOW
+    )
     keep: bool = option(
         "stop at the first failure with its cluster alive, and say how to enter it",
         section=HOW,
@@ -236,6 +252,8 @@ class Run(Invocation):
         yield from super().contradictions()
         if self.simulated:
             yield from self._more_than_the_specification()
+        if self.hours and self.simulated:
+            yield "a node in memory has nothing that could leak: soak a real one"
         if self.keep and self.numprocesses not in ("", "0"):
             yield "--keep needs a single process to stop in: give -n 0"
         for name in ("kind_image", "kind_cluster", "kubernetes_version"):

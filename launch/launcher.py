@@ -20,7 +20,7 @@ from clusters.build import artifacts
 from clusters.build.cache import locked
 from clusters.vm import accelerator, kernel
 from launch import doctor
-from launch.invocation import HOW, WHAT, Run
+from launch.invocation import HOW, SOAK, WHAT, Run
 from specification.errors import ArtifactError, SuiteError, UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ commands:
   catalogue   count the rows of the catalogue of requirements that are tested and that are not, or
               the cases that other projects test (--peers); runs nothing (catalogue --help)
   bench       measure what each mode costs as Services grow (bench --help)
+  soak        change Services for --hours, restart the proxy now and then: stays all right, does
+              anything grow?
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
@@ -100,7 +102,7 @@ MODULES = {
 }
 """Commands that are modules with options of their own, and the words that start each."""
 
-COMMANDS = ("selftest", "doctor", "list", *sorted(MODULES), *sorted(KIND))
+COMMANDS = ("selftest", "soak", "doctor", "list", *sorted(MODULES), *sorted(KIND))
 
 
 def workers() -> int:
@@ -125,9 +127,11 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
     """
     found, rest = Run.parser(add_help=False).parse_known_args(arguments)
     asked = Run.of(found).resolved(Path.cwd())
+    if command == "soak":
+        asked, rest = replace(asked, hours=asked.hours or 1.0), [*rest, SOAK]
     asked.check()
     unsaid = not (asked.modes or asked.kind_cluster) and asked.implementation == "kube-proxy"
-    if unsaid and command == "conform" and not asked.simulated:
+    if unsaid and command != "selftest" and not asked.simulated:
         modes = _runnable()
         if asked.provider == "kind" and not doctor.has_ip_vs():  # its nodes share this kernel
             modes = [mode for mode in modes if mode != "ipvs"]
@@ -137,8 +141,13 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
         several = len(asked.modes.split(",")) if asked.provider == "kind" else workers()
         alone = asked.keep or "--pdb" in rest
         asked = replace(asked, numprocesses="0" if alone else str(several))
-    # pytest runs in the project's folder, not in the caller's
-    return asked.argv() + [str(Path(word).absolute()) if _exists(word) else word for word in rest]
+    return asked.argv() + [_from_root(word) if _exists(word) else word for word in rest]
+
+
+def _from_root(word: str) -> str:
+    """A path as pytest needs it, which runs in the project's folder and not in the caller's."""
+    path = Path(word).absolute()
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _runnable() -> list[str]:
@@ -242,7 +251,8 @@ def _run(command: str, arguments: list[str]) -> int:
         artifacts.ensure()
         if accelerator.program():
             kernel.packaged(progress=sys.stderr)
-    programs, own = _prepare(command) / "bin", Path(sys.executable).parent
+    environment = "selftest" if command == "selftest" else "conform"
+    programs, own = _prepare(environment) / "bin", Path(sys.executable).parent
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}:{own}"  # uv, which installs Go, is ours
     os.environ["PYTHONUNBUFFERED"] = "1"  # what comes through a pipe comes at once
     return _delegate([str(programs / "python"), "-m", "pytest", "-c", "pyproject.toml", *options])

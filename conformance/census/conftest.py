@@ -76,24 +76,34 @@ def keep(mode: str, pytestconfig: pytest.Config) -> Keep:
 
 
 @pytest.fixture(scope="session")
-def taken(
-    shared_world: World, in_force: InForce, keep: Keep, pytestconfig: pytest.Config
-) -> Census:
-    """The census of policies and states of endpoints. Where nodes are emulated, each Service has
-    one family and one protocol.
+def take_policies(
+    shared_world: World, in_force: InForce, pytestconfig: pytest.Config
+) -> Callable[[], tuple[Census, Mapping[str, str]]]:
+    """Takes the census of policies and states of endpoints, and says of each Service what it is
+    like. Where nodes are emulated, each has one family and one protocol.
     """
     options, world = pytestconfig.stash[OPTIONS], shared_world
     few = world.node.system.emulated and not options.asked.every_case
     variations = 8 if options.asked.every_case else 1 if few else 2
-    services = space.services(space.endpoints(world.hosts), variations, options.seed)
-    if few:
-        services = space.lean(services, options.seed)
-    account = Account()
-    with in_force(services, account) as state:
-        served = aims.served(state)
-        decisions = tuple(taking.take(world, state, served, ["pod", "outside", "node"], account))
-    about = {each.name: space.in_words(each) for each in services}
-    return keep("policies", Census(decisions, world.node.name, account), about)
+
+    def take() -> tuple[Census, Mapping[str, str]]:
+        services = space.services(space.endpoints(world.hosts), variations, options.seed)
+        if few:
+            services = space.lean(services, options.seed)
+        account = Account()
+        with in_force(services, account) as state:
+            served = aims.served(state)
+            found = tuple(taking.take(world, state, served, ["pod", "outside", "node"], account))
+        about = {each.name: space.in_words(each) for each in services}
+        return Census(found, world.node.name, account), about
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def taken(take_policies: Callable[[], tuple[Census, Mapping[str, str]]], keep: Keep) -> Census:
+    """The census of policies and states of endpoints."""
+    return keep("policies", *take_policies())
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,23 @@ def over_time(
         return _svg(figure, axes, title)
 
 
+def lives(title: str, curves: Sequence[Curve], unit: str) -> Markup:
+    """A quantity over hours: `points` are (hours, value). Curves of a mode that follow each other
+    are the lives of one proxy, each of its own and all of one label.
+    """
+    with _axes(small=True) as (figure, axes):
+        labels = set[str]()
+        for curve in curves:
+            label = None if curve.label in labels else curve.label
+            labels.add(curve.label)
+            xs, ys = zip(*curve.points, strict=True)
+            axes.plot(xs, ys, color=_colour(curve.mode, curves), linewidth=1.2, label=label)
+        axes.set_ylim(0, max(y for curve in curves for _, y in curve.points) * 1.1)
+        axes.set_xlabel("hours", color=_SOFT)
+        axes.set_ylabel(unit, color=_SOFT)
+        return _svg(figure, axes, title)
+
+
 def _colour(mode: str, curves: Sequence[Curve]) -> str:
     """Every mode has its colour, the same in all charts; other proxies' modes take what is left."""
     others = sorted({curve.mode for curve in curves} - set(MODES))

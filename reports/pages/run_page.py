@@ -13,6 +13,7 @@ from reports.model.reproduce import reproduce
 from reports.model.run import by_area
 from reports.model.wording import BAD, TOLD, WORDS
 from reports.pages.environment import environment, evidence
+from reports.pages.soaked import soaked
 from reports.records.results import EXPECTED_FAILURE, SKIPPED
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def render(run: Run, folder: Path | None = None) -> str:
             nodes=node_words.groups(run),
             fingerprints=fingerprints.rows(run),
             quantities=_quantities(run),
+            soaked=soaked(run),
             clauses=freedom.clauses(run),
             evidence=links,
             reproduce=lambda result: reproduce(run, result),

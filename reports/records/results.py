@@ -178,6 +178,21 @@ class Measurement(Part, frozen=True, kw_only=True):
     """The node's processor was emulated: comparable with no other measurement."""
 
 
+class Series(Part, frozen=True, kw_only=True):
+    """How something grew in the lives of a proxy, from one start to the next."""
+
+    name: str
+    unit: str
+    lives: tuple[tuple[tuple[float, float], ...], ...]
+    """Of each life its samples: hours since the first began, and how much there was."""
+    slope: float
+    """How much more there is after 1,000 operations more, on a straight line through each life."""
+    bounds: Interval
+    """Between which that is, with a confidence of 95 %."""
+    tolerated: float
+    """So much more after 1,000 operations is none."""
+
+
 class Comparison(Part, frozen=True):
     """What was expected of something, and what was seen of it."""
 
@@ -219,6 +234,7 @@ class Result(Record, frozen=True, kw_only=True, tag="result"):
     worker: str = ""
     statistics: tuple[Statistic, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    series: tuple[Series, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     """Expectations that were not met, each beside what was seen."""
     decisions: Tally | None = None

@@ -30,6 +30,7 @@ EVERYTHING: dict[type[Invocation], dict[str, Any]] = {
         "markexpr": "not slow",
         "numprocesses": "3",
         "every_case": True,
+        "hours": 2.5,
         "keep": True,
         "file_or_dir": ("conformance/affinity", "a b.py::test_x[nftables-IPv4]"),
     },
@@ -100,7 +101,7 @@ def test_one_result_is_repeated_by_the_command_of_its_run() -> None:
     asked = ("modes", "keyword", "markexpr", "numprocesses", "file_or_dir")
     assert [getattr(one, name) for name in asked] == ["nftables", "", "", "0", (test,)]
     assert (one.kubernetes_version, one.every_case) == ("1.37.0", True)
-    assert one.command().endswith(f"-n 0 --every-case '{test}'")
+    assert one.command().endswith(f"-n 0 --every-case --hours 2.5 '{test}'")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from clusters.build import artifacts
 from clusters.vm import accelerator, kernel
 from launch import doctor, launcher, trials
 from launch.doctor import Check
+from launch.invocation import SOAK
 from specification.errors import UsageError
 from tests.conftest import outside
 
@@ -148,6 +149,14 @@ def test_paths_mean_what_they_mean_to_the_caller(
     assert options[-1] == f"{tmp_path}/test_x.py::test_y"
     options = launcher.pytest_options(["--implementation", "mine.toml"], command="conform")
     assert options == ["--implementation", f"{tmp_path}/mine.toml", "-n", "2"]
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_soak_is_told_how_long_and_what() -> None:
+    options = launcher.pytest_options(["--modes=nftables"], command="soak")
+    assert options == ["--modes", "nftables", "-n", "2", "--hours", "1.0", SOAK]
+    options = launcher.pytest_options(["--modes=nftables", "--hours=2.5"], command="soak")
+    assert options[-3:] == ["--hours", "2.5", SOAK]
 
 
 @pytest.mark.usefixtures("machine")

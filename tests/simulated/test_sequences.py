@@ -4,31 +4,24 @@ or forgets what it should not, is noticed, and the sequence is shortened to what
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from clusters import implementation
 from clusters.simulated import substrate
 from clusters.simulated.api import resource_of
-from clusters.simulated.judged import IMPLEMENTATION
 from clusters.simulated.kernel import Deliver, Pass
 from clusters.simulated.proxy import SpecifiedProxy
-from clusters.simulated.substrate import Simulated
 from conformance.census.sequences import carried
 from conformance.census.sequences.drawing import Size, drawn
-from conformance.census.sequences.playing import Player
 from conformance.census.sequences.session import Session
 from fixtures.judge.expect import UnexpectedOutcomeError
-from fixtures.world.world import furnish
-from specification.addresses import FAMILIES
 from specification.attempts import Attempt
 from specification.places import Place
 from specification.rules.frontends import claims
 from specification.services import Object, Protocol
+from tests.simulated.playing import player
 
 SIZE = Size()
 
@@ -81,20 +74,11 @@ FLOWS: dict[str, tuple[Protocol, bool]] = {
 """Whether flows of a protocol go on."""
 
 
-@contextlib.contextmanager
-def played(operations: int, seed: int = 3) -> Iterator[Session]:
+def played(operations: int, seed: int = 3) -> Session:
     """Sequences of so many operations on a node in memory."""
-    described = implementation.load(str(IMPLEMENTATION))
-    cluster = Simulated(described, seed).cluster("specification")
-    node = cluster.node()
-    node.proxy.start()
-    world = furnish(cluster, node, seed)
-    numbers = itertools.count()
-    services = world.services(lambda: f"service-{next(numbers)}", "IPv4", "TCP", FAMILIES)
-    player = Player(world, services, described.claimed("specification"))
-    session = Session(player, lambda _: False, seed, slots=SIZE.slots, processes=True)
+    session = Session(player(seed), lambda _: False, seed, slots=SIZE.slots, processes=True)
     session.run(drawn(seed, operations, SIZE))
-    yield session
+    return session
 
 
 def put(monkeypatch: pytest.MonkeyPatch, proxy: type[SpecifiedProxy]) -> None:
@@ -112,8 +96,8 @@ def shown(session: Session, kind: str) -> list[str]:
 
 
 def test_a_proxy_that_follows_the_specification_is_right() -> None:
-    with played(200) as session:
-        held = {kind: session.hold(kind, "") for kind in session.tallies}
+    session = played(200)
+    held = {kind: session.hold(kind, "") for kind in session.tallies}
     assert session.operations == 200
     assert session.tallies["new"].decided > 1_000
     assert session.tallies["TCP"].decided > 100
@@ -132,8 +116,8 @@ def test_a_proxy_that_remembers_is_noticed(fault: str, monkeypatch: pytest.Monke
             super().learn(path, body)
 
     put(monkeypatch, Remembering)
-    with played(200) as session:
-        operations = shown(session, "new")
+    session = played(200)
+    operations = shown(session, "new")
     assert len(operations) == 2, operations
 
 
@@ -146,8 +130,8 @@ def test_a_proxy_that_loses_flows_is_noticed(fault: str, monkeypatch: pytest.Mon
             return kept if attempt.protocol == protocol else super()._goes_on(attempt, place, begun)
 
     put(monkeypatch, Losing)
-    with played(200, seed=5) as session:
-        operations = shown(session, protocol)
+    session = played(200, seed=5)
+    operations = shown(session, protocol)
     assert 2 <= len(operations) <= 5, operations  # chance lets some go on, and not again
 
 
@@ -166,9 +150,9 @@ def test_a_proxy_may_end_what_was_there_when_a_frontend_goes_for_a_moment(
             return not gone and super()._goes_on(attempt, place, begun)
 
     put(monkeypatch, Hasty)
-    with played(400, seed=5) as session:
-        assert session.hold("TCP", "").passed
-        assert session.hold("UDP", "").passed
+    session = played(400, seed=5)
+    assert session.hold("TCP", "").passed
+    assert session.hold("UDP", "").passed
 
 
 def test_what_was_sent_before_its_frontend_was_there_may_stay_unserved(
@@ -182,8 +166,8 @@ def test_what_was_sent_before_its_frontend_was_there_may_stay_unserved(
             return known or super()._goes_on(attempt, place, begun)
 
     put(monkeypatch, Persistent)
-    with played(400, seed=5) as session:
-        assert session.hold("UDP", "").passed
+    session = played(400, seed=5)
+    assert session.hold("UDP", "").passed
 
 
 def test_datagrams_that_were_silent_for_too_long_are_no_flows(
@@ -197,7 +181,7 @@ def test_datagrams_that_were_silent_for_too_long_are_no_flows(
 
     put(monkeypatch, Losing)
     monkeypatch.setattr(carried, "UDP_TIMEOUT", 0.0)
-    with played(200) as session:
-        assert session.tallies["TCP"].decided > 20
-        assert session.tallies["UDP"].decided == 0
-        assert not session.tallies["UDP"].wrong
+    session = played(200)
+    assert session.tallies["TCP"].decided > 20
+    assert session.tallies["UDP"].decided == 0
+    assert not session.tallies["UDP"].wrong

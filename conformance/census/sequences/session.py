@@ -64,10 +64,14 @@ class Session:
         """How many were done."""
 
     @property
+    def wrong(self) -> bool:
+        """Whether there was a wrong decision."""
+        return any(each.wrong for each in self.tallies.values())
+
+    @property
     def enough(self) -> bool:
         """Whether there was a decision of every kind, or a wrong one."""
-        found = self.tallies.values()
-        return all(each.decided for each in found) or any(each.wrong for each in found)
+        return self.wrong or all(each.decided for each in self.tallies.values())
 
     def run(self, sequences: Iterable[Steps]) -> None:
         """Play them."""
