@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str]) -> int:
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(HELP, end="")
         return 0
+    # a build that is told to end has its folders to take away, as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _releases(arguments)
     except SuiteError as problem:

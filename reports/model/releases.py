@@ -217,7 +217,7 @@ class Releases:
         else:
             said = "Nothing differs between the releases."
         if self.unlisted:
-            said += f" {several(len(self.unlisted), 'result')} against all that is listed."
+            said += f" {several(len(self.unlisted), 'result')} that nobody has listed."
         return said
 
     @property

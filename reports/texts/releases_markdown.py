@@ -29,7 +29,7 @@ def render(found: Releases) -> str:
         (
             text(version_of(column.run)),
             "**not listed**",
-            f"`{requirement.id}`",
+            f"`{text(requirement.id)}`",
             text(column.mode),
             "",
             LABELS[cell.word],
@@ -59,7 +59,7 @@ def _row(step: Step, change: Change) -> tuple[str, ...]:
     return (
         text(version_of(step.run)),
         change.kind,
-        f"`{change.requirement.id}`{cases}",
+        f"`{text(change.requirement.id)}`{cases}",
         text(", ".join(change.modes)),
         *(LABELS[word] if word else "not run" for word in (change.was, change.now)),
         "<br>".join(text(cause.told) for cause in change.causes) or "**unknown**",

@@ -103,7 +103,7 @@ def test_what_has_no_known_cause_is_told_and_is_the_exit_code(
     monkeypatch.setitem(OUTCOMES, "v1.36.3", "failed")
     assert run("1.32.2", "1.36.3") == 1
     out = capsys.readouterr().out
-    assert "1 of 1 difference without a known cause. 2 results against all that is listed.\n" in out
+    assert "1 of 1 difference without a known cause. 2 results that nobody has listed.\n" in out
     assert "  v1.36.3 broke ct-udp-zero-eps in iptables, nftables\n" in out
     assert "  v1.36.3 nftables: ct-udp-zero-eps FAIL, not listed\n" in out
     assert len(ran) == 2
