@@ -52,6 +52,10 @@ class Lacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What they do not claim, although the file does."""
     reference: str
     """Who says so."""
+    reason: str = ""
+    """What they do instead, or since when it is otherwise, for who compares releases."""
+    read: str = ""
+    """Versions of which that was read in their source, and seen in no run: ``>=1.38``."""
     config: dict[str, Any] = {}
     """What they have to be told besides in ``config``."""
 
@@ -261,6 +265,7 @@ def load(name_or_path: str) -> Implementation:
     for number, each in enumerate(made.lacking, start=1):
         where = f"{path}: [[lacking]] number {number}"
         versions.check(each.versions, where)
+        versions.check(each.read, where)
         if each.config and not isinstance(made.files.get(made.config), dict):
             raise ImplementationError(f"{where}: config: there is no config file to lay it over")
         for name in sorted(each.features - claimed):

@@ -87,7 +87,19 @@ from specification.errors import StartError, TimingError
 from specification.outcomes import Delivered, Dropped, PassedThrough, Probe, Rejected, Reply
 from specification.packets import PLAIN, Rule, Shape
 from specification.places import Place, Vantage
-from specification.references import api, docs, e2e, issue, kep, linux, man, rfc, setting, source
+from specification.references import (
+    api,
+    docs,
+    e2e,
+    future_conformance,
+    issue,
+    kep,
+    linux,
+    man,
+    rfc,
+    setting,
+    source,
+)
 from specification.services import (
     HEADLESS,
     Endpoint,

@@ -48,6 +48,8 @@ commands:
   bench       measure what each mode costs as Services grow (bench --help)
   soak        change Services for --hours, restart the proxy now and then: stays all right, does
               anything grow?
+  releases    run several releases, and tell what each mended, broke and changed, and why; is it
+              ready for what Kubernetes will demand? (releases --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
@@ -84,6 +86,7 @@ examples:
   ./conform --provider simulated
   ./conform --proxy-binary ./kube-proxy --modes iptables
   ./conform selftest -k mutants
+  ./conform releases 1.34.4 1.36.3 1.37.2
   ./conform compare results/latest
   ./conform bench --quick
   ./conform gate --baseline released.jsonl.xz results/latest
@@ -98,6 +101,7 @@ KIND = frozenset({"kind-image", "clean"})
 MODULES = {
     "bench": ["bench"],
     "catalogue": ["fixtures.catalogue"],
+    "releases": ["releases"],
     **{command: ["reports", command] for command in READERS},
 }
 """Commands that are modules with options of their own, and the words that start each."""
@@ -255,10 +259,10 @@ def _run(command: str, arguments: list[str]) -> int:
     programs, own = _prepare(environment) / "bin", Path(sys.executable).parent
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}:{own}"  # uv, which installs Go, is ours
     os.environ["PYTHONUNBUFFERED"] = "1"  # what comes through a pipe comes at once
-    return _delegate([str(programs / "python"), "-m", "pytest", "-c", "pyproject.toml", *options])
+    return delegate([str(programs / "python"), "-m", "pytest", "-c", "pyproject.toml", *options])
 
 
-def _delegate(argv: list[str]) -> int:
+def delegate(argv: list[str]) -> int:
     """Run a command that dies with this process, and translate its exit code to those of the help.
 
     Ctrl-C reaches it from the terminal too. What is sent to this process alone is passed on: it

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 RELEASE = "v1.36.3"
 """The release of Kubernetes whose sources are linked: links must not move with a branch."""
 
+_ANNOUNCING = "v1.38.0-beta.0"
+"""The first release that announces what its conformance tests will demand."""
+
 LINUX = "v6.12"
 """The release of Linux whose sources are linked."""
 
@@ -123,6 +126,11 @@ def e2e(file: str, *tests: str, release: str = RELEASE) -> Reference:
     quoted = " and ".join(f"'{test}'" for test in tests)
     address = f"{_KUBERNETES}/{release}/test/e2e/network/{file}.go"
     return Reference(f"e2e: {file} {quoted}".rstrip(), address)
+
+
+def future_conformance(test: str) -> Reference:
+    """A test that Kubernetes' own conformance is to have from a later release on (KEP-5922)."""
+    return source("test/conformance/testdata/future-conformance.yaml", test, _ANNOUNCING)
 
 
 def issue(number: int) -> Reference:

@@ -18,6 +18,7 @@ from conformance.vocabulary import (
     docs,
     e2e,
     expect,
+    future_conformance,
     kep,
     over,
     requirement,
@@ -119,7 +120,11 @@ def test_new_connections_follow_a_new_address(
 
 
 @requirement(
-    "cip-targetport-change", docs("endpoint-slices"), e2e("conntrack", "target port changes")
+    "cip-targetport-change",
+    docs("endpoint-slices"),
+    e2e("conntrack", "target port changes"),
+    future_conformance("a pod that maps the named port to another container port"),
+    conformance="1.41",
 )
 @over(protocol="TCP")
 @arranged(1)

@@ -25,6 +25,7 @@ from conformance.vocabulary import (
     docs,
     e2e,
     expect,
+    future_conformance,
     kep,
     over,
     requirement,
@@ -37,7 +38,12 @@ _SIZES = (1, 3, 2)
 """Endpoints of slices."""
 
 
-@requirement("cip-targetport-from-slice", docs("service", "Services without selectors"))
+@requirement(
+    "cip-targetport-from-slice",
+    docs("service", "Services without selectors"),
+    future_conformance("named targetPorts"),
+    conformance="1.41",
+)
 @pytest.mark.parametrize("target", [9999, "elsewhere"])
 @over(protocol="TCP")
 @arranged(1)
@@ -88,6 +94,8 @@ def _numbered_apart(service: Services) -> ServiceSpec:
 @requirement(
     "cip-named-targetport-per-ep",
     e2e("service", "endpoints with named targetPorts that resolve to different ports"),
+    future_conformance("named targetPorts that resolve to different ports"),
+    conformance="1.41",
 )
 @over(protocol="TCP")
 @arranged(_numbered_apart)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _OPEN: Final = "anything: "
 _DELIVERED: Final = "delivered"
 
+_Kind = tuple[str, str, str, tuple[str, ...]]
+
 
 @dataclass(frozen=True)
 class Freedom:
@@ -31,6 +33,8 @@ class Freedom:
     was: str
     """What was seen in the column that the other is held against."""
     now: str
+    clauses: tuple[str, ...]
+    """The clauses that had a say in one of them alone or, where there are none, in both."""
     decisions: int
     example: str
     """The shortest of them to tell: the attempt, and the Service."""
@@ -116,7 +120,7 @@ def _censuses(column: Column) -> dict[str, Census]:
 
 def _pair(before: Column, column: Column) -> Pair:
     pair = Pair(before, column)
-    kinds, examples = Counter[tuple[str, str, str]](), dict[tuple[str, str, str], str]()
+    kinds, examples = Counter[_Kind](), dict[_Kind, str]()
     earlier, later = _censuses(before), _censuses(column)
     for name in earlier.keys() | later.keys():
         one, other = (_decided(each.get(name)) for each in (earlier, later))
@@ -128,7 +132,7 @@ def _pair(before: Column, column: Column) -> Pair:
             elif (was.seen, was.endpoints) == (now.seen, now.endpoints):
                 pair.same += 1
             else:
-                kind = _about(was, now), *_unlike(was, now)
+                kind = _about(was, now), *_unlike(was, now), _clauses(was, now)
                 kinds[kind] += 1
                 here = " ".join(key)
                 examples[kind] = min(here, examples.get(kind, here), key=lambda e: (len(e), e))
@@ -159,11 +163,19 @@ def _unlike(was: Verdict, now: Verdict) -> tuple[str, str]:
     return was.seen, now.seen
 
 
+def _alone(was: Verdict, now: Verdict) -> tuple[str, ...]:
+    return tuple(sorted({*was.because} ^ {*now.because}))
+
+
+def _clauses(was: Verdict, now: Verdict) -> tuple[str, ...]:
+    return _alone(was, now) or tuple(sorted({*now.because}))
+
+
 def _about(was: Verdict, verdict: Verdict) -> str:
     """What decided: a clause that had a say in one of them alone; of what is delivered, who it is
     seen from, which comes last; else all of it.
     """
-    if alone := sorted({*was.because} ^ {*verdict.because}):
+    if alone := _alone(was, verdict):
         return ", ".join(map(in_words, alone))
     if verdict.allowed.startswith(_OPEN):
         return verdict.allowed.removeprefix(_OPEN)

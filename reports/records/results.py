@@ -102,6 +102,10 @@ class Requirement(Record, frozen=True, kw_only=True, tag="requirement"):
     """The requirement itself."""
     test: str = ""
     """Node id of the test function, without parameters."""
+    conformance: str = ""
+    """Release of Kubernetes from which its conformance tests will demand it, such as 1.41; empty
+    where none is announced.
+    """
 
 
 class Fingerprint(Record, frozen=True, kw_only=True, tag="fingerprint"):

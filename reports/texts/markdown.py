@@ -36,7 +36,7 @@ def render(comparison: Comparison) -> str:
     """
     subjects = dict.fromkeys(column.subject for column in comparison.columns)
     parts = [
-        [f"# {_text(' · '.join(subjects))}", ""],
+        [f"# {text(' · '.join(subjects))}", ""],
         _verdicts(comparison),
         _parity(comparison),
         _differences(comparison),
@@ -65,7 +65,7 @@ def _shortened(whole: str, cut: str) -> str:
     return kept + ("\n</details>\n" if folded else "\n") + cut
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
     """Text of others that stays text: no markup, no cell or line of its own, nobody mentioned."""
     first = value.strip().splitlines()[0] if value.strip() else ""
     first = first if len(first) <= _REASON else first[: _REASON - 1] + "…"
@@ -81,7 +81,8 @@ def _escaped(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b")
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table, whose cells are Markdown already."""
     return [
         f"| {' | '.join(heads)} |",
         f"|{'---|' * len(heads)}",
@@ -96,24 +97,24 @@ def _folded(title: str, lines: Sequence[str]) -> list[str]:
 
 def _verdicts(comparison: Comparison) -> list[str]:
     verdicts = [(c, f"{_MARKS[c.verdict]} {VERDICTS[c.verdict]}") for c in comparison.columns]
-    rows = [(f"**{_text(c.label)}**", verdict, _text(c.sentence)) for c, verdict in verdicts]
-    return _table(("", "verdict", ""), rows)
+    rows = [(f"**{text(c.label)}**", verdict, text(c.sentence)) for c, verdict in verdicts]
+    return table(("", "verdict", ""), rows)
 
 
 def _parity(comparison: Comparison) -> list[str]:
     lines = []
     for found in parities(comparison):
-        lines += [f"## Parity: {_text(' and '.join(found.nodes))}", ""]
+        lines += [f"## Parity: {text(' and '.join(found.nodes))}", ""]
         for pair in found.pairs:
             every = wording.several(pair.total, "requirement")
             alone = f"; {pair.alone} judged on one side alone" if pair.alone else ""
             same = sum(pair.same.values())
-            lines.append(f"- {_text(pair.mode)}: {same} of {every} have the same verdict{alone}")
-        lines += [f"- What differs besides: {_text('; '.join(found.also))}"] if found.also else []
+            lines.append(f"- {text(pair.mode)}: {same} of {every} have the same verdict{alone}")
+        lines += [f"- What differs besides: {text('; '.join(found.also))}"] if found.also else []
         lines.append("")
-        heads = ("requirement", "mode", *map(_text, found.nodes), "why")
+        heads = ("requirement", "mode", *map(text, found.nodes), "why")
         rows = [_unlike(found, each) for each in found.unlike]
-        lines += _table(heads, rows) if rows else []
+        lines += table(heads, rows) if rows else []
     return lines
 
 
@@ -123,12 +124,12 @@ def _unlike(parity: Parity, unlike: Unlike) -> list[str]:
         for name, reasons in zip(parity.nodes, unlike.said, strict=True)
         for reason in reasons
     ]
-    why = [*map(_text, unlike.because)] or ["❌ **not explained**"]
+    why = [*map(text, unlike.because)] or ["❌ **not explained**"]
     return [
         f"`{unlike.requirement.id}`",
-        _text(unlike.mode),
+        text(unlike.mode),
         *map(_word, unlike.cells),
-        "<br>".join([*why, *map(_text, said)]),
+        "<br>".join([*why, *map(text, said)]),
     ]
 
 
@@ -147,14 +148,14 @@ def _differences(comparison: Comparison) -> list[str]:
             rows = [
                 (
                     f"`{each.requirement.id}`",
-                    _text(each.requirement.statement),
-                    _text(", ".join(column.label for column in each.columns)),
-                    "<br>".join(map(_text, each.reasons)) or "-",
+                    text(each.requirement.statement),
+                    text(", ".join(column.label for column in each.columns)),
+                    "<br>".join(map(text, each.reasons)) or "-",
                 )
                 for each in found
             ]
             lines += [f"### {kind.capitalize()}", ""]
-            lines += _table(("requirement", "says", "in", "why"), rows)
+            lines += table(("requirement", "says", "in", "why"), rows)
     return lines
 
 
@@ -162,55 +163,57 @@ def _decisions(comparison: Comparison) -> list[str]:
     lines = []
     for pair in pairs(comparison):
         names = f"{pair.before.label} and {pair.column.label}"
-        lines += [f"### Decisions: {_text(names)}", "", _text(pair.summary), ""]
-        heads = "decided by", *map(_text, (pair.before.label, pair.column.label)), "n", "such as"
+        lines += [f"### Decisions: {text(names)}", "", text(pair.summary), ""]
+        heads = "decided by", *map(text, (pair.before.label, pair.column.label)), "n", "such as"
         rows = [
             (
-                *map(_text, (each.about, each.was, each.now)),
+                *map(text, (each.about, each.was, each.now)),
                 f"{each.decisions:,}",
-                _text(each.example),
+                text(each.example),
             )
             for each in pair.freedoms
         ]
-        lines += _table(heads, rows) if rows else []
+        lines += table(heads, rows) if rows else []
     return lines
 
 
 def _choice(comparison: Comparison) -> list[str]:
     rows = [
         (
-            _text(r.about),
+            text(r.about),
             f"**{r.pick}**" if r.decided else r.pick,
-            "<br>".join(map(_text, r.why)),
+            "<br>".join(map(text, r.why)),
             r.said,
         )
         for r in recommendations(comparison)
     ]
-    return ["## Which mode to take", "", *_table(("scenario", "take", "because", "said"), rows)]
+    return ["## Which mode to take", "", *table(("scenario", "take", "because", "said"), rows)]
 
 
 def _paces(comparison: Comparison) -> list[str]:
-    rows = [(_text(p.subject), _text(p.figure), p.told, _text(p.before)) for p in paces(comparison)]
+    rows = [(text(p.subject), text(p.figure), p.told, text(p.before)) for p in paces(comparison)]
     if not rows:
         return []
-    return ["## Slower or faster", "", *_table(("proxy", "figure", "is", "held against"), rows)]
+    return ["## Slower or faster", "", *table(("proxy", "figure", "is", "held against"), rows)]
 
 
 def _claims(comparison: Comparison) -> list[str]:
     rows = []
     for c in claims(comparison):
         told = [*(finding.text for finding in c.findings), *([f"Known: {c.known}"] * bool(c.known))]
-        found = "<br>".join(map(_text, told))
-        rows.append((c.id, _text(c.statement), f"**{c.word}** ({c.checked})", found))
-    table = _table(("id", "said", "here", "found"), rows)
-    return _folded("What is said of the modes, and what was found", table)
+        found = "<br>".join(map(text, told))
+        rows.append((c.id, text(c.statement), f"**{c.word}** ({c.checked})", found))
+    return _folded(
+        "What is said of the modes, and what was found",
+        table(("id", "said", "here", "found"), rows),
+    )
 
 
 def _figures(comparison: Comparison) -> list[str]:
     lines = []
     for chart in charts(comparison):
-        lines += [f"**{_text(chart.title)}**", ""]
-        lines += _table(chart.heads, [[_text(value) for value in row] for row in chart.rows])
+        lines += [f"**{text(chart.title)}**", ""]
+        lines += table(chart.heads, [[text(value) for value in row] for row in chart.rows])
     return _folded("What was measured", lines) if lines else []
 
 
@@ -219,8 +222,8 @@ def _matrix(comparison: Comparison) -> list[str]:
         (f"`{each.id}`", each.level, *(_word(cell) for _, cell in comparison.row(each.id)))
         for each in comparison.requirements
     ]
-    heads = ("requirement", "level", *(_text(column.label) for column in comparison.columns))
-    return _folded("Every requirement", _table(heads, rows))
+    heads = ("requirement", "level", *(text(column.label) for column in comparison.columns))
+    return _folded("Every requirement", table(heads, rows))
 
 
 def _word(cell: Cell) -> str:

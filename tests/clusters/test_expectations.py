@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from clusters import implementation
+from clusters.build import artifacts
+from clusters.implementations import versions
 from fixtures.plugin import expectations
 from fixtures.plugin.expectations import Expectation
 from specification.errors import ImplementationError
@@ -127,3 +131,20 @@ def test_implementation_may_list_no_expectations(written: Written) -> None:
 def test_missing_file_of_expectations_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImplementationError, match="cannot be read"):
         expectations.load(tmp_path / "missing.toml")
+
+
+NEWEST = max(re.findall(r"\d+\.\d+\.\d+", artifacts._KNOWN), key=Version)
+"""The newest release that can be built, and so run."""
+
+
+def test_what_is_known_of_releases_that_cannot_be_run_is_marked_as_read() -> None:
+    chosen = implementation.load("kube-proxy")
+    known = [(each.versions, each.read) for each in expectations.of(chosen)]
+    for about, read in [*known, *((each.versions, each.read) for each in chosen.lacking)]:
+        beyond = versions.cover(about, NEWEST) != versions.cover(about, "99.0")
+        assert bool(read) is beyond, f"{about!r}: read, or seen in a run?"
+
+
+def test_versions_that_are_read_are_looked_at(written: Written) -> None:
+    with pytest.raises(ImplementationError, match="versions: 'next' is none such as"):
+        expectations.load(Path(written(KNOWN + 'read = "next"\n')))

@@ -4,7 +4,16 @@ import ast
 
 from tests.conftest import ROOT
 
-ROOMS = ("bench", "clusters", "conformance", "fixtures", "launch", "reports", "specification")
+ROOMS = (
+    "bench",
+    "clusters",
+    "conformance",
+    "fixtures",
+    "launch",
+    "releases",
+    "reports",
+    "specification",
+)
 ROOTS = {"SuiteError", "AssertionError"}
 """No verdict; the proxy is wrong."""
 

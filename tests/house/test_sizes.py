@@ -18,6 +18,7 @@ ROOMS = (
     "conformance",
     "fixtures",
     "launch",
+    "releases",
     "reports",
     "specification",
     "tests",

@@ -197,13 +197,13 @@ def test_tests_that_boot_machines_find_their_kernel(
     monkeypatch.setattr(artifacts, "ensure", list)
     monkeypatch.setattr(launcher, "pytest_options", lambda *_, **__: [])
     monkeypatch.setattr(launcher, "_prepare", Path)
-    monkeypatch.setattr(launcher, "_delegate", lambda _: len(kernels))
+    monkeypatch.setattr(launcher, "delegate", lambda _: len(kernels))
     assert launcher._run(command, []) == fetched
 
 
 @pytest.mark.parametrize(("code", "result"), [(0, 0), (1, 1), (2, 2), (5, 2), (254, 2)])
 def test_exit_codes_are_those_of_the_help(code: int, result: int) -> None:
-    assert launcher._delegate([sys.executable, "-c", f"raise SystemExit({code})"]) == result
+    assert launcher.delegate([sys.executable, "-c", f"raise SystemExit({code})"]) == result
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -219,7 +219,7 @@ signal.signal(signal.SIGTERM, end)
 os.kill(os.getppid(), signal.{number})
 time.sleep(60)
 """
-    assert launcher._delegate([sys.executable, "-c", script]) == 2
+    assert launcher.delegate([sys.executable, "-c", script]) == 2
     assert (tmp_path / "told").read_text() == "once"
 
 

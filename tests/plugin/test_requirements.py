@@ -74,6 +74,19 @@ def test_requirement_with_an_unknown_feature_is_refused() -> None:
         requirement.requirement("an-id", kep(1), feature="stcp")
 
 
+def test_what_kubernetes_announces_is_listed_with_its_source(generated: str) -> None:
+    rows = [line for line in generated.splitlines() if ", conformance from " in line]
+    assert rows, "KEP-5922 announces some"
+    for row in rows:
+        assert re.search(r"^\| `[\w-]+` \| core, conformance from 1\.\d+ \|", row)
+        assert "/test/conformance/testdata/future-conformance.yaml" in row
+
+
+def test_a_release_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"an-id: conformance: 'soon' is no release such as 1\.41"):
+        requirement.requirement("an-id", kep(5922), conformance="soon")
+
+
 def test_requirement_without_a_source_is_refused() -> None:
     with pytest.raises(ValueError, match="an-id: say where"):
         requirement.requirement("an-id")
