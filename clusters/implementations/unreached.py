@@ -3,11 +3,12 @@
 A TOML file of tables::
 
     [[unreached]]
-    functions = ["pkg/proxy/nftables.(*Proxier).setInitialized"]  # patterns, with the package
-    versions = ">=1.32"    # of the proxy, as in Python's packaging; all where left out
-    reason = "why nothing that a node does leads there"
+    functions = ["pkg/proxy/nftables.(*Proxier).OnNodeDelete"]  # patterns, with the package
+    branches = ["if err != nil {"]  # texts of their lines; all of the functions where left out
+    versions = ">=1.32"             # of the proxy, as in Python's packaging; all where left out
+    reason = "Why nothing that happens on a node leads there."
 
-What is listed and reached nevertheless is a fault of the list, and so is a name that nothing has.
+What is listed and is reached is a fault of the list, and so is what is not there at all.
 """
 
 from __future__ import annotations
@@ -20,33 +21,31 @@ from specification.errors import ImplementationError
 
 
 class Unreached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Functions that nothing reaches for one reason."""
+    """Code that nothing reaches for one reason."""
 
     functions: tuple[str, ...]
     reason: str
+    branches: tuple[str, ...] = ()
     versions: str = ""
 
 
-def of(implementation: Implementation, version: str) -> dict[str, str]:
-    """The reasons that an implementation lists for a version of it, by patterns of functions; none
-    where it names no file.
+def of(implementation: Implementation, version: str) -> list[Unreached]:
+    """What an implementation lists for a version of it; nothing where it names no file.
 
     Raises:
         ImplementationError: the file cannot be read, or a table has an unknown or lacks a needed
             key.
     """
     if not implementation.unreached:
-        return {}
+        return []
     path = implementation.path.parent / implementation.unreached
     content = tables.read(path, ImplementationError)
     listed = content.pop("unreached", [])
     if content:
         raise ImplementationError(f"{path}: {min(content)} is unknown")
-    known: dict[str, str] = {}
+    known = []
     for number, table in enumerate(listed, start=1):
         where = f"{path}: [[unreached]] number {number}"
-        made = tables.made(table, Unreached, where, ImplementationError)
-        versions.check(made.versions, where)
-        if versions.cover(made.versions, version):
-            known |= dict.fromkeys(made.functions, made.reason)
-    return known
+        known.append(tables.made(table, Unreached, where, ImplementationError))
+        versions.check(known[-1].versions, where)
+    return [each for each in known if versions.cover(each.versions, version)]

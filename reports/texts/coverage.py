@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from reports.model.coverage import reasons, share, stale, statements
+from reports.model.coverage import share, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from reports.model.coverage import Block, Coverage, Function
@@ -19,49 +19,42 @@ _MOST: Final = 15  # functions that the terminal shows; the page has all
 
 @dataclass(frozen=True)
 class Report:
-    """What of ``subject`` was reached; ``known`` are reasons why some is not, by patterns of
-    functions, ``absent`` the modes that did not run, and ``sources`` where its module is, if it is.
-    """
+    """What of ``subject`` was reached, in a run from which the ``absent`` modes were."""
 
     subject: str
     coverage: Coverage
-    known: Mapping[str, str]
     absent: tuple[str, ...]
-    sources: Path
-
-    @cached_property
-    def stale(self) -> list[str]:
-        """What is wrong with the reasons."""
-        return stale(self.coverage, self.known)
 
     def terminal(self, page: Path) -> str:
         """Packages by modes, and the functions of which most is not reached; in ASCII."""
-        modes = self.coverage.modes
-        width = max(map(len, self.coverage.packages))
+        modes, packages = self.coverage.modes, self.coverage.packages
+        width = max(map(len, packages))
         lines = [" " * width + "".join(f"  {mode:>8}" for mode in modes)]
-        for name, functions in self.coverage.packages.items():
-            cells = "".join(f"  {_percent(share(functions, mode)):>8}" for mode in modes)
+        for name, functions in packages.items():
+            cells = "".join(f"  {cell:>8}" for cell in self._cells(functions))
             lines.append(f"{name:{width}}{cells}")
-        lines += ["", "Statements that no test reaches, by function"]
-        unexplained = [one for one in self._unreached if not reasons(one, self.known)]
-        for one in unexplained[:_MOST]:
-            missed, whole = statements(one.missed), statements(one.blocks)
-            lines.append(f"  {missed:4} of {whole:4}  {one.full_name}")
-        if len(unexplained) > _MOST:
-            lines.append(f"  and of {len(unexplained) - _MOST} more, in the report")
+        lines += ["", "Statements that no test reaches, and nobody knows why"]
+        unknown = [(one, blocks) for one in self._unreached if (blocks := self._unknown(one))]
+        unknown.sort(key=lambda each: -statements(each[1]))
+        for one, blocks in unknown[:_MOST]:
+            lines.append(f"  {statements(blocks):4} of {_size([one]):4}  {one.full_name}")
+        if len(unknown) > _MOST:
+            lines.append(f"  and some of {len(unknown) - _MOST} more functions, in the report")
         lines += ["", *(f"{mode} mode: {self._of_the_proxier(mode)}" for mode in modes)]
-        lines += [f"error: a reason is wrong: {each}" for each in self.stale]
+        lines += [f"error: a reason is wrong: {each}" for each in self.coverage.stale]
         return "\n".join([*lines, f"Report: {page}"])
 
     def markdown(self) -> str:
-        """Everything: packages, what is not reached and why, branches, and all functions."""
+        """Everything: packages, what is not reached and why, and all functions."""
         modes = self.coverage.modes
+        whole = [one for one in self._unreached if one.missed == one.blocks]
+        parts = [one for one in self._unreached if one.missed != one.blocks]
         return "\n".join(
             [
                 f"# What the tests reach of {self.subject}",
                 "",
                 *(f"- {mode} mode: {self._of_the_proxier(mode)}" for mode in modes),
-                *(f"- **A reason is wrong:** {each}" for each in self.stale),
+                *(f"- **A reason is wrong:** {each}" for each in self.coverage.stale),
                 "",
                 "## Packages",
                 "",
@@ -77,23 +70,13 @@ class Report:
                 *_table(
                     ("function", "statements", "why"),
                     (
-                        (
-                            f"`{one.full_name}`",
-                            str(_size([one])),
-                            " ".join(reasons(one, self.known)) or "**unknown**",
-                        )
-                        for one in self._unreached
-                        if one.missed == one.blocks
+                        (f"`{one.full_name}`", str(_size([one])), self._why(one) or "**unknown**")
+                        for one in whole
                     ),
                 ),
                 "## Branches that are not reached",
                 "",
-                *(
-                    line
-                    for one in self._unreached
-                    if one.missed != one.blocks
-                    for line in self._branches(one)
-                ),
+                *(line for one in parts for line in self._branches(one)),
                 "## Functions",
                 "",
                 *_table(
@@ -111,31 +94,35 @@ class Report:
         return self.coverage.unreached(self.absent)
 
     def _of_the_proxier(self, mode: str) -> str:
+        """The share of the mode's own package, and how much of the rest has its reason."""
         package = f"pkg/proxy/{mode}"
-        reached = _percent(share(self.coverage.packages.get(package, ()), mode))
-        return f"{reached} of {package}"
+        functions = self.coverage.packages.get(package, ())
+        told = f"{_percent(share(functions, mode))} of {package}"
+        missed = sum(statements(one.missed) for one in functions)
+        explained = missed - sum(statements(self._unknown(one)) for one in functions)
+        return f"{told}; of {missed} statements that are missed, {explained} for known reasons"
 
-    def _cells(self, functions: Iterable[Function]) -> list[str]:
-        found = tuple(functions)
-        return [_percent(share(found, mode)) for mode in self.coverage.modes]
+    def _cells(self, functions: Sequence[Function]) -> list[str]:
+        return [_percent(share(functions, mode)) for mode in self.coverage.modes]
+
+    def _unknown(self, function: Function) -> Sequence[Block]:
+        return [block for block in function.missed if not self.coverage.why(function, block)]
+
+    def _why(self, function: Function) -> str:
+        """Why nothing is reached of a function, as far as it is known."""
+        reasons = (self.coverage.why(function, block) for block in function.missed)
+        return " ".join(dict.fromkeys(filter(None, reasons)))
 
     def _branches(self, function: Function) -> list[str]:
-        """What is not reached of a function: where, and the line that leads there."""
-        lines = [
-            f"`{function.full_name}`, {_size([function])} statements, {function.file}:",
-            "",
-            "```go",
-        ]
-        lines += [self._shown(function.file, block) for block in function.missed]
-        return [*lines, "```", ""]
-
-    def _shown(self, file: str, block: Block) -> str:
-        source = self.sources / file
-        text = source.read_text().splitlines() if source.is_file() else []
-        line = text[block.first - 1].strip() if block.first <= len(text) else ""
-        if len(text) > block.first and line.endswith("{") and block.last > block.first:
-            line = f"{line} {text[block.first].strip()}"
-        return f"{block.first:5}  {line}"
+        """What is not reached of a function: where, the line that leads there, and why."""
+        lines = [f"`{function.full_name}`, {_size([function])} statements, {function.file}:", ""]
+        for block in function.missed:
+            why = self.coverage.why(function, block)
+            lines += [
+                f"    {block.line:5}  {block.text}",
+                *([f"           ({why})"] if why else []),
+            ]
+        return [*lines, ""]
 
 
 def _size(functions: Iterable[Function]) -> int:
@@ -146,11 +133,10 @@ def _percent(part: float | None) -> str:
     return "-" if part is None else f"{100 * part:.1f} %"
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    names = list(heads)
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [
-        f"| {' | '.join(names)} |",
-        f"|{'---|' * len(names)}",
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
     ]

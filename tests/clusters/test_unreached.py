@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from clusters.build import artifacts
 from clusters.implementation import Implementation, load
 from clusters.implementations import unreached
+from clusters.implementations.unreached import Unreached
 from specification.errors import ImplementationError
 
 if TYPE_CHECKING:
@@ -22,15 +24,16 @@ def listed(folder: Path, text: str) -> Implementation:
     return msgspec.structs.replace(load("kube-proxy"), path=folder / "x", unreached="listed.toml")
 
 
-def test_reasons_are_read_by_pattern_and_of_one_version(tmp_path: Path) -> None:
+def test_reasons_are_read_of_one_version(tmp_path: Path) -> None:
     known = listed(
         tmp_path,
-        '[[unreached]]\nfunctions = ["a.*", "b.F"]\nreason = "why"\n'
+        '[[unreached]]\nfunctions = ["a.*", "b.F"]\nbranches = ["if"]\nreason = "why"\n'
         '[[unreached]]\nfunctions = ["c.F"]\nreason = "new"\nversions = ">=1.37"\n',
     )
-    assert unreached.of(known, "v1.36.3") == {"a.*": "why", "b.F": "why"}
-    assert unreached.of(known, "v1.37.2") == {"a.*": "why", "b.F": "why", "c.F": "new"}
-    assert unreached.of(msgspec.structs.replace(known, unreached=""), "v1.36.3") == {}
+    always = Unreached(("a.*", "b.F"), "why", ("if",))
+    assert unreached.of(known, "v1.36.3") == [always]
+    assert unreached.of(known, "v1.37.2") == [always, Unreached(("c.F",), "new", (), ">=1.37")]
+    assert unreached.of(msgspec.structs.replace(known, unreached=""), "v1.36.3") == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_a_list_that_is_not_right_is_refused(tmp_path: Path, text: str, said: st
 
 
 def test_every_reason_of_kube_proxys_list_is_a_sentence() -> None:
-    for pattern, reason in unreached.of(load("kube-proxy"), f"v{artifacts.PINNED}").items():
-        assert pattern.startswith(("pkg/proxy", "cmd/kube-proxy"))
-        assert reason[:1].isupper()
-        assert reason.endswith(".")
+    for each in unreached.of(load("kube-proxy"), f"v{artifacts.PINNED}"):
+        assert re.fullmatch(r"[A-Z].+\.", each.reason), each.reason
+        for pattern in each.functions:
+            assert pattern.startswith(("pkg/proxy", "cmd/kube-proxy")), pattern

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -10,8 +12,7 @@ from reports.model import coverage
 from reports.model.coverage import Coverage
 from reports.texts.coverage import Report
 
-if TYPE_CHECKING:
-    from pathlib import Path
+Read = Callable[..., Coverage]
 
 FUNCTIONS = """\
 kube-proxy-conformance/build/kube-proxy/main.go:12:\t\t\tmain\t\t\t\t100.0%
@@ -33,21 +34,33 @@ k8s.io/kubernetes/pkg/proxy/slow/proxier.go:10.30,12.20 10 0
 kube-proxy-conformance/build/kube-proxy/main.go:12.13,14.2 1 1
 """
 
-SOURCE = "\n".join(
-    ["\n" * 10, "\tif err != nil {", "\t\treturn nil, err", "\t}", "\n" * 9, "\tcall(func() {"]
-)
+SOURCE = "\n" * 11 + "\tif err != nil {\n\t\treturn nil, err\n\t}\n"
+
+
+class Known(NamedTuple):
+    """A reason."""
+
+    functions: tuple[str, ...]
+    branches: tuple[str, ...] = ()
+    reason: str = "of no use"
+
+
+NEVER = Known(("pkg/proxy/fast.(*Proxier).Never",))
 
 
 @pytest.fixture
-def reached() -> Coverage:
-    """A proxy of two modes, of which the first ran, and a third of its own that ran too."""
-    first = PROFILE.format(new=1, inside=0), FUNCTIONS
-    second = PROFILE.format(new=0, inside=2), FUNCTIONS
-    return Coverage.read({"fast": first, "other": second})
+def read(tmp_path: Path) -> Read:
+    """Read what was reached of a proxy in its mode ``fast`` and in another one, with reasons."""
+    file = tmp_path / "pkg" / "proxy" / "fast" / "proxier.go"
+    file.parent.mkdir(parents=True)
+    file.write_text(SOURCE)
+    fast = PROFILE.format(new=1, inside=0), FUNCTIONS
+    other = PROFILE.format(new=0, inside=2), FUNCTIONS
+    return lambda *known: Coverage.read({"fast": fast, "other": other}, known, tmp_path)
 
 
-def test_blocks_belong_to_the_function_that_they_are_in(reached: Coverage) -> None:
-    assert [(one.full_name, len(one.blocks)) for one in reached.functions] == [
+def test_blocks_belong_to_the_function_that_they_are_in(read: Read) -> None:
+    assert [(one.full_name, len(one.blocks)) for one in read().functions] == [
         ("pkg/proxy/fast.(*Proxier).Never", 1),
         ("pkg/proxy/fast.(*Proxier).Sync", 2),
         ("pkg/proxy/fast.NewProxier", 2),
@@ -55,83 +68,88 @@ def test_blocks_belong_to_the_function_that_they_are_in(reached: Coverage) -> No
     ]
 
 
-def test_the_share_is_of_statements_and_of_one_mode(reached: Coverage) -> None:
-    fast = reached.packages["pkg/proxy/fast"]
+def test_the_share_is_of_statements_and_of_one_mode(read: Read) -> None:
+    fast = read().packages["pkg/proxy/fast"]
     assert coverage.share(fast, "fast") == 5 / 11
     assert coverage.share(fast, "other") == 3 / 11
     assert coverage.share((), "fast") is None
 
 
-def test_unreached_is_what_no_mode_reaches_of_the_modes_that_ran(reached: Coverage) -> None:
-    found = reached.unreached(["slow"])
-    assert [(one.name, one.missed[0].first) for one in found] == [
+def test_unreached_is_what_no_mode_reaches_of_the_modes_that_ran(read: Read) -> None:
+    found = read().unreached(["slow"])
+    assert [(one.name, one.missed[0].line) for one in found] == [
         ("(*Proxier).Never", 40),
         ("NewProxier", 12),
     ]
-    assert "pkg/proxy/slow" in [one.package for one in reached.unreached([])]
+    assert "pkg/proxy/slow" in [one.package for one in read().unreached([])]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("known", "said"),
     [
-        ("pkg/proxy/fast.(*Proxier).Never", []),
-        ("pkg/proxy/slow.*", []),
-        ("pkg/proxy/fast.NewProxier", ["pkg/proxy/fast.NewProxier is reached in fast mode"]),
+        (NEVER, []),
+        (Known(("pkg/proxy/slow.*",)), []),
+        (Known(("pkg/proxy/fast.NewProxier",), ("return nil, err",)), []),
         (
-            "pkg/proxy/fast.(*Proxier).Sync",
+            Known(("pkg/proxy/fast.NewProxier",)),
+            ["pkg/proxy/fast.NewProxier is reached in fast mode, at line 10"],
+        ),
+        (
+            Known(("*.*Sync", "*.*Never")),
             [
-                "pkg/proxy/fast.(*Proxier).Sync is reached in fast mode",
-                "pkg/proxy/fast.(*Proxier).Sync is reached in other mode",
+                "pkg/proxy/fast.(*Proxier).Sync is reached in fast and other mode, at line 20",
+                "pkg/proxy/fast.(*Proxier).Sync is reached in other mode, at line 24",
             ],
         ),
-        ("pkg/proxy/fast.Renamed", ["there is no function pkg/proxy/fast.Renamed"]),
+        (Known(("pkg/proxy/fast.Renamed",)), ["there is no function pkg/proxy/fast.Renamed"]),
+        (
+            Known(("pkg/proxy/fast.NewProxier",), ("if gone {",)),
+            ["there is no branch 'if gone {' in pkg/proxy/fast.NewProxier"],
+        ),
     ],
 )
-def test_a_reason_is_of_a_function_that_nothing_reaches(
-    reached: Coverage, pattern: str, said: list[str]
+def test_a_reason_is_of_code_that_nothing_reaches(
+    read: Read, known: Known, said: list[str]
 ) -> None:
-    assert coverage.stale(reached, {pattern: "why"}) == said
+    assert read(known).stale == said
 
 
-def test_another_format_is_an_error() -> None:
+def test_another_format_is_an_error(tmp_path: Path) -> None:
+    printed = "mode: atomic\n", "total\t(statements)\t0.0%\n"
     with pytest.raises(ValueError, match="no function of Kubernetes"):
-        Coverage.read({"fast": ("mode: atomic\n", "total\t(statements)\t0.0%\n")})
+        Coverage.read({"fast": printed}, (), tmp_path)
 
 
-def test_the_terminal_shows_packages_and_what_nobody_explains(
-    reached: Coverage, tmp_path: Path
-) -> None:
-    known = {"pkg/proxy/fast.(*Proxier).Never": "of no use", "pkg/proxy/fast.Renamed": "wrong"}
-    report = Report("proxy v1", reached, known, ("slow",), tmp_path)
-    page = tmp_path / "coverage.md"
+def test_the_terminal_shows_packages_and_what_nobody_explains(read: Read) -> None:
+    report = Report("proxy v1", read(NEVER, Known(("a.Renamed",))), ("slow",))
     assert (
-        report.terminal(page)
-        == f"""\
+        report.terminal(Path("coverage.md"))
+        == """\
                     fast     other
 pkg/proxy/fast    45.5 %    27.3 %
 pkg/proxy/slow     0.0 %     0.0 %
 
-Statements that no test reaches, by function
+Statements that no test reaches, and nobody knows why
      1 of    4  pkg/proxy/fast.NewProxier
 
-fast mode: 45.5 % of pkg/proxy/fast
-other mode: - of pkg/proxy/other
-error: a reason is wrong: there is no function pkg/proxy/fast.Renamed
-Report: {page}"""
+fast mode: 45.5 % of pkg/proxy/fast; of 5 statements that are missed, 4 for known reasons
+other mode: - of pkg/proxy/other; of 0 statements that are missed, 0 for known reasons
+error: a reason is wrong: there is no function a.Renamed
+Report: coverage.md"""
     )
 
 
-def test_the_page_has_reasons_and_the_lines_that_lead_to_what_is_not_reached(
-    reached: Coverage, tmp_path: Path
-) -> None:
-    file = tmp_path / "pkg" / "proxy" / "fast" / "proxier.go"
-    file.parent.mkdir(parents=True)
-    file.write_text(SOURCE)
-    page = Report(
-        "proxy v1", reached, {"pkg/proxy/fast.(*Proxier).N*": "of no use"}, ("slow",), tmp_path
-    ).markdown()
+def test_the_page_has_reasons_and_the_lines_that_lead_to_what_is_not_reached(read: Read) -> None:
+    page = Report("proxy v1", read(NEVER), ("slow",)).markdown()
     assert "| `pkg/proxy/fast.(*Proxier).Never` | 4 | of no use |" in page
     assert "`pkg/proxy/fast.NewProxier`, 4 statements, pkg/proxy/fast/proxier.go:" in page
-    assert "\n   12  if err != nil { return nil, err\n" in page
+    assert "\n       12  if err != nil { return nil, err\n" in page
     assert "slow.NewProxier` | 10 | 0.0 % | 0.0 % |" in page, "among all functions"
     assert "wrong" not in page
+
+
+def test_branches_have_reasons_too(read: Read) -> None:
+    known = Known(("pkg/proxy/fast.New*",), ("return nil, err",))
+    page = Report("proxy v1", read(known), ("slow",)).markdown()
+    assert "return nil, err\n           (of no use)\n" in page
+    assert "| `pkg/proxy/fast.(*Proxier).Never` | 4 | **unknown** |" in page
