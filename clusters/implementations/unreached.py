@@ -8,7 +8,8 @@ A TOML file of tables::
     versions = ">=1.32"             # of the proxy, as in Python's packaging; all where left out
     reason = "Why nothing that happens on a node leads there."
 
-What is listed and is reached is a fault of the list, and so is what is not there at all.
+What is listed and is reached is a fault of the list, and so is what the pinned release does not
+have.
 """
 
 from __future__ import annotations

@@ -78,10 +78,17 @@ class Coverage:
     modes: tuple[str, ...]
     functions: tuple[Function, ...]
     known: Collection[Reason]
+    pinned: bool
+    """Whether it is the release that what is known was written of: so that all of it is there."""
 
     @classmethod
     def read(
-        cls, printed: Mapping[str, tuple[str, str]], known: Collection[Reason], sources: Path
+        cls,
+        printed: Mapping[str, tuple[str, str]],
+        known: Collection[Reason],
+        sources: Path,
+        *,
+        pinned: bool,
     ) -> Self:
         """What `covdata textfmt` and `covdata func` have printed, by mode; ``sources`` is where the
         program's module is. Without it there are no texts, and what is known of branches is wrong.
@@ -97,7 +104,7 @@ class Coverage:
             place = bisect.bisect_right(lines, block.line, key=itemgetter(0))
             grouped.setdefault((file, lines[place - 1][1] if place else "init"), []).append(block)
         functions = (Function(*where, tuple(blocks)) for where, blocks in sorted(grouped.items()))
-        return cls(tuple(printed), tuple(functions), known)
+        return cls(tuple(printed), tuple(functions), known, pinned)
 
     @cached_property
     def packages(self) -> dict[str, tuple[Function, ...]]:
@@ -125,7 +132,7 @@ class Coverage:
 
     @cached_property
     def stale(self) -> list[str]:
-        """What is wrong with what is known: some of it was reached, or is not there at all."""
+        """What is wrong with what is known: it was reached, or is not there though it has to be."""
         return [fault for each in self.known for fault in self._faults(each)]
 
     def _faults(self, reason: Reason) -> Iterator[str]:
@@ -133,11 +140,11 @@ class Coverage:
         for pattern in reason.functions:
             named = [one for one in self.functions if _named(pattern, one)]
             found += named
-            if not named:
+            if self.pinned and not named:
                 yield f"there is no function {pattern}"
         for text in reason.branches or ("",):
             blocks = [(one, block) for one in found for block in one.blocks if text in block.text]
-            if found and not blocks:
+            if self.pinned and found and not blocks:
                 yield f"there is no branch {text!r} in {' and '.join(reason.functions)}"
             for one, block in blocks:
                 if block.modes:
