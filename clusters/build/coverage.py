@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from clusters.build import artifacts, toolchain
+from specification.errors import ArtifactError
 
 FOLDER = "GOCOVERDIR"
 """The environment variable that tells such a kube-proxy where to write what it has counted."""
@@ -34,7 +35,13 @@ class Counted:
 
 
 def sources(version: str) -> Path:
-    """Where the sources of a version of Kubernetes are that something was built of: its module."""
+    """Where the module is that a version of kube-proxy was built of.
+
+    Raises ArtifactError where it has been removed.
+    """
     go = toolchain.need(artifacts.needed_go())
     modules = toolchain.run(go, ["env", "GOMODCACHE"], artifacts.BUILD).strip()
-    return Path(modules, f"k8s.io/kubernetes@{version}")
+    module = f"k8s.io/kubernetes@{version}"
+    if not (folder := Path(modules, module)).is_dir():
+        raise ArtifactError(f"{folder} is missing: go mod download {module}")
+    return folder

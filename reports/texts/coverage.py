@@ -98,9 +98,10 @@ class Report:
         package = f"pkg/proxy/{mode}"
         functions = self.coverage.packages.get(package, ())
         told = f"{_percent(share(functions, mode))} of {package}"
-        missed = sum(statements(one.missed) for one in functions)
-        explained = missed - sum(statements(self._unknown(one)) for one in functions)
-        return f"{told}; of {missed} statements that are missed, {explained} for known reasons"
+        missed = [(one, b) for one in functions for b in one.blocks if mode not in b.modes]
+        whole = statements(block for _, block in missed)
+        known = statements(block for one, block in missed if self.coverage.why(one, block))
+        return f"{told}; of {whole} statements that are missed, {known} for known reasons"
 
     def _cells(self, functions: Sequence[Function]) -> list[str]:
         return [_percent(share(functions, mode)) for mode in self.coverage.modes]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clusters.build.artifacts import PINNED
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,10 +17,10 @@ FAKE_GO = """\
 #!/bin/sh
 case "$*" in
     "env GOVERSION") echo go1.99.1 ;;
-    "env GOMODCACHE") echo /nowhere ;;
+    "env GOMODCACHE") echo "${0%/*}" ;;
     build*)
         while [ "$1" != -o ]; do shift; done
-        printf '#!/bin/sh\\necho Pretender v1.36.3\\n' > "$2"
+        printf '#!/bin/sh\\necho Pretender vPINNED\\n' > "$2"
         chmod +x "$2" ;;
     "tool covdata textfmt "*) cat "${4#-i=}"/* > "${5#-o=}" ;;
     "tool covdata func "*)
@@ -44,8 +46,9 @@ def listed(judged: Any, pretender: Path, tmp_path: Path, monkeypatch: pytest.Mon
     """A pretender that the suite builds, and whose list of reasons is this file."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "go").write_text(FAKE_GO)
+    (tools / "go").write_text(FAKE_GO.replace("PINNED", PINNED))
     (tools / "go").chmod(0o755)
+    (tools / "k8s.io" / f"kubernetes@v{PINNED}").mkdir(parents=True)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     text = pretender.read_text().replace('binary = "pretender"', 'artifact = "kube-proxy"')
@@ -82,6 +85,17 @@ def test_a_run_that_has_counted_nothing_is_an_error(judged: Any, listed: Path) -
     result, _ = judged(code, "--modes=first", "--coverage")
     assert result.ret == 2
     result.stdout.fnmatch_lines(["error: coverage: no proxy was started*"])
+
+
+def test_without_the_sources_nothing_that_was_counted_is_lost(
+    judged: Any, listed: Path, tmp_path: Path, pytester: pytest.Pytester
+) -> None:
+    (tmp_path / "tools" / "k8s.io" / f"kubernetes@v{PINNED}").rmdir()
+    result, _ = judged(COUNTS, "--modes=first", "--coverage")
+    assert result.ret == 2
+    said = f"error: coverage: */k8s.io/kubernetes@v{PINNED} is missing: go mod download *"
+    result.stdout.fnmatch_lines([said])
+    assert len(list(pytester.path.glob("results/*Z-*/coverage/first/counters"))) == 1
 
 
 def test_only_a_proxy_that_is_built_here_can_count(judged: Any) -> None:
