@@ -133,6 +133,8 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """The one of ``files`` that a test's ``config=`` is merged into."""
     expected_failures: str = ""
     """A TOML file beside this one: see fixtures/plugin/expectations.py."""
+    unreached: str = ""
+    """A TOML file beside this one: see clusters/implementations/unreached.py."""
     features: frozenset[str] = frozenset()
     """Features (names of extended requirements) that every mode claims."""
     lacking: tuple[Lacking, ...] = ()

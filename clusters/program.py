@@ -54,14 +54,18 @@ def check_tools(chosen: Implementation, mode: str) -> None:
             )
 
 
-def locate(chosen: Implementation, binary: str = "", version: str = "") -> Path:
+def locate(
+    chosen: Implementation, binary: str = "", version: str = "", *, counting: bool = False
+) -> Path:
     """The program: ``binary``, or ``version`` of it, or the one that its file says; it is built
-    where that is missing.
+    where that is missing, and where it is to be ``counting`` which of its code is reached.
 
     Raises:
         UsageError: it is missing or is no program, or there is none to build.
         ArtifactError: it could not be built.
     """
+    if counting and (binary or chosen.binary or not chosen.artifact):
+        raise UsageError(f"--coverage needs a proxy that this suite builds: {chosen.name} is none")
     if binary:
         program = Path(binary)
     elif chosen.binary:
@@ -69,8 +73,8 @@ def locate(chosen: Implementation, binary: str = "", version: str = "") -> Path:
     elif not chosen.artifact:
         why = "is not built by this suite" if version else "names no binary"
         raise UsageError(f"{chosen.name} {why}: give one with --proxy-binary")
-    elif version:
-        program = artifacts.proxy(version)
+    elif version or counting:
+        program = artifacts.proxy(version or artifacts.PINNED, counting=counting)
     else:
         program = artifacts.ensure([chosen.artifact])[chosen.artifact]
     if not program.is_file():

@@ -238,6 +238,12 @@ class Run(Invocation):
         section=HOW,
         once=True,
     )
+    coverage: bool = option(
+        "tell, too, which functions and branches of kube-proxy the tests reach: it is built with"
+        " Go's coverage then",
+        section=HOW,
+        once=True,
+    )
     file_or_dir: tuple[str, ...] = option(
         "only these tests, such as conformance/affinity", "PATH[::TEST]", (), flags=(), pytest=True
     )
@@ -254,6 +260,10 @@ class Run(Invocation):
             yield from self._more_than_the_specification()
         if self.hours and self.simulated:
             yield "a node in memory has nothing that could leak: soak a real one"
+        if self.coverage and self.proxy_binary:
+            yield "--coverage needs a kube-proxy that is built for it, and no --proxy-binary"
+        if self.coverage and self.provider != "embedded":
+            yield f"--coverage does not go with --provider {self.provider}"
         if self.keep and self.numprocesses not in ("", "0"):
             yield "--keep needs a single process to stop in: give -n 0"
         for name in ("kind_image", "kind_cluster", "kubernetes_version"):

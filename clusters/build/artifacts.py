@@ -32,6 +32,13 @@ NAMES = ("kube-proxy", "kube-apiserver", "etcd")
 
 _MODULES = {"kube-proxy": "k8s.io/kubernetes", "kube-apiserver": "k8s.io/kubernetes"}
 _ETCD = "go.etcd.io/etcd/server/v3"
+_COVERED = (
+    "k8s.io/kubernetes/pkg/proxy/...",
+    "k8s.io/kubernetes/cmd/kube-proxy/...",
+    "./kube-proxy",  # where Go starts the writing: 1.26 forgets to where main is left out
+)
+_COUNTING = ("-tags=coverage", "-cover", "-covermode=atomic", f"-coverpkg={','.join(_COVERED)}")
+"""Flags that have kube-proxy count what of its own code is reached (see kube-proxy/coverage.go)."""
 _RECIPE = "1"
 """Part of every cache key: another way of building must not find what an older way built."""
 
@@ -69,9 +76,9 @@ def location(name: str) -> Path:
     return _place(name, stated(_MODULES.get(name, _ETCD)), sources)
 
 
-def _place(name: str, version: str, sources: Iterable[Path]) -> Path:
+def _place(name: str, version: str, sources: Iterable[Path], flags: Sequence[str] = ()) -> Path:
     """The path of a binary in the cache; its folder names what it was made from."""
-    made_of = digest(f"{_RECIPE} {os.uname().machine}", sources)
+    made_of = digest(" ".join([_RECIPE, os.uname().machine, *flags]), sources)
     return cache_folder() / "binaries" / f"{name}-{version}-{made_of}" / name
 
 
@@ -87,8 +94,9 @@ def ensure(names: Sequence[str] = NAMES, progress: TextIO | None = None) -> dict
     return paths
 
 
-def proxy(version: str, progress: TextIO | None = None) -> Path:
+def proxy(version: str, progress: TextIO | None = None, *, counting: bool = False) -> Path:
     """Build kube-proxy ``version`` (``1.34.4``) unless it is in the cache, and return where it is.
+    One that is ``counting`` writes which of its code is reached: see clusters/build/coverage.py.
 
     Raises ArtifactError when there is no such version, when it was not published whole, or when it
     does not build.
@@ -98,11 +106,18 @@ def proxy(version: str, progress: TextIO | None = None) -> Path:
         raise ArtifactError(
             f"no version of kube-proxy: {version!r}; write it in full, such as {PINNED}"
         )
-    if version == PINNED:
+    if version == PINNED and not counting:
         return ensure(["kube-proxy"], progress=progress)["kube-proxy"]
-    main = BUILD / "kube-proxy" / "main.go"
-    path = _place("kube-proxy", f"v{version}", [main])
-    build = partial(_build_other, version, main, path, progress)
+    flags = _COUNTING if counting else ()
+    names = ("main.go", "coverage.go") if counting else ("main.go",)
+    sources = [BUILD / "kube-proxy" / name for name in names]
+    if version == PINNED:
+        pinned = [BUILD / "go.mod", BUILD / "go.sum"]
+        path = _place("kube-proxy", f"v{version}", [*pinned, *sources], flags)
+        build = partial(_build_pinned, path, progress, flags)
+    else:
+        path = _place("kube-proxy", f"v{version}", sources, flags)
+        build = partial(_build_other, version, path, progress, flags)
     return built(path, f"kube-proxy {version}", build, progress)
 
 
@@ -117,12 +132,12 @@ def needed_go() -> str:
     return stated("go")
 
 
-def _build_pinned(path: Path, progress: TextIO | None) -> None:
+def _build_pinned(path: Path, progress: TextIO | None, flags: Sequence[str] = ()) -> None:
     go = toolchain.need(needed_go(), progress)
     version = stated(_MODULES.get(path.name, _ETCD))
     with Progress(f"building {path.name} {version} (once)", progress) as step:
         stamped = stamp(gitVersion=f"v{PINNED}")
-        compile_to(path, f"./{path.name}", go, BUILD, stamped, step, "readonly")
+        compile_to(path, f"./{path.name}", go, BUILD, stamped, step, "readonly", flags)
 
 
 def stamp(**version: str) -> str:
@@ -132,23 +147,31 @@ def stamp(**version: str) -> str:
 
 
 def compile_to(
-    path: Path, package: str, go: Path, module: Path, stamped: str, step: Progress, mod: str
+    path: Path,
+    package: str,
+    go: Path,
+    module: Path,
+    stamped: str,
+    step: Progress,
+    mod: str,
+    more: Sequence[str] = (),
 ) -> None:
     """Compile a package of the Go module in a folder, and move it to ``path`` when it is whole.
-    ``mod`` says whether ``go`` may change the module's go.mod: its flag of that name.
+    ``mod`` says whether ``go`` may change the module's go.mod: its flag of that name; ``more`` are
+    further flags.
     """
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=path.parent.parent) as folder:
         unfinished = Path(folder) / path.name
         flags = ["-v", "-trimpath", f"-mod={mod}", "-ldflags", stamped, "-o", str(unfinished)]
-        toolchain.run(go, ["build", *flags, package], module, step)
+        toolchain.run(go, ["build", *flags, *more, package], module, step)
         if not unfinished.exists():
             raise ArtifactError(f"go build {package} succeeded but made no binary")
         path.parent.mkdir(exist_ok=True)
         unfinished.replace(path)
 
 
-def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) -> None:
+def _build_other(version: str, path: Path, progress: TextIO | None, flags: Sequence[str]) -> None:
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="module-", dir=cache_folder()) as folder:
         module = Path(folder)
@@ -156,12 +179,11 @@ def _build_other(version: str, main: Path, path: Path, progress: TextIO | None) 
         newest = max(needed_go(), kubernetes["Go"], key=toolchain.parse)
         go = toolchain.need(newest, progress)
         (module / "go.mod").write_text(module_file(version, kubernetes))
-        (module / "kube-proxy").mkdir()
-        shutil.copy(main, module / "kube-proxy")
+        shutil.copytree(BUILD / "kube-proxy", module / "kube-proxy")
         try:
             with Progress(f"building kube-proxy v{version} (once)", progress) as step:
                 stamped = stamp(gitVersion=f"v{version}")
-                compile_to(path, "./kube-proxy", go, module, stamped, step, "mod")
+                compile_to(path, "./kube-proxy", go, module, stamped, step, "mod", flags)
         except ArtifactError as problem:
             raise ArtifactError(f"{_why_not(version, str(problem))}; {_KNOWN}") from None
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from clusters import datagrams, netns
+from clusters.build import coverage
 from clusters.inspection.machine import host as inspect_host
 from clusters.process import Daemon, LocalProcess
 from clusters.vm import accelerator
@@ -101,6 +102,8 @@ class Machine:
         self.address = address
         """Its address on the management wire."""
         self._connections = Connections(address, self.check, self._lost)
+        self._counters = os.environ.get(coverage.FOLDER, "")
+        """A folder of this machine for what programs count there into one of the same name."""
         folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
         whole = folder / "image.cpio"
@@ -116,6 +119,9 @@ class Machine:
             raise NodeError(str(problem)) from None
         whole.unlink()  # a file in memory, as a rule
         self.run(["mkdir", "-p", str(folder)])
+        if self._counters:
+            self.run(["mkdir", "-p", self._counters])
+            self._connections.remote.modules.os.environ[coverage.FOLDER] = self._counters
         self.host = inspect_host(self)
 
     def __repr__(self) -> str:
@@ -177,6 +183,8 @@ class Machine:
 
     def close(self) -> None:
         """See System."""
+        if self._counters:
+            self._bring_out(Path(self._counters))
         self._connections.close()
         self._qemu.kill()
 
@@ -211,6 +219,14 @@ class Machine:
             return Daemon(
                 self.name, lambda: LocalProcess(argv, self.console, pass_fds=taps), self.console
             )
+
+    def _bring_out(self, folder: Path) -> None:
+        """Copy the files of a folder out of the machine, unless that has ended."""
+        with contextlib.suppress(NodeError, OSError, EOFError):
+            remote = self._connections.remote
+            for name in list(remote.modules.os.listdir(str(folder))):
+                with remote.builtins.open(str(folder / name), "rb") as file:
+                    (folder / name).write_bytes(file.read())
 
     def _hang_up_at_the_end(self) -> None:
         self._qemu.wait(None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clusters import netns
+from clusters.build import coverage
 from clusters.implementation import load
 from clusters.vm import accelerator, kernel, supply
 from clusters.vm import initramfs as image
@@ -110,6 +111,18 @@ def test_programs_of_a_machine_print_into_its_log(machine: Machine) -> None:
     assert process.wait(10) == -signal.SIGKILL
     with pytest.raises(FileNotFoundError):
         machine.spawn(["no-such-program"], {})
+
+
+def test_what_programs_of_a_machine_have_counted_is_here_when_it_is_closed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(coverage.FOLDER, str(tmp_path))
+    with booted("counting", folder, 4) as made:
+        made.run(["sh", "-c", f"printf '\\000\\377' > ${coverage.FOLDER}/run"])
+        made.spawn(["sh", "-c", f"echo > ${coverage.FOLDER}/spawned"], {}).wait(10)
+        assert list(tmp_path.iterdir()) == []
+    assert (tmp_path / "run").read_bytes() == b"\0\xff"
+    assert (tmp_path / "spawned").exists()
 
 
 def test_packets_leave_a_machine_in_their_order(machine: Machine) -> None:

@@ -112,6 +112,17 @@ def test_another_version_gets_a_module_with_its_staging_modules(calls: Path) -> 
     assert len(builds(calls)) == 1
 
 
+@pytest.mark.parametrize("version", [artifacts.PINNED, "1.33.4"])
+def test_a_proxy_that_counts_what_is_reached_is_another_binary(version: str, calls: Path) -> None:
+    counting = artifacts.proxy(version, io.StringIO(), counting=True)
+    assert counting != artifacts.proxy(version, io.StringIO())
+    counts, as_ever = builds(calls)
+    assert "-tags=coverage -cover -covermode=atomic -coverpkg=k8s.io/kubernetes/pkg/proxy" in counts
+    assert "cover" not in as_ever
+    assert artifacts.proxy(version, io.StringIO(), counting=True) == counting
+    assert len(builds(calls)) == 2, "it is built once"
+
+
 def test_a_replacement_inside_the_source_tree_is_not_copied() -> None:
     replace = [
         {"Old": {"Path": "k8s.io/api"}, "New": {"Path": "./staging/src/k8s.io/api"}},

@@ -32,6 +32,7 @@ EVERYTHING: dict[type[Invocation], dict[str, Any]] = {
         "every_case": True,
         "hours": 2.5,
         "keep": True,
+        "coverage": True,
         "file_or_dir": ("conformance/affinity", "a b.py::test_x[nftables-IPv4]"),
     },
     Bench: {
@@ -86,7 +87,7 @@ def test_pytest_parses_the_same(pytester: pytest.Pytester) -> None:
 
 @KINDS
 def test_the_command_that_repeats_it_is_complete(kind: type[Invocation]) -> None:
-    once = {"results", "keep", "numprocesses", "resume", "new"}
+    once = {"results", "keep", "coverage", "numprocesses", "resume", "new"}
     lasting = {name: value for name, value in EVERYTHING[kind].items() if name not in once}
     command = kind(**EVERYTHING[kind]).lasting().command()
     assert command == kind(**lasting).command()
@@ -128,6 +129,12 @@ def test_the_help_tells_of_every_option_but_one_of_pytests() -> None:
     [
         (Run(proxy_binary="a", proxy_version="1.34.4"), "name two proxies"),
         (Run(keep=True, numprocesses="2"), "--keep needs a single process"),
+        (
+            Run(coverage=True, proxy_binary="a"),
+            "--coverage needs a kube-proxy that is built",
+        ),
+        (Run(coverage=True, provider="kind"), "--coverage does not go with --provider kind"),
+        (Run(coverage=True, provider="simulated"), "not go with --provider simulated"),
         (Run(kind_cluster="mine"), "--kind-cluster goes with --provider kind"),
         (Run(provider="kind", node="vm"), "do not go with --provider kind"),
         (Run(provider="kind", kernel="6.1"), "do not go with --provider kind"),
