@@ -17,7 +17,7 @@ from reports import render
 from reports.model.releases import line_up
 from reports.model.wording import duration
 from reports.pages import releases_page
-from reports.texts import releases_markdown, releases_terminal
+from reports.texts.releases import markdown, terminal
 from specification.errors import CannotJudgeError, SuiteError
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ def _releases(arguments: Sequence[str]) -> int:
     found = line_up(files, Listed(load(asked.run.implementation)))
     folder = asked.run.written
     render.write(folder / HTML, releases_page.render(found, folder))
-    render.write(folder / MARKDOWN, releases_markdown.render(found))
+    render.write(folder / MARKDOWN, markdown.render(found))
     wrote = [str(folder / name) for name in (HTML, MARKDOWN)]
-    print(releases_terminal.summary(found, colour=sys.stdout.isatty(), wrote=wrote))
+    print(terminal.summary(found, colour=sys.stdout.isatty(), wrote=wrote))
     return found.exit_code
 
 

@@ -10,7 +10,7 @@ from clusters import implementation
 from releases.causes import Listed
 from reports.model.releases import Releases, line_up
 from reports.pages import releases_page
-from reports.texts import releases_markdown
+from reports.texts.releases import markdown
 from tests.reports.test_html import Page
 from tests.samples.releases import DEMANDED, release
 
@@ -52,7 +52,7 @@ def test_the_page_says_everything_and_leads_somewhere(found: Releases, tmp_path:
 
 
 def test_the_table_has_a_row_for_each_difference_with_its_source(found: Releases) -> None:
-    text = releases_markdown.render(found)
+    text = markdown.render(found)
     rows = [line for line in text.splitlines() if line.startswith("| v1.34.4 |")]
     assert [row.split(" | ")[1:4] for row in rows] == [
         ["broke", "`a`", "nftables"],
@@ -77,4 +77,4 @@ def test_nothing_of_others_gets_into_the_page(tmp_path: Path) -> None:
     page = Page(releases_page.render(found, tmp_path))
     assert not page.resources
     assert name in page.words
-    assert "@somebody" not in releases_markdown.render(found)
+    assert "@somebody" not in markdown.render(found)
