@@ -132,7 +132,7 @@ def _pytest(
         options = ["-p", "tests.mutants.in_pods", *_UNSHRUNK, "--provider=kind"]
         before, workers = cgroups.THROUGH, 0
     elif any(mutant.of == "program" for mutant in chosen):
-        table, options = _built(mode), ["-p", plugin.__name__]
+        table, options = _built(mode), ["-p", plugin.__name__, f"--modes={mode}"]
     elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
         options = [*_UNSHRUNK]
@@ -271,8 +271,9 @@ def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> 
 
 
 def _built(mode: str) -> dict[str, Any]:
-    """kube-proxy's description with the program that has all faults."""
+    """kube-proxy's description, with all modes and with the program that has all faults."""
     table = _implementation(mode)
+    table["modes"] = tomllib.loads((FOLDER / "kube-proxy.toml").read_text())["modes"]
     del table["artifact"]
     table["binary"] = str(build.binary())
     settings = f"{{directory}}/{plugin.SETTINGS}"

@@ -46,25 +46,13 @@ def mutated(source: Path) -> dict[str, str]:
     return texts
 
 
-def source() -> Path:
-    """The folder of the pinned module.
-
-    Raises:
-        ArtifactError: it cannot be had.
-    """
-    go = toolchain.need(artifacts.needed_go())
-    return Path(
-        toolchain.run(go, ["list", "-m", "-f", "{{.Dir}}", _MODULE], artifacts.BUILD).strip()
-    )
-
-
 def binary() -> Path:
     """The program; it is built where it is not in the cache.
 
     Raises:
         ArtifactError: it cannot be built.
     """
-    module = source()
+    module = artifacts.sources()
     texts = mutated(module)
     made_of = digest(json.dumps(texts), _sources())
     path = cache_folder() / "binaries" / f"mutants-v{artifacts.PINNED}-{made_of}" / "kube-proxy"

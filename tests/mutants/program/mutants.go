@@ -7,6 +7,7 @@ package mutants
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -94,6 +95,13 @@ func (listener *few) Accept() (net.Conn, error) {
 		found.Close()
 	}
 	return found, err
+}
+
+// IPv4 listens in that family alone.
+type IPv4 struct{}
+
+func (IPv4) Listen(_ context.Context, _ string, addresses ...string) (net.Listener, error) {
+	return net.Listen("tcp4", addresses[0])
 }
 
 var kept sync.Map

@@ -81,14 +81,13 @@ COMMON = (
         "cfg-portrange-ignored",
     ),
     mutant(
-        "file-not-needed",
-        "where there is no configuration file, defaults are taken",
+        "file-not-decoded",
+        "a file that cannot be decoded is taken for an empty one",
         [
-            after(
+            before(
                 _OPTIONS,
-                "data, err := os.ReadFile(file)",
-                'if err != nil { data, err = []byte("kind: KubeProxyConfiguration\\n'
-                'apiVersion: kubeproxy.config.k8s.io/v1alpha1\\n"), nil }',
+                "if !runtime.IsStrictDecodingError(err) {",
+                "return newKubeProxyConfiguration(), nil",
             )
         ],
         "cfg-bad-yaml",
@@ -158,19 +157,7 @@ COMMON = (
         "port-zero-as-any",
         "a port of 0 means that of the address",
         [before(_OPTIONS, "if port == 0 {", "return addr")],
-        *("cfg-metrics-port-zero", "cfg-healthz-port-zero"),
-    ),
-    mutant(
-        "metrics-for-good",
-        "where there is no metricsBindAddress, metrics are served at the default one",
-        [
-            before(
-                _SERVER,
-                "if len(bindAddress) == 0 {",
-                'if bindAddress == "" { bindAddress = "127.0.0.1:10249" }',
-            )
-        ],
-        *("cfg-metrics-off", "cfg-metrics-port-zero"),
+        "cfg-healthz-port-zero",
     ),
     mutant(
         "families-unchecked",

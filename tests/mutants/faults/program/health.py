@@ -191,7 +191,7 @@ MUTANTS = (
             before(
                 _PROXY,
                 'listener, err := hs.listener.Listen(ctx, "tcp", hs.addr)',
-                'if hs.addr == "[::]:10256" { hs.addr = "0.0.0.0:10256" }',
+                'if hs.addr == "[::]:10256" { hs.addr = ":10256"; hs.listener = mutants.IPv4{} }',
             )
         ],
         "hc-z-bindaddr-v6",
