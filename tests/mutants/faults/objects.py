@@ -214,6 +214,7 @@ MUTANTS = (
             "topo-established",
             "topo-zone-hints",
             "topo-multi-hints",
+            "topo-unannotated",
         ),
     ),
     _mutant(
