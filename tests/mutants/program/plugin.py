@@ -25,7 +25,7 @@ from tests.mutants.mutant import Mutant
 SETTINGS: Final = "mutant.json"
 """In the folder of kube-proxy's files."""
 
-_ANEW: Final = ("at_bounds", "by_default", "by_flags", "stalls", "told", "used")
+_ANEW: Final = ("at_bounds", "by_default", "by_flags", "stalls", "started", "told", "used")
 """Fixtures that have a kube-proxy of their own, for many tests."""
 
 _PATIENCE: Final = 20.0

@@ -160,6 +160,30 @@ COMMON = (
         "cfg-healthz-port-zero",
     ),
     mutant(
+        "metrics-for-everybody",
+        "where no metricsBindAddress is given, metrics are served at all addresses",
+        [
+            before(
+                _SERVER,
+                "if len(bindAddress) == 0 {",
+                'if bindAddress == "127.0.0.1:10249" { bindAddress = "0.0.0.0:10249" }',
+            )
+        ],
+        "sec-metrics-not-exposed",
+    ),
+    mutant(
+        "name-as-given",
+        "endpoints are on the node that the hostnameOverride names with blanks and capitals",
+        [
+            before(
+                _SERVER,
+                "rawNodeIPs := s.NodeManager.NodeIPs()",
+                "s.NodeName = config.HostnameOverride",
+            )
+        ],
+        "itp-hostname-case",
+    ),
+    mutant(
         "families-unchecked",
         "networks of pods may be of whichever family",
         [

@@ -145,8 +145,45 @@ COMMON = (
                 "return nil",
             )
         ],
-        "life-init-only",
+        *("life-init-only", "ct-sysctl-established", "ct-sysctl-closewait", "ct-sysctl-udp"),
+        *("ct-be-liberal", "ct-sysctl-fatal"),
     ),
+    mutant(
+        "sysctls-always-set",
+        "a timeout of connection tracking that is 0 is set to a day",
+        [
+            before(
+                "pkg/proxy/conntrack/sysctls.go",
+                "if config.TCPEstablishedTimeout != nil"
+                " && config.TCPEstablishedTimeout.Duration > 0 {",
+                "if config.TCPEstablishedTimeout != nil"
+                " { config.TCPEstablishedTimeout.Duration = 24 * time.Hour }",
+            )
+        ],
+        "ct-sysctl-write-diff",
+    ),
+    mutant(
+        "cleanup-as-failure",
+        "--cleanup ends with an error, whatever has come of it",
+        [before(_LINUX, "if encounteredError {", "encounteredError = cleanupAndExit")],
+        *("life-cleanup-idempotent", "life-cleanup-nft"),
+    ),
+    mutant(
+        "cleanup-as-success",
+        "--cleanup ends without an error, whatever has come of it",
+        [before(_LINUX, "if encounteredError {", "encounteredError = false")],
+        "life-cleanup-fails",
+    ),
+    mutant(
+        "nftables-cleaned-alone",
+        "--cleanup removes what nftables mode has left, and nothing else",
+        [
+            after(
+                _LINUX, _CLEANUP, 'if cleanupAndExit { cleanupAndExit = false; mode = "iptables" }'
+            )
+        ],
+        "life-cleanup-all-modes",
+    )._replace(cases="IPv4"),  # what is left would be there for the other family's case
     mutant(
         "defaults-unwritten",
         "the configuration is written without a default",

@@ -159,6 +159,18 @@ COMMON = (
         "met-ct-duration",
     ),
     mutant(
+        "always-cleared",
+        "stale flows are looked for after each change of endpoints",
+        [
+            after(
+                _SLICES,
+                "result.UpdatedServices.Insert(nn)",
+                "result.ConntrackCleanupRequired = true",
+            )
+        ],
+        "ct-udp-trigger",
+    ),
+    mutant(
         "cleanup-failures-untold",
         "chains that cannot be deleted are not counted",
         [instead(_NFTABLES, _NOT_CLEANED)],
