@@ -253,6 +253,7 @@ def _run(command: str, arguments: list[str]) -> int:
     if command == "selftest":  # its tests have no network to fetch anything from
         options = ["-o", "testpaths=tests", *options]
         artifacts.ensure()
+        artifacts.sources()
         if accelerator.program():
             kernel.packaged(progress=sys.stderr)
     environment = "selftest" if command == "selftest" else "conform"

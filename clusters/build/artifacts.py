@@ -132,6 +132,18 @@ def needed_go() -> str:
     return stated("go")
 
 
+def sources(progress: TextIO | None = None) -> Path:
+    """The folder of the pinned module ``k8s.io/kubernetes``, in Go's cache; with it everything is
+    fetched that kube-proxy is built from.
+
+    Raises:
+        ArtifactError: it cannot be had.
+    """
+    go, module = toolchain.need(needed_go(), progress), _MODULES["kube-proxy"]
+    toolchain.run(go, ["list", "-deps", "./kube-proxy"], BUILD)
+    return Path(toolchain.run(go, ["list", "-m", "-f", "{{.Dir}}", module], BUILD).strip())
+
+
 def _build_pinned(path: Path, progress: TextIO | None, flags: Sequence[str] = ()) -> None:
     go = toolchain.need(needed_go(), progress)
     version = stated(_MODULES.get(path.name, _ETCD))

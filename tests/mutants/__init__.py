@@ -1,7 +1,8 @@
 """Mutants: the real kube-proxy, broken on purpose in one way, to prove that the suite notices.
 
 What kube-proxy programs is altered on its way into the kernel, by wrappers that stand first on its
-PATH, or right after, where no wrapper can stand; or what the API server tells it is, on its way.
+PATH, or right after, where no wrapper can stand; or what the API server tells it is, on its way; or
+its program has the fault itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tests.mutants.faults import (
     remembered,
     slices,
 )
+from tests.mutants.faults.program import configuration, health, life, metrics
 from tests.mutants.mutant import Mutant, unmutated
 
 UNMUTATED = Mutant("unmutated", "nothing: every requirement named below must pass", (), unmutated)
@@ -28,8 +30,14 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         UNMUTATED,
         *iptables.MUTANTS,
         *(each for each in objects.MUTANTS if each.name in _BOTH),
+        *metrics.OF_IPTABLES,
+        *life.OF_IPTABLES,
     ),
-    "ipvs": (UNMUTATED._replace(mutate=ipvs.unmutated), *ipvs.MUTANTS),
+    "ipvs": (
+        UNMUTATED._replace(mutate=ipvs.unmutated),
+        *ipvs.MUTANTS,
+        *configuration.OF_IPVS,
+    ),
     "nftables": (
         UNMUTATED,
         *nftables.MUTANTS,
@@ -38,6 +46,10 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         *objects.MUTANTS,
         *remembered.MUTANTS,
         *slices.MUTANTS,
+        *health.MUTANTS,
+        *metrics.COMMON,
+        *configuration.COMMON,
+        *life.COMMON,
     ),
 }
 """The mutants of each mode of kube-proxy."""

@@ -6,7 +6,7 @@ Imported by every call of a wrapper, so it must load fast: nothing but ``typing`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 CANARY = "/canary-"
 """In every line about the Service that tells when a change is in force: mutations spare it."""
@@ -26,12 +26,12 @@ class Mutant(NamedTuple):
     """Requirements that must fail, each of them."""
     mutate: Callable[[Any, Any], Any]
     """From what kube-proxy programs now, and what it has programmed before, to what is altered:
-    texts here, see ``tests.mutants.faults.ipvs`` and ``objects`` for what it is there.
+    texts here, see ``tests.mutants.faults.ipvs``, ``objects`` and ``program`` for what it is there.
     """
     cases: str = ""
     """Which of the requirements' cases are tried, as pytest's -k takes it; all by default."""
-    of_objects: bool = False
-    """Whether it alters what kube-proxy is told by the API server, not what it programs."""
+    of: Literal["rules", "objects", "program"] = "rules"
+    """What it alters: what kube-proxy programs, what it is told by the API server, or itself."""
 
 
 def unmutated(text: str, before: str) -> str:

@@ -23,6 +23,7 @@ from tests.mutants.chosen import share
 from tests.mutants.faults.shape import HEALTH_PORT
 from tests.mutants.matrix import Kill
 from tests.mutants.mutant import Mutant
+from tests.mutants.program import build, plugin
 from tests.mutants.shared import ON_KIND, name_of
 
 RESULTS = ROOT / "results" / "selftest"
@@ -60,6 +61,26 @@ def judge(
     chosen = [mutant for mutant in MUTANTS[mode] if not only or mutant.name in only]
     if few is not None:
         chosen = [share.of_its_killers(mutant, few) for mutant in chosen]
+    kills = list[Kill]()
+    for part, together in _parts(chosen).items():
+        (folder / part).mkdir()
+        kills += _judge(mode, folder / part, together, kind=kind)
+    return kills
+
+
+def _parts(chosen: list[Mutant]) -> dict[str, list[Mutant]]:
+    """Those that can be run together, each time with the proxy that is not mutated."""
+    controls = [each for each in chosen if not each.killed_by]
+    parts: dict[str, list[Mutant]] = {}
+    for each in chosen:
+        if each.killed_by:
+            part = "in-program" if each.of == "program" else "outside"
+            parts.setdefault(part, list(controls)).append(each)
+    return parts
+
+
+def _judge(mode: str, folder: Path, chosen: list[Mutant], *, kind: bool) -> list[Kill]:
+    """What came of mutants that are run together."""
     done = _pytest(mode, folder, chosen, kind=kind)
     results = folder / "latest" / "results.jsonl"
     if not results.exists():
@@ -81,8 +102,12 @@ def judge(
 
 def cases(mode: str, folder: Path) -> list[str]:
     """The node ids of all that would be run with the mutants of a mode; nothing is."""
-    done = _pytest(mode, folder, list(MUTANTS[mode]), "--collect-only", "-n0")
-    return [line for line in done.stdout.splitlines() if "::" in line]
+    found: list[str] = []
+    for part, together in _parts(list(MUTANTS[mode])).items():
+        (folder / part).mkdir()
+        done = _pytest(mode, folder / part, together, "--collect-only", "-n0")
+        found += [line for line in done.stdout.splitlines() if "::" in line]
+    return found
 
 
 def _pytest(
@@ -106,6 +131,8 @@ def _pytest(
         }
         options = ["-p", "tests.mutants.in_pods", *_UNSHRUNK, "--provider=kind"]
         before, workers = cgroups.THROUGH, 0
+    elif any(mutant.of == "program" for mutant in chosen):
+        table, options = _built(mode), ["-p", plugin.__name__, f"--modes={mode}"]
     elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
         options = [*_UNSHRUNK]
@@ -240,6 +267,18 @@ def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> 
         }
         for mutant in chosen
     }
+    return table
+
+
+def _built(mode: str) -> dict[str, Any]:
+    """kube-proxy's description, with all modes and with the program that has all faults."""
+    table = _implementation(mode)
+    table["modes"] = tomllib.loads((FOLDER / "kube-proxy.toml").read_text())["modes"]
+    del table["artifact"]
+    table["binary"] = str(build.binary())
+    settings = f"{{directory}}/{plugin.SETTINGS}"
+    table["environment"] = {"MUTANT_SETTINGS": settings}
+    table["cleanup"] = ["env", f"MUTANT_SETTINGS={settings}", *table["cleanup"]]
     return table
 
 

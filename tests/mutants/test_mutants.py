@@ -36,7 +36,7 @@ EACH = [
     pytest.param(mode, mutant, id=f"{mode}-{mutant.name}")
     for mode in TEXTUAL
     for mutant in MUTANTS[mode]
-    if mutant.killed_by and not mutant.of_objects
+    if mutant.killed_by and mutant.of == "rules"
 ]
 
 

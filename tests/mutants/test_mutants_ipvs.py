@@ -11,7 +11,7 @@ from tests.mutants.programmed import Programmed
 
 CANARY = ("10.96.158.65", "198.51.100.254", "fd00:96::60e5")
 UNMUTATED, *EVERY = MUTANTS["ipvs"]
-EACH = [pytest.param(mutant, id=mutant.name) for mutant in EVERY]
+EACH = [pytest.param(each, id=each.name) for each in EVERY if each.of == "rules"]
 
 SERVERS = """\
 IP Virtual Server version 1.2.1 (size=4096)
@@ -39,6 +39,8 @@ TCP  [fd00:96::1:1]:80 rr
 SETS = """\
 create KUBE-NODE-PORT-TCP bitmap:port range 0-65535
 add KUBE-NODE-PORT-TCP 30123
+create KUBE-HEALTH-CHECK-NODE-PORT bitmap:port range 0-65535
+add KUBE-HEALTH-CHECK-NODE-PORT 30124
 create KUBE-EXTERNAL-IP hash:ip,port family inet hashsize 1024 maxelem 65536
 add KUBE-EXTERNAL-IP 198.51.100.254,tcp:1030
 create KUBE-LOOP-BACK hash:ip,port,ip family inet hashsize 1024 maxelem 65536

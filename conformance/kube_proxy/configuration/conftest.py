@@ -67,7 +67,7 @@ def refuses(bare_node: Node) -> Refuses:
     return start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def previous(pytestconfig: pytest.Config) -> str:
     """The minor version before that of kube-proxy."""
     version = pytestconfig.stash[OPTIONS].judged().version

@@ -103,7 +103,13 @@ def test_goes_on_when_its_node_is_deleted(
 
     by_time("its log has that the Node is deleted", told, _SOON)
     expect(client.connect(*web.frontend)).delivered(to=web)
-    web.set_endpoints([service.endpoint()])
+    web.set_endpoints([service.endpoint()], settle=False)
+
+    def in_force() -> bool:
+        assert proxy.running, "it has ended"
+        return client.connect(*web.frontend).endpoint == web.socket(0)
+
+    by_time("the change is in force", in_force, _SOON)
     expect(client.connect(*web.frontend)).delivered(to=web)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -32,7 +33,6 @@ _UNABLE = "unable\n"
 _PERIOD = 1  # seconds: syncPeriod
 _EMULATED_PERIOD = 3  # where a sync takes longer
 _SECONDS = 240  # after which a proxy should say what it ought to
-_LOOK = 0.05  # seconds between two looks
 
 
 class Said(NamedTuple):
@@ -150,6 +150,5 @@ def _add_endpoint(service: Services, web: Service) -> None:
 
 def _wait(node: Node, status: int) -> None:
     """Until /healthz answers so, or that is overdue: which, a requirement is to say."""
-    deadline = time.monotonic() + _SECONDS
-    while _answered(node) != status and time.monotonic() < deadline:
-        time.sleep(_LOOK)
+    with suppress(AssertionError):
+        by_time(f"/healthz answers {status}", lambda: _answered(node) == status, _SECONDS)

@@ -155,7 +155,7 @@ def main(argv: list[str]) -> None:
     configuration = json.loads(Path(ours).read_text())
     mode, _, name = os.environ["MUTANT"].partition("-")
     mutant = next(each for each in MUTANTS[mode] if each.name == name)
-    if mutant.of_objects:
+    if mutant.of == "objects":
 
         def record(altered: bool) -> None:
             with Path(os.environ["MUTANT_RECORD"]).open("a") as file:

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     family = "ipv6" if "ip6tables" in argv[0] or " ip6 kube-proxy" in text else "ipv4"
     memory = Path(os.environ["MUTANT_MEMORY"], f"programmed-{family}")
     before = memory.read_text() if memory.exists() else ""
-    altered = text if mutant.of_objects else mutant.mutate(text, before)
+    altered = mutant.mutate(text, before) if mutant.of == "rules" else text
     done = subprocess.run(argv, input=altered, text=True, capture_output=True, check=False)
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)

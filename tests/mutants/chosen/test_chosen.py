@@ -13,7 +13,7 @@ from tests.mutants.chosen.journal import Journal, tree
 from tests.mutants.chosen.share import KILLERS, PARTS, batches, kind_of, of_its_killers, share
 from tests.mutants.matrix import KILLED, Kill
 
-SEEDS = range(300)
+SEEDS = range(1000)
 
 KILLS = [Kill("iptables", "leak", "it leaks", "cip-delete", KILLED, 1, 2, "it did", 0.5, 3)]
 

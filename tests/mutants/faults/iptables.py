@@ -260,6 +260,10 @@ def _leaking(text: str, before: str) -> str:
     return edited(text, edit)
 
 
+def _not_accounted(text: str, before: str) -> str:
+    return edited(text, lambda line: re.sub(r" -m nfacct --nfacct-name \S+", "", line))
+
+
 def _host_network_unserved(text: str, before: str) -> str:
     ends = tuple(f"--to-destination {address}:" for address in NODE)
     return edited(text, lambda line: None if any(end in line for end in ends) else line)
@@ -341,5 +345,11 @@ MUTANTS = (
         "nodePorts are served at all of the node's addresses, whichever nodePortAddresses lists",
         ("np-localhost-ipt-unlisted",),
         _addresses_not_listed,
+    ),
+    Mutant(
+        "packets-not-accounted",
+        "packets that are to be counted are not",
+        ("met-ipt-localhost-np", "met-ipt-ctinvalid"),
+        _not_accounted,
     ),
 )

@@ -313,6 +313,12 @@ _ALL = (
         _emptied("CLUSTER-IP"),
     ),
     Mutant(
+        "health-ports-unlisted",
+        "the set of healthCheckNodePorts is empty, so that they are refused at cluster IPs",
+        ("hc-np-ipvs-vip",),
+        _emptied("HEALTH-CHECK-NODE-PORT"),
+    ),
+    Mutant(
         "strangers-not-masqueraded",
         "connections from outside to a cluster IP keep their client's address",
         ("masq-ext-cip",),

@@ -181,6 +181,20 @@ def _leaking(text: str, before: str) -> str:
     return edited(text, edit)
 
 
+def _mark_kept(text: str, before: str) -> str:
+    return edited(text, lambda line: re.sub(r" mark set mark xor 0x\w+ masq", " masq", line))
+
+
+def _marks_lost(text: str, before: str) -> str:
+    return edited(text, lambda line: line.replace(" mark set mark or ", " mark set "))
+
+
+def _base_chains_kept(text: str, before: str) -> str:
+    """They have the rules of the proxy before, too."""
+    base = re.compile(r"flush chain ip6? kube-proxy [a-z-]+$")
+    return edited(text, lambda line: None if base.match(line) else line)
+
+
 def _host_network_unserved(text: str, before: str) -> str:
     ends = tuple(f" : {address.strip('[]')} . " for address in NODE)
     return edited(
@@ -300,5 +314,23 @@ MUTANTS = (
         _leaking,
         "TCP",
         *("cip-unallocated-ip", "ds-v4mapped", "sec-hostports-via-vip"),
+    ),
+    Mutant(
+        "mark-kept",
+        "what is masqueraded leaves the node with the mark",
+        ("masq-mark-cleared",),
+        _mark_kept,
+    ),
+    Mutant(
+        "marks-lost",
+        "what is to be masqueraded loses the marks of others",
+        ("masq-mark-bit",),
+        _marks_lost,
+    ),
+    Mutant(
+        "base-chains-kept",
+        "base chains are not emptied before their rules are written",
+        ("life-restart-idempotent", "life-nft-base-recreate"),
+        _base_chains_kept,
     ),
 )

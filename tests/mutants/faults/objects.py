@@ -36,7 +36,7 @@ NOBODY = "nobody"
 def _mutant(
     name: str, breaks: str, mutate: Callable[[Any, str], list[Any]], *killed_by: str
 ) -> Mutant:
-    return Mutant(name, breaks, killed_by, mutate, of_objects=True)
+    return Mutant(name, breaks, killed_by, mutate, of="objects")
 
 
 def _services(edit: Callable[[Object, list[Object]], None]) -> Callable[[Any, str], list[Any]]:

@@ -53,7 +53,7 @@ MUTANTS = (
             "met-ct-deleted",
         ),
         _endpoints,
-        of_objects=True,
+        of="objects",
     ),
     Mutant(
         "services-remembered",
@@ -68,6 +68,6 @@ MUTANTS = (
             *("aff-switch-external", "np-from-externalname", "met-no-local-eps"),
         ),
         _services,
-        of_objects=True,
+        of="objects",
     ),
 )

@@ -43,13 +43,13 @@ MUTANTS = (
         "slices are their owners', of several addresses the last counts, and names are pods",
         ("cip-slice-no-svc-label", "cip-first-address-only", "cip-slice-fqdn-ignored"),
         _misread,
-        of_objects=True,
+        of="objects",
     ),
     Mutant(
         "early-slices-ignored",
         "slices are forgotten that are told before their Service is",
         ("cip-order-independent",),
         _early_ignored,
-        of_objects=True,
+        of="objects",
     ),
 )
