@@ -105,6 +105,11 @@ _ALL = (
         "node-ips-at-start", "A change of the Node's addresses is logged, and no more.", "mode"
     ),
     Feature("outlives-node", "The deletion of its Node object is logged, and no more.", "mode"),
+    Feature(
+        "ends-with-node",
+        "It ends, to be started anew, when its Node is deleted or has other addresses.",
+        "mode",
+    ),
     # --- the inside of kube-proxy's modes ---
     Feature("kube-proxy-modes", "It is kube-proxy, with kube-proxy's modes.", "mode"),
     Feature(
@@ -116,10 +121,20 @@ _ALL = (
         "mode",
     ),
     Feature("metrics-by-family", "What its metrics tell, they tell of each family.", "mode"),
+    Feature(
+        "metrics-without-address",
+        "It serves no metrics where a flag gives it no address for them.",
+        "mode",
+    ),
     Feature("partial-syncs", "A change is in force by a sync of what has changed alone.", "mode"),
     Feature("iptables-restore", "Rules are written by iptables-restore, all or some.", "mode"),
     Feature("nodes-to-be-removed", "It tells load balancers that a Node is to be removed.", "mode"),
     Feature("default-mode", "It is the mode that runs where none is configured.", "mode"),
+    Feature(
+        "default-mode-warning",
+        "It is that mode, and warns that another one will be some day.",
+        "mode",
+    ),
     Feature(
         "mode-switches",
         "A node may switch to another mode that has it: Services and connections go on.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RELEASE = "v1.36.3"
+RELEASE = "v1.37.2"
 """The release of Kubernetes whose sources are linked: links must not move with a branch."""
 
 _ANNOUNCING = "v1.38.0-beta.0"

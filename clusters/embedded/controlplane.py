@@ -23,7 +23,7 @@ _BITMAP = ["--emulated-version=1.33", "--feature-gates=MultiCIDRServiceAllocator
 """Cluster IPs out of a bitmap, as up to 1.32. The allocator of IPAddress objects lists all of them
 twice for every Service that it gives an address (createIPAddress sets its gauges from Used and
 Free, pkg/registry/core/service/ipallocator), so 10,000 Services take five times as long. From 1.34
-on the gate is locked; an API server of 1.36 is the last that can emulate 1.33."""
+on the gate is locked; clusters/build/kube-apiserver lets the API server emulate 1.33 for it."""
 
 
 class ControlPlane:

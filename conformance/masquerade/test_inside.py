@@ -126,7 +126,7 @@ def test_processes_on_the_node_reach_the_node_itself(
 
 @requirement(
     "masq-snat-address",
-    source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules"),
     feature="kube-proxy-modes",
 )
 @over(family="IPv6", vantage="outside")

@@ -151,7 +151,7 @@ def test_endpoints_talk_to_each_other_directly(service: Services, client: LabCli
 @requirement(
     "masq-only-marked",
     docs("virtual-ips"),
-    source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules"),
 )
 @over(vantage=["pod", "outside"], protocol="TCP")
 @arranged(2, type="NodePort", shared=True)
@@ -234,7 +234,7 @@ _RANGE = 4096  # ports; linux draws from 1024 to 65535 by a 16 bit number modulo
 
 @requirement(
     "masq-random-port",
-    source("pkg/proxy/iptables/proxier_test.go", "TestMasqueradeRule (--random-fully)"),
+    source("pkg/proxy/iptables/proxier_test.go", "TestOverallIPTablesRules (--random-fully)"),
     feature="masquerade-random-port",
 )
 @over(vantage="outside", protocol="TCP")

@@ -22,11 +22,10 @@ from conformance.vocabulary import (
 )
 
 _GATE: Final = "KubeProxyNFTablesLocalhostNodePorts"
-_RELEASE: Final = "v1.37.2"  # the first that has it is linked
 
-RELAY: Final = partial(source, "pkg/proxy/localnodeportproxy/proxy_test.go", release=_RELEASE)
-PROXIER: Final = partial(source, "pkg/proxy/nftables/proxier_test.go", release=_RELEASE)
-E2E: Final = partial(e2e, "localhost_nodeports", release=_RELEASE)
+RELAY: Final = partial(source, "pkg/proxy/localnodeportproxy/proxy_test.go")
+PROXIER: Final = partial(source, "pkg/proxy/nftables/proxier_test.go")
+E2E: Final = partial(e2e, "localhost_nodeports")
 
 _FEW: Final = 3
 _METRICS: Final = "kubeproxy_nftables_localhost_nodeport"

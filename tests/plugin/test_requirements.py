@@ -116,7 +116,7 @@ def test_references_are_links(generated: str) -> None:
         (
             e2e("service", "up", "down"),
             "e2e: service 'up' and 'down'",
-            "https://github.com/kubernetes/kubernetes/blob/v1.36.3/test/e2e/network/service.go",
+            "https://github.com/kubernetes/kubernetes/blob/v1.37.2/test/e2e/network/service.go",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def lock_of(name: str) -> Path:
 
 
 def version_of(engine: Engine, node_image: str) -> str:
-    """The version of Kubernetes in a node image, such as ``v1.36.3``; it is pulled where it is not
+    """The version of Kubernetes in a node image, such as ``v1.37.2``; it is pulled where it is not
     there.
 
     Raises ArtifactError where it cannot be had, or is no node image.

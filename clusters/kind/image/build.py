@@ -58,7 +58,7 @@ def is_own(name: str) -> bool:
 
 
 def published(version: str = "") -> str:
-    """The node image that kind's makers publish for a version of Kubernetes (``1.36.3``); without
+    """The node image that kind's makers publish for a version of Kubernetes (``1.37.2``); without
     one, that which ``kind`` itself would take.
     """
     if version:

@@ -176,7 +176,8 @@ def test_external_ip_from_the_node(hold: Hold) -> None:
 
 
 @requirement(
-    "eip-local-policy", source("pkg/proxy/iptables/proxier_test.go", "TestOnlyLocalExternalIPs")
+    "eip-local-policy",
+    source("pkg/proxy/iptables/proxier_test.go", "TestExternalTrafficPolicyLocal"),
 )
 def test_external_ip_under_local(hold: Hold) -> None:
     """Under externalTrafficPolicy Local, new connections from outside to a Service's

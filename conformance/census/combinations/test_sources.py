@@ -37,7 +37,7 @@ def test_pods_at_external_addresses(hold: Hold) -> None:
     "masq-detect-clustercidr",
     setting("KubeProxyConfiguration.clusterCIDR"),
     docs("kube-proxy", note="--cluster-cidr"),
-    source("pkg/proxy/iptables/proxier_test.go", "TestDetectLocalByCIDR"),
+    source("pkg/proxy/util/localdetector_test.go", "TestDetectLocalByCIDR"),
     feature="cluster-ip-masquerade",
 )
 def test_networks_of_pods(hold: Hold) -> None:

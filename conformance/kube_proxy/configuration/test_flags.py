@@ -172,9 +172,8 @@ def _assert_silent(node: Node, port: int) -> None:
 
 @requirement(
     "cfg-metrics-off",
-    docs("kube-proxy", note="--metrics-bind-address"),
-    _OPTIONS,
-    feature="kube-proxy-modes",
+    source("cmd/kube-proxy/app/options.go", "AddFlags", release="v1.36.3"),  # the last to say so
+    feature="metrics-without-address",
 )
 def test_no_metrics_where_no_address_is_given(bare_node: Node, mode: str) -> None:
     """Where --metrics-bind-address is empty, kube-proxy must not serve its metrics."""

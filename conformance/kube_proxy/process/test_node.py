@@ -113,6 +113,34 @@ def test_goes_on_when_its_node_is_deleted(
     expect(client.connect(*web.frontend)).delivered(to=web)
 
 
+@requirement("life-node-deleted-exit", _NODE, feature="ends-with-node")
+def test_ends_when_its_node_is_deleted(world: World, bare_node: Node, own: str) -> None:
+    """When its Node is deleted, kube-proxy must say so in its log and end with an error."""
+    _make(world, own)
+    proxy = Supervised(bare_node, {"hostnameOverride": own})
+    assert proxy.exit_code is None, proxy.log
+    world.cluster.api.delete_now("nodes", own)
+    proxy.assert_ends("deleted", own)
+
+
+@requirement("life-node-ips-exit", _NODE, feature="ends-with-node")
+def test_ends_when_its_node_is_renumbered(
+    world: World, bare_node: Node, own: str, family: Family
+) -> None:
+    """When its Node has another first address of a family, kube-proxy must end with an error and
+    with that address in its log, and must not end when the Node gets further ones.
+    """
+    _make(world, own)
+    proxy = Supervised(bare_node, {"hostnameOverride": own})
+    now = {each: world.node.address(each) for each in FAMILIES}
+    further, other = _FURTHER[family][2], _FURTHER[family][3]
+    write_addresses(world.cluster.api, own, [*now.values(), further])
+    assert proxy.exit_code is None, proxy.log
+    now[family] = other
+    write_addresses(world.cluster.api, own, now.values())
+    proxy.assert_ends(own, str(other))
+
+
 @requirement("life-node-wait", _NODE, feature="kube-proxy-modes")
 @over(vantage="outside", family="IPv4", protocol="TCP")
 def test_waits_for_its_node(

@@ -42,6 +42,7 @@ def _modulus_too_small(text: str, before: str) -> str:
 
 def _modulus_too_large(text: str, before: str) -> str:
     def edit(line: str) -> str:
+        line = re.sub(r"( l4proto \w+) dnat to ", r"\1 numgen random mod 1 0 dnat to ", line)
         return re.sub(r"random mod (\d+) ", lambda found: f"random mod {int(found[1]) + 1} ", line)
 
     return edited(text, edit)

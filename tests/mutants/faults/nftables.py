@@ -196,10 +196,13 @@ def _base_chains_kept(text: str, before: str) -> str:
 
 
 def _host_network_unserved(text: str, before: str) -> str:
-    ends = tuple(f" : {address.strip('[]')} . " for address in NODE)
+    among = tuple(f" : {address.strip('[]')} . " for address in NODE)
+    alone = tuple(f" dnat to {address}:" for address in NODE)
     return edited(
         text,
-        lambda line: None if " dnat " in line and any(end in line for end in ends) else line,
+        lambda line: (
+            None if " dnat " in line and any(end in line for end in (*among, *alone)) else line
+        ),
     )
 
 
