@@ -100,16 +100,13 @@ COMMON = (
         "life-podcidr-change-exit",
     ),
     mutant(
-        "ends-with-its-node",
-        "it ends when its Node is deleted",
+        "outlives-its-node",
+        "it goes on when its Node is deleted or has other addresses",
         [
-            after(
-                _NODE,
-                'klog.InfoS("Node is being deleted", "node", klog.KObj(node))',
-                "klog.Flush(); n.exitFunc(1)",
-            )
+            after(_NODE, 'klog.InfoS("Node is being deleted", "node", klog.KObj(node))', "return"),
+            before(_NODE, "if !reflect.DeepEqual(n.nodeIPs, nodeIPs) {", "return"),
         ],
-        "life-node-deleted",
+        *("life-node-deleted-exit", "life-node-ips-exit"),
     ),
     mutant(
         "node-not-awaited",
