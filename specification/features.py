@@ -91,6 +91,11 @@ _ALL = (
     Feature(
         "unallocated-ip-dropped", "Addresses of the Service range without a Service are dropped."
     ),
+    Feature(
+        "added-ranges-dropped",
+        "So are those in the range of a ServiceCIDR that was added, once all is written anew.",
+        "mode",
+    ),
     # --- changes, restarts, memory ---
     Feature("established-outlives-endpoint", "TCP connections outlive their endpoint's removal."),
     Feature(

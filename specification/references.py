@@ -17,6 +17,7 @@ _KUBERNETES = "https://github.com/kubernetes/kubernetes/blob"
 _DOCS = "https://kubernetes.io/docs"
 
 _PAGES = {
+    "api-concepts": ("Kubernetes API Concepts", "reference/using-api/api-concepts"),
     "cluster-ip-allocation": (
         "Service ClusterIP allocation",
         "concepts/services-networking/cluster-ip-allocation",

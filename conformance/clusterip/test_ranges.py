@@ -6,28 +6,39 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from conformance.vocabulary import (
     FAMILIES,
+    Client,
+    Dropped,
     Family,
+    IPAddress,
     Pool,
     Service,
     Services,
+    World,
+    by_time,
     e2e,
+    expect,
     kep,
     networks,
     over,
     requirement,
+    source,
 )
+from fixtures.world import zone
 from specification.errors import RefusedError
+from specification.places import ZONES
 
 _ADDED = networks("10.97.0.0/24", "fd00:97::/120")
 _NUMBERS = itertools.count(11)
 """Of addresses in it: one that was left when its range was taken away is not given again."""
 _KNOWN = 20.0  # seconds in which an API server knows a range
 _LOOK = 0.05  # seconds between two looks
+_HEARD = 240.0  # seconds in which a proxy has heard of a range, and written all anew since
 
 
 @pytest.fixture
@@ -98,3 +109,36 @@ def test_service_outside_all_ranges_is_served(
     take_away()
     web.set_endpoints([web.endpoint(0), service.endpoint()])
     assert_pool(*web.frontend, web.endpoints)
+
+
+def _is_dropped_anew(world: World, client: Client, address: IPAddress) -> bool:
+    """Whether packets to an address are dropped once the proxy has written everything: the node
+    gets another zone, and then its own.
+    """
+    for name in (ZONES[-1], ZONES[0]):
+        zone.label(world, name)
+    world.canary.settle(syncs=2)
+    return isinstance(client.connect(address, 80).outcome, Dropped)
+
+
+@requirement(
+    "sync-servicecidr-nft",
+    kep(1880),
+    source("pkg/proxy/nftables/proxier.go", "OnServiceCIDRsChanged"),
+    feature="added-ranges-dropped",
+)
+@over(protocol="TCP")
+def test_free_address_of_an_added_range_is_dropped(
+    world: World, client: Client, family: Family, take_away: Callable[[], None]
+) -> None:
+    """Packets to an address that no Service has must be dropped where it is in the range of a
+    ServiceCIDR that was added to the cluster, and must be left to routing again where that was
+    taken away: each with the next sync that writes everything.
+    """
+    free = _ADDED[family][next(_NUMBERS)]
+    dropped = partial(_is_dropped_anew, world, client, free)
+    by_time("what is for a free address is dropped", dropped, _HEARD)
+    expect(client.connect(free, 80)).dropped()
+    take_away()
+    by_time("what is for it is dropped no longer", lambda: not dropped(), _HEARD)
+    expect(client.connect(free, 80)).passed_through(reply="any")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any, Final
 
+from conformance.kube_proxy.nftables.chains import own_tables
 from conformance.kube_proxy.process.starts import assert_refuses, search_path, without_ipv6
 from conformance.kube_proxy.process.told import HEALTH, told
 from conformance.vocabulary import (
@@ -19,6 +20,7 @@ from conformance.vocabulary import (
     by_time,
     expect,
     in_iptables,
+    in_nftables,
     over,
     requirement,
     source,
@@ -66,6 +68,17 @@ def test_nodewithout_ipv6(
     """
     bare_node.proxy.start(wrapper=without_ipv6(bare_node))
     _assert_ipv4_alone(service, client, world, seconds=_LATE)
+
+
+@in_nftables("nft-ip6-ctl", _SUPPORT, source("pkg/proxy/nftables/proxier.go", "NewProxier"))
+@_IPV4
+def test_single_family_has_the_only_table(
+    service: Services, client: LabClient, world: World, bare_node: Node
+) -> None:
+    """On a node where IPv6 is disabled, kube-proxy must have its table in family ip alone."""
+    bare_node.proxy.start(wrapper=without_ipv6(bare_node))
+    _assert_ipv4_alone(service, client, world, seconds=_LATE)
+    assert own_tables(bare_node) == {"table ip kube-proxy"}
 
 
 @in_iptables("ds-secondary-degrade", _SUPPORT)

@@ -29,10 +29,12 @@ from conformance.vocabulary import (
     Slice,
     SocketAddress,
     World,
+    arranged,
     between_looks,
     client_of_each_kind,
     clients_of,
     docs,
+    during,
     e2e,
     expect,
     kep,
@@ -45,6 +47,8 @@ from conformance.vocabulary import (
 
 REPETITIONS = 15
 FLIPS = 40
+CROWD = 100
+TURNS = 5
 
 
 @contextlib.contextmanager
@@ -186,6 +190,36 @@ def test_no_connection_fails_while_endpoints_change(
     samples = connect_during(client, [changing.frontend, other.frontend], flip)
     service.settle()
     all_delivered(samples, known)
+
+
+@requirement("sync-atomic-scale", kep(3453), kep(3866))
+@over(families=FAMILIES, protocol="TCP")
+@arranged(2)
+def test_no_connection_fails_while_many_others_change(
+    service: Services, web: Service, world: World
+) -> None:
+    """While a hundred other Services are created, have their endpoints replaced again and again,
+    and are deleted, every new connection to a Service must be answered by one of its endpoints.
+    """
+    specs = [service.spec(1) for _ in range(often(world, CROWD))]
+    endpoints = [service.endpoints(1) for _ in range(TURNS)]
+
+    def come_and_go() -> None:
+        crowd = service.create(specs, settle=False)
+        for new in endpoints:
+            service.api.together(partial(write_endpoints, each, new) for each in crowd)
+        service.remove(crowd)
+
+    rounds = during(
+        come_and_go,
+        lambda: [
+            client.connect_many(web.cluster_ip_of(client.family), web.port, 8)
+            for client in clients_of(world, "TCP")
+        ],
+    )
+    service.settle()
+    for family, samples in zip(FAMILIES, zip(*rounds, strict=True), strict=True):
+        all_delivered(samples, web.endpoints_of(web.spec.ports[0].name, family))
 
 
 @requirement("sync-flap-ready", docs("endpoint-slices", "conditions"))

@@ -214,7 +214,7 @@ def test_the_command_tells_all_of_it_to_machines(
         case for peer in json.loads(capsys.readouterr().out)["peers"] for case in peer["cases"]
     ]
     assert {case["state"] for case in cases} <= set(peers.CASE_STATES)
-    assert command.main(["open"]) == 0
+    assert command.main(["struck"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.endswith(")")
 

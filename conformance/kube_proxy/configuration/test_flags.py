@@ -14,12 +14,15 @@ from conformance.kube_proxy.process.starts import by_arguments, with_arguments
 from conformance.kube_proxy.process.told import HEALTH, METRICS
 from conformance.vocabulary import (
     CLUSTER_CIDRS,
+    FAMILIES,
     LOOPBACK,
     Node,
+    Services,
     StartError,
     World,
     answer_at,
     docs,
+    over,
     requirement,
     source,
 )
@@ -28,6 +31,8 @@ _OPTIONS: Final = source("cmd/kube-proxy/app/options.go", "AddFlags")
 _BIT = 5
 _PERIODS: Final = ("41s", "600ms")
 _CLUSTER: Final = ",".join(map(str, CLUSTER_CIDRS.values()))
+_CHANGES = 12
+_DEFAULT = 1.0  # seconds of minSyncPeriod that a file without one stands for, or one with 0
 _LATE = 3.0  # seconds after its metrics in which a proxy would answer about its health, too
 _LOOK = 0.2  # seconds between looks
 
@@ -200,3 +205,27 @@ def test_no_health_at_port_zero(bare_node: Node, mode: str) -> None:
     bare_node.proxy.start(wrapper=_by_flags(bare_node, mode, flags), ready=False)
     effective(bare_node, METRICS, position)
     _assert_silent(bare_node, HEALTH)
+
+
+@requirement(
+    "sync-min-zero",
+    docs("virtual-ips", "minSyncPeriod"),
+    source("pkg/proxy/apis/config/v1alpha1/defaults.go", "0 in a file is the default"),
+    feature="minimal-sync-period",
+)
+@over(families=FAMILIES, protocol="TCP")
+def test_no_change_waits_for_another(
+    service: Services, world: World, bare_node: Node, mode: str
+) -> None:
+    """By --iptables-min-sync-period=0, kube-proxy must apply each change at once in iptables and in
+    nftables mode, one that follows another, too.
+    """
+    bare_node.proxy.start(wrapper=_by_flags(bare_node, mode, {"iptables-min-sync-period": "0"}))
+    world.canary.settle(removed=False, started=True)
+    web = service(1)
+    began = time.monotonic()
+    for _ in range(_CHANGES):
+        web.set_endpoints([service.endpoint()])
+    took = time.monotonic() - began
+    # by default, what shows that one is in force is itself applied that much later
+    assert took < (_CHANGES - 1) * _DEFAULT, f"{_CHANGES} changes took {took:.1f} s"

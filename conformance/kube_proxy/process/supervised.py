@@ -60,13 +60,16 @@ class Supervised:
 
 
 def ended_at_once(
-    node: Node, *arguments: str, configuration: Mapping[str, Any] | None = None
+    node: Node,
+    *arguments: str,
+    configuration: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> int:
     """How a kube-proxy ends that has these arguments besides, and with them does not stay: its exit
     code.
     """
     script = f'exec "$0" "$@" {" ".join(arguments)}'
     with pytest.raises(StartError, match=r"ended with exit code -?\d+") as problem:
-        node.proxy.start(configuration, wrapper=["sh", "-c", script])
+        node.proxy.start(configuration, wrapper=["sh", "-c", script], environment=environment)
     code = re.search(r"exit code (-?\d+)", str(problem.value))
     return int(code[1]) if code else -1
