@@ -73,6 +73,12 @@ _ALL = (
     ),
     Feature("node-port-addresses", "Which addresses serve nodePorts can be configured."),
     Feature("node-port-addresses-primary", "They can be set to the primary ones by a word."),
+    Feature("lone-primary-addresses", "That word stands alone in the configuration.", "mode"),
+    Feature(
+        "node-port-keywords",
+        "That word and others stand beside each other and beside networks.",
+        "mode",
+    ),
     Feature("localhost-node-ports", "Processes on the node are served at 127.0.0.1, too."),
     Feature("no-localhost-node-ports", "By default nobody is served at 127.0.0.1."),
     Feature(

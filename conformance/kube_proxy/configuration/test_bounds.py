@@ -6,9 +6,10 @@ from typing import Final
 
 from conformance.kube_proxy.configuration.conftest import NO_ADDRESS, Refuses
 from conformance.kube_proxy.configuration.effective import Effective
-from conformance.vocabulary import in_ipvs, in_nftables, requirement, setting, source
+from conformance.vocabulary import Node, in_ipvs, in_nftables, requirement, setting, source
 
-_CHECKED: Final = source("pkg/proxy/apis/config/validation/validation.go")
+_CHECKED_AT: Final = "pkg/proxy/apis/config/validation/validation.go"
+_CHECKED: Final = source(_CHECKED_AT)
 _FROM_0_TO_31 = "must be within the range [0, 31]"
 
 
@@ -87,14 +88,40 @@ def test_address_of_metrics(refuses: Refuses) -> None:
     feature="kube-proxy-modes",
 )
 def test_addresses_of_node_ports(refuses: Refuses) -> None:
-    """kube-proxy must refuse to start where an entry of nodePortAddresses is no network, be it
-    "primary" beside others.
+    """kube-proxy must refuse to start where an entry of nodePortAddresses is neither a network nor
+    a keyword.
     """
     bad = ["192.0.2.1", "192.0.2.0/33", "secondary", ""]
     said = (f"NodePortAddresses[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
     refuses({"nodePortAddresses": ["192.0.2.0/24", *bad]}, *said, "must be a valid CIDR")
+
+
+@requirement(
+    "cfg-nodeport-primary-alone",
+    source(_CHECKED_AT, release="v1.36.3"),  # the last that asks for it
+    feature="lone-primary-addresses",
+)
+def test_primary_addresses_stand_alone(refuses: Refuses) -> None:
+    """kube-proxy must refuse to start where nodePortAddresses has "primary" beside others."""
     for both in (["primary", "::/0"], ["::/0", "primary"]):
         refuses({"nodePortAddresses": both}, "NodePortAddresses[", "can't use both 'primary'")
+
+
+@requirement(
+    "cfg-nodeport-keywords",
+    setting("KubeProxyConfiguration.nodePortAddresses"),
+    _CHECKED,
+    feature="node-port-keywords",
+)
+def test_keywords_for_addresses_of_node_ports(refuses: Refuses, bare_node: Node) -> None:
+    """kube-proxy must refuse to start where a keyword is twice in nodePortAddresses, and must start
+    where each is there beside the others and a network.
+    """
+    keywords = ["primary", "localhost", "all"]
+    for each in keywords:
+        twice = {"nodePortAddresses": [each, "192.0.2.0/24", each]}
+        refuses(twice, "NodePortAddresses[2]: Duplicate value", each)
+    bare_node.proxy.start({"nodePortAddresses": [*keywords, "192.0.2.0/24"]})
 
 
 @requirement(
