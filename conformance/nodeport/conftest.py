@@ -50,3 +50,11 @@ def removed(world: World) -> Iterator[None]:
     yield
     world.node.proxy.stop()
     world.node.proxy.cleanup()
+
+
+@pytest.fixture
+def listening(service: Services) -> None:
+    """Relays listen where the test's Services have them: a proxy sees to that after it has written
+    its rules.
+    """
+    service.settle(syncs=2)

@@ -40,6 +40,8 @@ from conformance.vocabulary import (
     over,
 )
 
+pytestmark = pytest.mark.usefixtures("listening")
+
 _SECONDS: Final = 5  # within which a proxy that is ready should have programmed what stands
 
 

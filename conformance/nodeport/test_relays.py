@@ -40,6 +40,8 @@ from conformance.vocabulary import (
     over,
 )
 
+pytestmark = pytest.mark.usefixtures("listening")
+
 
 @pytest.fixture
 def client(process: NodeClient) -> NodeClient:

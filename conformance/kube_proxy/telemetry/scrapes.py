@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -75,7 +76,8 @@ class Scrape:
         }
         done = f"{PREFIX}sync_proxy_rules_last_timestamp_seconds"
         return bool(queued) and all(
-            self.values[sample._replace(name=done)] >= value for sample, value in queued.items()
+            self.values.get(sample._replace(name=done), -math.inf) >= value
+            for sample, value in queued.items()
         )
 
     def cumulative(self) -> dict[Sample, float]:

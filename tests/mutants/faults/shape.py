@@ -116,7 +116,8 @@ _FAULTS: dict[str, _Fault] = {
     ),
     "node-unserved": _Fault("processes on the node get no Service", ("cip-from-host",)),
     "endpoints-frozen": _Fault(
-        "a Service keeps the endpoints that it first had", ("lb-after-remove", "ds-update-eps")
+        "a Service keeps the endpoints that it first had",
+        ("lb-after-remove", "ds-update-eps", "sync-apiserver-outage", "sync-watch-bookmark"),
     ),
     "host-network-unserved": _Fault(
         "an endpoint that has the address of the node under test is not served",

@@ -72,7 +72,7 @@ COMMON = (
                 ),
             )
         ],
-        "life-kill9-midsync",
+        *("life-kill9-midsync", "sync-atomic-scale"),
     ),
     mutant(
         "flows-forgotten",
