@@ -39,7 +39,7 @@ nothing but installing system packages.
 
 commands:
   (none)      run the suite and write a report
-  selftest    run the tests of the suite itself, with a quarter of the broken proxies, by the seed;
+  selftest    run the tests of the suite itself, with an eighth of the broken proxies, by the seed;
               --every-mutant: with all of them; one that was interrupted goes on
   doctor      say what this machine can run; where it can't, why, and what to do about it
   list        list the requirements (--markdown: as CONFORMANCE.md, --json); runs nothing

@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-mutant",
         action="store_true",
-        help="run all mutants, and not a quarter of them, chosen by the seed",
+        help="run all mutants, and not an eighth of them, chosen by the seed",
     )
 
 
@@ -39,7 +39,7 @@ def _chosen(config: pytest.Config) -> str:
     """Which mutants are run."""
     if config.option.every_mutant:
         return "every one of the mutants"
-    return f"a quarter of the mutants, by --seed {config.option.seed} (--every-mutant: all)"
+    return f"an eighth of the mutants, by --seed {config.option.seed} (--every-mutant: all)"
 
 
 def pytest_report_header(config: pytest.Config) -> str:

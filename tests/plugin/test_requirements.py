@@ -152,7 +152,7 @@ def test_statements_are_whole_sentences_that_demand_something(statement: str, wr
 
 def test_every_folder_of_tests_is_an_area_with_a_title() -> None:
     folders = {path.parent.name for path in (ROOT / "conformance").rglob("test_*.py")}
-    assert folders == set(areas())
+    assert folders - {"soak"} == set(areas())  # which no list has: it takes --hours
 
 
 def test_areas_stand_in_the_order_of_reading(generated: str) -> None:

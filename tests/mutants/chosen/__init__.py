@@ -1,1 +1,1 @@
-"""Which mutants a selftest runs: a quarter of each kind, by the seed, or every one of them."""
+"""Which mutants a selftest runs: an eighth of each kind, by the seed, or every one of them."""

@@ -10,8 +10,8 @@ from tests.mutants.mutant import Mutant
 
 T = TypeVar("T")
 
-PARTS: Final = 4
-"""A share is one part in four: each thing is in every fourth share, on average, or more often."""
+PARTS: Final = 8
+"""A share is one part in eight: each thing is in every eighth share, on average, or more often."""
 
 KILLERS: Final = 4
 """Requirements that are tried with each mutant of a share."""

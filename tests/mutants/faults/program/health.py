@@ -14,6 +14,7 @@ _LIVEZ = """func (h livezHandler) ServeHTTP(resp http.ResponseWriter, req *http.
 health := h.hs.Health()"""
 _HEALTHY = "kubeProxyHealthy := h.hcs.healthzServer.Health().Healthy"
 _TAINTED = "if taint.Key == ToBeDeletedTaint {"
+_NOT_READY = '"node.kubernetes.io/not-ready"'
 
 MUTANTS = (
     mutant(
@@ -118,8 +119,8 @@ MUTANTS = (
     ),
     mutant(
         "every-taint-counts",
-        "/healthz answers 503 on a node with any taint",
-        [before(_PROXY, _TAINTED, "return false")],
+        "/healthz answers 503 on a node with any taint but the one that it begins with",
+        [before(_PROXY, _TAINTED, f"if taint.Key != {_NOT_READY} {{ return false }}")],
         "hc-z-other-taints",
     ),
     mutant(
