@@ -29,8 +29,8 @@ flow whose Service is not gone or changed at once.
 """
 
 EMULATED: Final = Size(slots=16, together=8, moves=1, length=120)
-"""What sequences are like where a change takes seconds to settle. Were more settled together, hardly
-any flow would be left whose Service is neither gone nor changed.
+"""What sequences are like where a change takes seconds to settle. Were more settled together,
+hardly any flow would be left whose Service is neither gone nor changed.
 """
 
 
