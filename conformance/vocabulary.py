@@ -63,6 +63,7 @@ from fixtures.world.traffic import (
     clients_of,
     down,
     during,
+    flows_of_each_kind,
 )
 from fixtures.world.world import World
 from reports.records.base import Interval

@@ -16,7 +16,6 @@ from conformance.vocabulary import (
     BOTH,
     FAMILIES,
     Family,
-    Flows,
     Sample,
     Service,
     Services,
@@ -30,6 +29,7 @@ from conformance.vocabulary import (
     during,
     e2e,
     expect,
+    flows_of_each_kind,
     over,
     requirement,
     source,
@@ -133,16 +133,6 @@ def _assert_gone(web: Service, world: World) -> None:
         expect(sample, "the Service is deleted").unserved()
 
 
-def _open(web: Service, world: World) -> list[Flows]:
-    flows = [
-        client.open(web.cluster_ip_of(client.family), web.port, 8)
-        for client in client_of_each_kind(world)
-    ]
-    for flow in flows:
-        expect(flow.opened).delivered()
-    return flows
-
-
 def _single(service: Services, count: int) -> list[ServiceSpec]:
     return [service.spec(1, ports=BOTH) for _ in range(count)]
 
@@ -157,7 +147,7 @@ def test_api_server_is_away(
     """
     steady, replaced, deleted = webs
     _start(world)
-    flows = _open(steady, world)
+    flows = flows_of_each_kind(steady, world)
     old = [_endpoints(web) for web in webs]
     with relay.treating("refused") as counts:
         _asked(counts, _WATCHED)

@@ -1,0 +1,13 @@
+"""The walls of the house: what no tool of the lint holds."""
+
+ROOMS = (
+    "bench",
+    "clusters",
+    "conformance",
+    "fixtures",
+    "launch",
+    "releases",
+    "reports",
+    "specification",
+)
+"""The folders of the suite, without its own tests."""

@@ -13,7 +13,6 @@ from conformance.census.sequences.drawing import Size, drawn
 from conformance.census.sequences.playing import Player
 from conformance.census.sequences.session import Session
 from conformance.vocabulary import FAMILIES, World
-from fixtures.plugin import expectations
 from fixtures.record.recorder import OPTIONS
 from reports.records import decisions
 from reports.records.base import values
@@ -41,17 +40,14 @@ def played(
     """What was decided while sequences of operations were played."""
     options, world = pytestconfig.stash[OPTIONS], shared_world
     emulated = world.node.system.emulated
-    listed = expectations.of(options.implementation, options.judged().version)
-    broken = {each.requirement for each in listed if each.is_about(each.requirement, mode)}
     count = NIGHTLY if options.asked.every_case else FEW if emulated else OPERATIONS
     size = EMULATED if emulated else Size()
     world.configure(None)
     services = world.services(names, "IPv4", "TCP", FAMILIES)
     with contextlib.closing(services):
         player = Player(world, services, options.implementation.claimed(mode))
-        session = Session(
-            player, known.told(broken), options.seed, slots=size.slots, processes=not emulated
-        )
+        told = known.of(options, mode)
+        session = Session(player, told, options.seed, slots=size.slots, processes=not emulated)
         for more in range(_TURNS):
             session.run(drawn(options.seed + more, count, size))
             if session.enough:

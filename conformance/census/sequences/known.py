@@ -10,6 +10,8 @@ from typing import Final
 from conformance.census.census import Decision
 from conformance.census.kinds import Kind
 from conformance.census.sequences.carried import Carried
+from fixtures.plugin import expectations
+from fixtures.plugin.options import Options
 
 
 def _because(clause: str, concerned: Kind) -> Kind:
@@ -77,6 +79,12 @@ TOLD: Final[dict[str, Kind]] = {
     "ct-udp-keep-live": _because("datagrams_stay_with_who_serves", _terminating),
 }
 """What each of these requirements tells."""
+
+
+def of(options: Options, mode: str) -> Kind:
+    """What those tell that are listed as broken in a mode of the proxy that is judged."""
+    listed = expectations.of(options.implementation, options.judged().version)
+    return told({each.requirement for each in listed if each.is_about(each.requirement, mode)})
 
 
 def told(broken: Collection[str]) -> Kind:

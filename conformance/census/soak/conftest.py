@@ -19,7 +19,6 @@ from conformance.census.soak.growth import growth, held
 from conformance.census.soak.lives import Lives, Quantity
 from conformance.vocabulary import FAMILIES, Judge, World
 from fixtures.judge.judgement import Budget
-from fixtures.plugin import expectations
 from fixtures.record.recorder import OPTIONS
 from reports.records.base import values
 from reports.records.results import Series
@@ -73,10 +72,7 @@ def live(
     its end.
     """
     options = request.config.stash[OPTIONS]
-    listed = expectations.of(options.implementation, options.judged().version)
-    told = known.told(
-        {each.requirement for each in listed if each.is_about(each.requirement, mode)}
-    )
+    told = known.of(options, mode)
 
     def through() -> None:
         __tracebackhide__ = True
@@ -103,7 +99,8 @@ def steady(
     """Demands that a quantity has not grown in the lives of the proxy.
 
     Raises:
-        LookupError: nobody has looked at it, or not often enough to tell.
+        LookupError: nobody has looked at it.
+        ValueError: not often enough to tell.
     """
 
     def check(quantity: Quantity) -> None:

@@ -58,8 +58,8 @@ class Lives:
     """By the name of the quantity."""
 
     def live(self, session: Session, seconds: float) -> None:
-        """Play one life of so many seconds, or a little more. It ends, in the middle of a last
-        sequence, with a restart, which flows must outlive.
+        """Play one life of so many seconds, or a little more. It ends with a restart
+        after a last sequence, whose flows must outlive it.
         """
         end, done = monotonic() + seconds, 0
         self.lives += 1

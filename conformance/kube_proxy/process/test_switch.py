@@ -8,13 +8,11 @@ from conformance.kube_proxy.process.served import assert_served
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
-    Flows,
     Node,
-    Service,
     Services,
     World,
-    client_of_each_kind,
     expect,
+    flows_of_each_kind,
     in_iptables,
     in_nftables,
     kep,
@@ -113,18 +111,8 @@ def test_connections_outlive_a_switch(
     """
     bare_node.proxy.start()
     web = service(3, ports=BOTH)
-    flows = _open_each(web, world)
+    flows = flows_of_each_kind(web, world)
     for now in (_other(mode), mode):
         _switch(world, now)
         for flow in flows:
             expect(flow.exchange(), f"in {now} mode").kept(flow)
-
-
-def _open_each(web: Service, world: World) -> list[Flows]:
-    flows = [
-        client.open(web.cluster_ip_of(client.family), web.port, 8)
-        for client in client_of_each_kind(world)
-    ]
-    for flow in flows:
-        expect(flow.opened).delivered()
-    return flows
