@@ -53,7 +53,7 @@ def judge(
 
     ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default. With
     ``kind`` they are run on a kind cluster. With ``few`` it is a few of the requirements for each
-    mutant, drawn by that seed.
+    mutant, drawn by that seed, which is that of the run too.
 
     Raises:
         MutantError: the run was cut short.
@@ -64,7 +64,8 @@ def judge(
     kills = list[Kill]()
     for part, together in _parts(chosen).items():
         (folder / part).mkdir()
-        kills += _judge(mode, folder / part, together, kind=kind)
+        seeded = () if few is None else (f"--seed={few}",)
+        kills += _judge(mode, folder / part, together, *seeded, kind=kind)
     return kills
 
 
@@ -79,9 +80,9 @@ def _parts(chosen: list[Mutant]) -> dict[str, list[Mutant]]:
     return parts
 
 
-def _judge(mode: str, folder: Path, chosen: list[Mutant], *, kind: bool) -> list[Kill]:
+def _judge(mode: str, folder: Path, chosen: list[Mutant], *seeded: str, kind: bool) -> list[Kill]:
     """What came of mutants that are run together."""
-    done = _pytest(mode, folder, chosen, kind=kind)
+    done = _pytest(mode, folder, chosen, *seeded, kind=kind)
     results = folder / "latest" / "results.jsonl"
     if not results.exists():
         raise MutantError(

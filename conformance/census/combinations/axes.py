@@ -142,6 +142,17 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
         "endpoints": "near far",
     },
     {"families": FAMILIES, "slices": "IPv4", "endpoints": "here near far"},
+    *(
+        {
+            "type": "ClusterIP",
+            "internal_traffic_policy": "Cluster",
+            "session_affinity": "ClientIP",
+            "families": families,
+            "slices": "one",
+            "endpoints": "here near far",
+        }
+        for families in (FAMILIES, FAMILIES[::-1])
+    ),
 )
 """More than two values that must meet, or a requirement would have nothing to look at."""
 
