@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from conformance.lifecycle.relay import Relay
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
@@ -35,9 +31,9 @@ from conformance.vocabulary import (
     source,
 )
 from fixtures.record.recorder import OPTIONS
+from fixtures.world.relay import WATCHED, Relay, asked, on_the_way
 from specification.errors import UnsupportedError
 
-_WATCHED: Final = ("services", "endpointslices")
 _SOON: Final = 240.0  # seconds after which a proxy should have asked, and asked again
 _EARLY: Final = 3.0  # seconds in which one that does not wait would have programmed something
 
@@ -56,53 +52,14 @@ def relay(world: World, pytestconfig: pytest.Config) -> Iterator[Relay]:
     """
     if pytestconfig.stash[OPTIONS].kind:
         raise UnsupportedError("a pod starts the proxy here, and knows its API server")
-    node, proxy = world.node, world.node.proxy
-    file = proxy.directory / "kubeconfig"
-    before = node.read(file)
-    proxy.stop()
-    made = Relay(world.cluster.api.client.configuration)
-    try:
-        node.write(file, _kubeconfig(f"http://{_own_address(world)}:{made.port}"))
+    with on_the_way(world) as made:
         yield made
-    finally:
-        proxy.kill()  # whichever test comes next starts it anew
-        node.write(file, before)
-        made.close()
-
-
-def _kubeconfig(server: str) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "relay", "cluster": {"server": server}}],
-            "contexts": [{"name": "relay", "context": {"cluster": "relay"}}],
-            "current-context": "relay",
-        }
-    )
-
-
-def _own_address(world: World) -> str:
-    """Ours, as the node reaches it over the management wire."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
-        end.connect((world.node.management_address, 9))
-        address: str = end.getsockname()[0]
-        return address
 
 
 def _start(world: World) -> None:
     """Start the proxy, and return when all is in force."""
     world.node.proxy.start()
     world.canary.settle(removed=False, started=True)
-
-
-def _asked(counts: Counter[str], resources: Collection[str], times: int = 1) -> None:
-    """Return when each of these has been asked for so often."""
-    by_time(
-        f"{', '.join(resources)} asked for {times} times",
-        lambda: all(counts[each] >= times for each in resources),
-        _SOON,
-    )
 
 
 Endpoints = dict[Family, SocketAddress]
@@ -150,11 +107,11 @@ def test_api_server_is_away(
     flows = flows_of_each_kind(steady, world)
     old = [_endpoints(web) for web in webs]
     with relay.treating("refused") as counts:
-        _asked(counts, _WATCHED)
+        asked(counts, WATCHED)
         replaced.set_endpoints([service.endpoint()], settle=False)
         deleted.delete(settle=False)
         created = service(1, ports=BOTH, settle=False)
-        _asked(counts, _WATCHED, 3)
+        asked(counts, WATCHED, 3)
         for web, endpoints in zip(webs, old, strict=True):
             _assert_served(web, world, endpoints)
         for flow in flows:
@@ -184,7 +141,7 @@ def test_history_is_forgotten(
         with relay.treating("forgotten") as counts:
             replaced.set_endpoints([service.endpoint()], settle=False)
             deleted.delete(settle=False)
-            _asked(counts, _WATCHED)
+            asked(counts, WATCHED)
 
     rounds = during(forget, lambda: _connect(steady, world))
     service.settle()
@@ -236,12 +193,12 @@ def test_start_with_a_half_of_the_objects(
     or these but not those, Services must be served as it has programmed them before until it has
     been told both.
     """
-    for missing in _WATCHED:
+    for missing in WATCHED:
         old = _endpoints(web)
         world.node.proxy.stop()
         with relay.treating("held", missing) as counts:
             world.node.proxy.start(ready=False)
-            _asked(counts, [missing])
+            asked(counts, [missing])
             web.set_endpoints([service.endpoint()], settle=False)
             deadline = time.monotonic() + _EARLY
             while time.monotonic() < deadline:

@@ -119,7 +119,19 @@ class Restart:
         return "restart the proxy"
 
 
-Operation = Create | Delete | Change | Zone | Restart
+@dataclass(frozen=True)
+class Outage:
+    """Have the proxy's API server be away while the rest of a step is done: the first of it."""
+
+    def after(self, there: There) -> There:
+        """What is there after it."""
+        return there
+
+    def __str__(self) -> str:
+        return "the proxy's API server is away until all is done that is settled next"
+
+
+Operation = Create | Delete | Change | Zone | Restart | Outage
 Step = tuple[Operation, ...]
 """Operations one after the other, which are settled together."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -18,6 +19,7 @@ from conformance.census.sequences.operations import (
     Create,
     Delete,
     Operation,
+    Outage,
     Restart,
     Step,
     There,
@@ -25,6 +27,7 @@ from conformance.census.sequences.operations import (
 )
 from fixtures.services.services import Service, Services
 from fixtures.world import zone
+from fixtures.world.relay import Relay, asked
 from fixtures.world.world import World
 from specification.addresses import FAMILIES
 from specification.errors import SettleError
@@ -46,8 +49,16 @@ class Player:
     another.
     """
 
-    def __init__(self, world: World, services: Services, features: frozenset[str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        services: Services,
+        features: frozenset[str],
+        relay: Relay | None = None,
+    ) -> None:
+        """An outage needs a ``relay`` on the proxy's way to the API server."""
         self.world = world
+        self.relay = relay
         self._services = services
         self._features = features
         self._cast = Cast.of(world.hosts, world.node.name)
@@ -75,7 +86,8 @@ class Player:
         """Do all of a step, and have it in force; the states that were there, of which the last
         decides by now.
         """
-        states = [state for each in step for state in self._do(each)]
+        with self._away() if Outage() in step else contextlib.nullcontext():
+            states = [state for each in step for state in self._do(each)]
         self._settle()
         return [*states, self._state()]
 
@@ -94,6 +106,17 @@ class Player:
             self._services.remove(self._made.values())
             self._made = {}
             self._settle()
+
+    @contextlib.contextmanager
+    def _away(self) -> Iterator[None]:
+        """Have the proxy ask in vain, before anything is done and after it."""
+        if self.relay is None:
+            raise LookupError("nothing stands on the proxy's way to its API server")
+        with self.relay.treating("refused") as counts:
+            asked(counts)
+            yield
+            counts.clear()
+            asked(counts)
 
     def _do(self, operation: Operation) -> Iterator[State]:
         """Do it; what is there in between, and after it."""

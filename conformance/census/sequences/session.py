@@ -12,7 +12,7 @@ from conformance.census.census import Decision, manifest, summed
 from conformance.census.kinds import Kind
 from conformance.census.sequences.carried import Carried
 from conformance.census.sequences.looking import Interest, Looks
-from conformance.census.sequences.operations import numbered
+from conformance.census.sequences.operations import Outage, numbered
 from conformance.census.sequences.playing import Player
 from conformance.census.sequences.shortening import Steps, shortened
 from fixtures.judge.expect import UnexpectedOutcomeError
@@ -62,6 +62,8 @@ class Session:
         """Of new connections, and of the messages of flows by their protocol."""
         self.operations = 0
         """How many were done."""
+        self.outages = 0
+        """How many of them took the API server away."""
 
     @property
     def wrong(self) -> bool:
@@ -78,6 +80,7 @@ class Session:
         for steps in sequences:
             for done, decided in self._played(steps):
                 self.operations += len(steps[done - 1])
+                self.outages += Outage() in steps[done - 1]
                 for each in decided:
                     tally = self.tallies[_kind(each)]
                     tally.decided += 1
@@ -114,7 +117,8 @@ class Session:
         if not tally.decided:
             raise LookupError(f"{self.operations} operations have led to no decision of that kind")
         if not tally.wrong:
-            what = f"decisions after {self.operations:,} operations"
+            away = f", {self.outages} of them outages of the API server" if self.outages else ""
+            what = f"decisions after {self.operations:,} operations{away}"
             return summed(tally.decided, tally.tries, tally.chance, what)
         first = min(tally.wrong, key=lambda e: (sum(map(len, e.steps)), e.decision.effort))
         problem = UnexpectedOutcomeError(

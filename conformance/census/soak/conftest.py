@@ -20,6 +20,7 @@ from conformance.census.soak.lives import Lives, Quantity
 from conformance.vocabulary import FAMILIES, Judge, World
 from fixtures.judge.judgement import Budget
 from fixtures.record.recorder import OPTIONS
+from fixtures.world.relay import on_the_way
 from reports.records.base import values
 from reports.records.results import Series
 
@@ -49,12 +50,20 @@ def _count(hours: float) -> int:
 def lives(
     shared_world: World, names: Callable[[], str], mode: str, pytestconfig: pytest.Config
 ) -> Iterator[Lives]:
-    """All lives of the mode's proxy."""
+    """All lives of the mode's proxy. Its API server is away now and then, but not on a node of
+    kind, where a pod has the proxy's way to it.
+    """
     options, world = pytestconfig.stash[OPTIONS], shared_world
     world.configure(None)
-    services = world.services(names, "IPv4", "TCP", FAMILIES)
-    with contextlib.closing(services):
-        player = Player(world, services, options.implementation.claimed(mode))
+    with contextlib.ExitStack() as stack:
+        apart = not (options.kind or options.asked.simulated)
+        relay = stack.enter_context(on_the_way(world)) if apart else None
+        if relay:
+            world.node.proxy.start()
+            world.canary.settle(removed=False, started=True)
+        services = world.services(names, "IPv4", "TCP", FAMILIES)
+        stack.enter_context(contextlib.closing(services))
+        player = Player(world, services, options.implementation.claimed(mode), relay)
         size = EMULATED if world.node.system.emulated else Size()
         yield Lives(world, player, size, options.seed)
         player.close()

@@ -9,7 +9,7 @@ from time import monotonic, sleep
 from typing import Final
 
 from conformance.census.sequences.drawing import Size, drawn
-from conformance.census.sequences.operations import Restart, Step
+from conformance.census.sequences.operations import Outage, Restart, Step
 from conformance.census.sequences.playing import Player
 from conformance.census.sequences.session import Session
 from conformance.census.soak.growth import Sample
@@ -17,6 +17,9 @@ from fixtures.world.world import World
 
 _TOGETHER: Final = 1_000
 """Operations for which sequences are drawn at a time."""
+
+OUTAGE: Final = 4
+"""In one sequence of so many the API server is away."""
 
 MEBIBYTE: Final = 2**20
 
@@ -58,14 +61,19 @@ class Lives:
     """By the name of the quantity."""
 
     def live(self, session: Session, seconds: float) -> None:
-        """Play one life of so many seconds, or a little more. It ends with a restart
+        """Play one life of so many seconds, or a little more. In the midst of one sequence of so
+        many the API server is away, where there is a relay on the way to it. It ends with a restart
         after a last sequence, whose flows must outlive it.
         """
         end, done = monotonic() + seconds, 0
         self.lives += 1
-        for steps in self._sequences():
+        for number, steps in enumerate(self._sequences(), 1):
             last = monotonic() > end
-            session.run([[*_unbroken(steps), *([(Restart(),)] if last else [])]])
+            played = _unbroken(steps)
+            if self.player.relay and number % OUTAGE == 0 and played:
+                midst = len(played) // 2
+                played[midst] = (Outage(), *played[midst])
+            session.run([[*played, *([(Restart(),)] if last else [])]])
             if last or session.wrong:
                 return
             done += sum(map(len, steps))
