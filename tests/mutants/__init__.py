@@ -50,6 +50,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         *metrics.COMMON,
         *configuration.COMMON,
         *life.COMMON,
+        *life.OF_NFTABLES,
     ),
 }
 """The mutants of each mode of kube-proxy."""

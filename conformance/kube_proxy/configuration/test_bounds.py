@@ -24,8 +24,8 @@ def test_masquerade_bit(refuses: Refuses) -> None:
     in every mode.
     """
     for bit in (-1, 32):
-        said = f"IPTablesConfiguration.MasqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
-        refuses({"iptables": {"masqueradeBit": bit}}, said)
+        said = f"masqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
+        refuses({"iptables": {"masqueradeBit": bit}}, "iptables", said)
 
 
 @in_nftables("cfg-masq-bit-nft", setting("KubeProxyNFTablesConfiguration.masqueradeBit"), _CHECKED)
@@ -34,8 +34,8 @@ def test_masquerade_bit_of_nftables_mode(refuses: Refuses) -> None:
     within 0 and 31.
     """
     for bit in (-1, 32):
-        said = f"NFTablesConfiguration.MasqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
-        refuses({"nftables": {"masqueradeBit": bit}}, said)
+        said = f"masqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
+        refuses({"nftables": {"masqueradeBit": bit}}, "nftables", said)
 
 
 @requirement(
@@ -49,10 +49,10 @@ def test_minimal_sync_period(refuses: Refuses, mode: str) -> None:
     than its syncPeriod.
     """
     refuses(
-        {mode: {"minSyncPeriod": "-1ns"}}, ".MinSyncPeriod: Invalid value", "must be greater than"
+        {mode: {"minSyncPeriod": "-1ns"}}, ".minSyncPeriod: Invalid value", "must be greater than"
     )
     periods = {"minSyncPeriod": "61s", "syncPeriod": "60s"}
-    refuses({mode: periods}, ".SyncPeriod: Invalid value", "greater than or equal to")
+    refuses({mode: periods}, ".syncPeriod: Invalid value", "greater than or equal to")
 
 
 @requirement(
@@ -64,7 +64,7 @@ def test_minimal_sync_period(refuses: Refuses, mode: str) -> None:
 def test_bind_address(refuses: Refuses) -> None:
     """kube-proxy must refuse to start with a bindAddress that is no IP address."""
     for bad in ("localhost", "192.0.2.1:80"):
-        refuses({"bindAddress": bad}, ".BindAddress: Invalid value", bad, "not a valid")
+        refuses({"bindAddress": bad}, "bindAddress: Invalid value", bad, "not a valid")
 
 
 @requirement(
@@ -78,7 +78,7 @@ def test_address_of_metrics(refuses: Refuses) -> None:
     port from 1 to 65535, or without one.
     """
     for bad, why in NO_ADDRESS:
-        refuses({"metricsBindAddress": bad}, "MetricsBindAddress: Invalid value", why)
+        refuses({"metricsBindAddress": bad}, "metricsBindAddress: Invalid value", why)
 
 
 @requirement(
@@ -92,7 +92,7 @@ def test_addresses_of_node_ports(refuses: Refuses) -> None:
     a keyword.
     """
     bad = ["192.0.2.1", "192.0.2.0/33", "secondary", ""]
-    said = (f"NodePortAddresses[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
+    said = (f"nodePortAddresses[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
     refuses({"nodePortAddresses": ["192.0.2.0/24", *bad]}, *said, "must be a valid CIDR")
 
 
@@ -104,7 +104,7 @@ def test_addresses_of_node_ports(refuses: Refuses) -> None:
 def test_primary_addresses_stand_alone(refuses: Refuses) -> None:
     """kube-proxy must refuse to start where nodePortAddresses has "primary" beside others."""
     for both in (["primary", "::/0"], ["::/0", "primary"]):
-        refuses({"nodePortAddresses": both}, "NodePortAddresses[", "can't use both 'primary'")
+        refuses({"nodePortAddresses": both}, "nodePortAddresses[", "can't use both 'primary'")
 
 
 @requirement(
@@ -120,7 +120,7 @@ def test_keywords_for_addresses_of_node_ports(refuses: Refuses, bare_node: Node)
     keywords = ["primary", "localhost", "all"]
     for each in keywords:
         twice = {"nodePortAddresses": [each, "192.0.2.0/24", each]}
-        refuses(twice, "NodePortAddresses[2]: Duplicate value", each)
+        refuses(twice, "nodePortAddresses[2]: Duplicate value", each)
     bare_node.proxy.start({"nodePortAddresses": [*keywords, "192.0.2.0/24"]})
 
 
@@ -139,7 +139,7 @@ def test_networks_of_pods(refuses: Refuses) -> None:
         "10.0.0.0/8,192.168.0.0/16",
         "10.0.0.0/8,2001:db8::/64,192.168.0.0/16",
     ):
-        refuses({"clusterCIDR": bad}, "ClusterCIDRs", "Invalid value", "CIDR", bad.split(",")[-1])
+        refuses({"clusterCIDR": bad}, "clusterCIDR", "Invalid value", "CIDR", bad.split(",")[-1])
 
 
 @requirement(
@@ -151,7 +151,7 @@ def test_oom_score(refuses: Refuses, at_bounds: Effective) -> None:
     """
     assert at_bounds.oom_score == 1000
     for bad in (-1001, 1001):
-        said = f"OOMScoreAdj: Invalid value: {bad}: must be within the range [-1000, 1000]"
+        said = f"oomScoreAdj: Invalid value: {bad}: must be within the range [-1000, 1000]"
         refuses({"oomScoreAdj": bad}, said)
 
 
@@ -161,7 +161,7 @@ def test_networks_that_ipvs_mode_leaves_alone(refuses: Refuses) -> None:
     network.
     """
     bad = ["192.0.2.1", "2001:db8::/129", ""]
-    said = (f"ExcludeCidrs[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
+    said = (f"excludeCIDRs[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
     refuses({"ipvs": {"excludeCIDRs": ["::/0", *bad]}}, *said, "must be a valid CIDR")
 
 
@@ -178,7 +178,7 @@ def test_hidden_metrics(refuses: Refuses, previous: str) -> None:
     field = "showHiddenMetricsForVersion"
     major, _, minor = previous.partition(".")
     for bad in (f"{major}.{int(minor) + 1}", f"{major}.{int(minor) - 1}"):
-        refuses({field: bad}, "ShowHiddenMetricsForVersion: Invalid value", bad, f"'{previous}'")
+        refuses({field: bad}, f"{field}: Invalid value", bad, f"'{previous}'")
 
 
 _LOCKED: Final = ("JobReadyPods", "KubeProxyDrainingTerminatingNodes", "NFTablesProxyMode")

@@ -127,7 +127,9 @@ def assert_ends(
     wrapper: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """The proxy, started so, ends by itself, with an error whose line has all the words."""
+    """The proxy, started so, ends by itself, with an error whose line has all the words, in capital
+    letters or not: fields are named as in the file, or, before 1.38, as in kube-proxy's own types.
+    """
     position = node.proxy.log_position()
     refused = ""
     try:
@@ -136,7 +138,8 @@ def assert_ends(
         refused = str(problem)
     assert re.search(r"ended with exit code [1-9]", refused), refused or "it has started"
     log = node.proxy.log_since(position)
-    named = [line for line in log.splitlines() if all(word in line for word in words)]
+    lines = log.casefold().splitlines()
+    named = [line for line in lines if all(word.casefold() in line for word in words)]
     assert named, f"no line of the log has {' and '.join(words)}:\n{log}"
 
 

@@ -16,6 +16,7 @@ _UNCHECKED = mutant(
     *("cfg-detect-bridge", "cfg-detect-prefix", "cfg-conntrack-neg", "cfg-burst", "cfg-masq-bit"),
     *("cfg-masq-bit-nft", "cfg-min-sync", "cfg-bind-addr", "cfg-metrics-addr"),
     *("cfg-nodeport-addrs", "cfg-cluster-cidr", "cfg-oom", "cfg-show-hidden", "met-hidden"),
+    "cfg-nodeport-keywords",
 )
 
 COMMON = (

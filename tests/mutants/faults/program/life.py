@@ -12,6 +12,7 @@ _SERVER = "cmd/kube-proxy/app/server.go"
 _LINUX = "cmd/kube-proxy/app/server_linux.go"
 
 _CLEANUP = "var encounteredError bool"  # of platformCleanup
+_SETUP = "func (s *ProxyServer) platformSetup(ctx context.Context) error {"
 _NEEDED = "proxier.topologyLabels = topologyLabels\nproxier.needFullSync = true"
 _FAILED = "// a partial sync.\nproxier.needFullSync = true"
 _FULL_NEEDED = "proxier.needFullSync = false"
@@ -135,13 +136,7 @@ COMMON = (
     mutant(
         "sysctls-unset",
         "sysctls of connection tracking are not set",
-        [
-            after(
-                _LINUX,
-                "func (s *ProxyServer) platformSetup(ctx context.Context) error {",
-                "return nil",
-            )
-        ],
+        [after(_LINUX, _SETUP, "return nil")],
         *("life-init-only", "ct-sysctl-established", "ct-sysctl-closewait", "ct-sysctl-udp"),
         *("ct-be-liberal", "ct-sysctl-fatal"),
     ),
@@ -195,7 +190,34 @@ COMMON = (
     ),
 )
 
+OF_NFTABLES = (
+    mutant(
+        "ranges-of-the-start",
+        "the ranges of cluster IPs are those that there were at first",
+        [
+            after(
+                _NFTABLES,
+                "func (proxier *Proxier) OnServiceCIDRsChanged(cidrs []string) {",
+                'if proxier.serviceCIDRs != "" { return }',
+            )
+        ],
+        "sync-servicecidr-nft",
+    ),
+    mutant(
+        "table-of-either-family",
+        "there is a table of IPv6 where IPv6 is disabled",
+        [after(_LINUX, _SETUP, 'mutants.Run("nft", "add", "table", "ip6", "kube-proxy")')],
+        "nft-ip6-ctl",
+    ),
+)
+
 OF_IPTABLES = (
+    mutant(
+        "default-mode-untold",
+        "the log does not tell that the mode is the default one",
+        [before(_LINUX, "if defaultedMode {", "defaultedMode = false")],
+        "life-default-mode-log",
+    ),
     _PARTIAL_FOREVER._replace(killed_by=("sync-topology-full", "sync-foreign-rule-in-chain")),
     _FORGOTTEN._replace(killed_by=("sync-fail-retry",)),
     _NOT_CLEANED_UP._replace(killed_by=("life-switch-from-nft",)),
