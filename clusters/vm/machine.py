@@ -62,6 +62,11 @@ _CONNTRACK = "nf_conntrack.hashsize=32768"
 forget some of a large sample.
 """
 
+_SENT = "virtio_net.napi_tx=0"
+"""What a card has been given is no longer its sender's: a kernel discards ICMP errors while some
+hundred of them wait to be taken by a busy emulator.
+"""
+
 _TUNSETIFF = 0x400454CA  # linux/if_tun.h
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
 
@@ -198,6 +203,7 @@ class Machine:
             *_FAST,
             *(_EMULATED_FAST if self.emulated else ()),
             _CONNTRACK,
+            _SENT,
             f"node.interfaces={interfaces} node.address={self.address}/24 node.port={PORT}",
         ]
         argv = [

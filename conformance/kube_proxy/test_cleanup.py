@@ -109,7 +109,10 @@ def test_cleanup_that_fails_is_an_error(bare_node: Node) -> None:
     assert_refuses(bare_node, "tearing down", wrapper=wrapper, PATH=path)
 
 
-_NOISE = re.compile(r"\[\d+:\d+\]|# .*|\b[A-Z2-7]{8,16}\b|(?<=-)[A-Z2-7]{8}(?=-)|\d+")
+_ADDRESS = r"(?<![\w:])(?:[\da-f]*:){2,}[\da-f]*"  # of IPv6, such as the canary's, which has two
+_NOISE = re.compile(
+    rf"\[\d+:\d+\]|# .*|{_ADDRESS}|\b[A-Z2-7]{{8,16}}\b|(?<=-)[A-Z2-7]{{8}}(?=-)|\d+"
+)
 _EMPTIED = re.compile(r"chain \S+ \{\s*\}")
 """What nftables mode leaves of a chain for a second or more: see nft-stale-chains."""
 _RANGES = re.compile(r"(?<=daddr ).*(?= drop comment \"Drop traffic to unallocated ClusterIPs)")
@@ -117,8 +120,8 @@ _RANGES = re.compile(r"(?<=daddr ).*(?= drop comment \"Drop traffic to unallocat
 
 
 def _shapes(rules: str) -> Counter[str]:
-    """How many lines there are of each shape: without numbers, hashes, counters, what is about to
-    go, and the ranges of addresses that there were at a time.
+    """How many lines there are of each shape: without numbers, addresses, hashes, counters, what is
+    about to go, and the ranges of addresses that there were at a time.
     """
     left = _RANGES.sub("", _EMPTIED.sub("", rules))
     lines = (_NOISE.sub("", line).strip() for line in left.splitlines())

@@ -138,13 +138,29 @@ def test_a_late_answer_of_a_stranger_is_no_silence(
 
 
 @pytest.mark.parametrize(("count", "pieces"), [(1, 1), (512, 1), (513, 2), (1500, 3)])
-def test_each_piece_has_a_fence(lab: Lab, rules: Rules, count: int, pieces: int) -> None:
-    """So many fences on the way out, and then whole rounds until two bring nothing new."""
+def test_each_piece_has_a_fence(
+    lab: Lab, node: SimulatedNode, rules: Rules, count: int, pieces: int
+) -> None:
+    """So many fences on the way out, and then a round that brings nothing new."""
+    node.system.keeps_order = True
     rules.always(Drop())
     sample = client(lab, "pod", "IPv4").connect_many(VIPS["IPv4"], PORT, count)
     assert sample.words == {"dropped": count}
-    assert fences(lab, "external") == list(range(1, pieces + 3))
-    assert fences(lab, "pod") == [pieces + 1, pieces + 2]
+    assert fences(lab, "external") == list(range(1, pieces + 2))
+    assert fences(lab, "pod") == [pieces + 1]
+
+
+@pytest.mark.parametrize(("count", "pieces"), [(1, 1), (128, 1), (129, 2), (300, 3)])
+def test_each_piece_has_a_fence_each_way(lab: Lab, rules: Rules, count: int, pieces: int) -> None:
+    """One after the other, where links keep no common order; and then whole rounds until two bring
+    nothing new.
+    """
+    rules.always(Drop())
+    sample = client(lab, "pod", "IPv4").connect_many(VIPS["IPv4"], PORT, count)
+    assert sample.words == {"dropped": count}
+    rounds = [2 * pieces + 1, 2 * pieces + 2]
+    assert fences(lab, "external") == [*range(1, 2 * pieces, 2), *rounds]
+    assert fences(lab, "pod") == [*range(2, 2 * pieces + 1, 2), *rounds]
 
 
 def test_what_waits_for_the_fence_is_seen(
@@ -202,6 +218,30 @@ def test_what_is_handled_but_has_not_come_out_is_seen(
     rules.always(delivery("pod", 256, family))
     probe = client(lab, "outside", family).connect(VIPS[family], PORT)
     assert probe.answered, probe
+
+
+def test_no_more_refusals_wait_to_leave_than_a_kernel_keeps(
+    lab: Lab, node: SimulatedNode, rules: Rules, family: Family
+) -> None:
+    """A card may keep all that leaves by it until a fence pushes it out, and a kernel discards what
+    its socket has no room for.
+    """
+    waiting, count = list[bytes](), 3 * engine._FEW + 1
+
+    def late(wire: str, frame: bytes) -> list[bytes]:
+        if wire != "external":
+            return [frame]
+        if not is_fence(frame):
+            waiting.extend([frame] if len(waiting) < engine._FEW else [])
+            return []
+        pushed = waiting.copy()
+        waiting.clear()
+        return [*pushed, frame]
+
+    node.leaving = late
+    rules.always(Refuse())
+    sample = client(lab, "outside", family).connect_many(VIPS[family], PORT, count)
+    assert sample.words == {"refused": count}
 
 
 def test_a_fence_of_another_time_counts_for_nothing(

@@ -63,7 +63,7 @@ def test_mode_of_detection(refuses: Refuses) -> None:
     """
     modes = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
     for bad in ("PodCIDR", "clustercidr"):
-        said = rf'detectLocalMode: Unsupported value: \"{bad}\"'
+        said = rf"detectLocalMode: Unsupported value: \"{bad}\""
         refuses({"detectLocalMode": bad}, said, *modes)
 
 
