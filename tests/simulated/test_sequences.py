@@ -15,8 +15,10 @@ from clusters.simulated.kernel import Deliver, Pass
 from clusters.simulated.proxy import SpecifiedProxy
 from conformance.census.sequences import carried
 from conformance.census.sequences.drawing import Size, drawn
+from conformance.census.sequences.operations import Restart, Step, Zone
 from conformance.census.sequences.session import Session
 from fixtures.judge.expect import UnexpectedOutcomeError
+from fixtures.world import zone
 from specification.attempts import Attempt
 from specification.places import Place
 from specification.rules.frontends import claims
@@ -185,3 +187,26 @@ def test_datagrams_that_were_silent_for_too_long_are_no_flows(
     assert session.tallies["TCP"].decided > 20
     assert session.tallies["UDP"].decided == 0
     assert not session.tallies["UDP"].wrong
+
+
+def test_a_start_is_told_of_another_zone_than_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is written already would be no change, and a proxy that has missed it would go on
+    without.
+    """
+    made, moves = player(1), list[str]()
+    made.begin(SIZE.slots)
+
+    def moved(world: object, web: object, zone: str) -> bool:
+        moves.append(zone)
+        return True
+
+    monkeypatch.setattr(zone, "move", moved)
+    steps: dict[Step, list[str]] = {
+        (Restart(),): ["zone-b", "zone-a"],
+        (Restart(), Zone("zone-b")): ["zone-c", "zone-b"],
+        (Zone("zone-a"), Restart()): ["zone-c", "zone-a"],
+    }
+    for step, told in steps.items():
+        made.step(step)
+        assert moves == told
+        moves.clear()

@@ -67,6 +67,7 @@ class Player:
         told = world.zone_told == world.node.proxy.seconds_to_ready
         self._zone = self._there.zone if told else None
         """The zone that the proxy knows the node to be in."""
+        self._written = self._there.zone
         self._made: dict[int, Service] = {}
         hinted = [services.endpoint("remote-pod", for_zones=(each,)) for each in _ZONES]
         self._witness = services(
@@ -143,19 +144,21 @@ class Player:
 
     def _settle(self) -> None:
         """Have all in force that was done. After a start a proxy may not know the zone, and is told
-        by way of another one (the requirement topo-zone-at-start).
+        by way of another one (the requirement topo-zone-at-start): one that is written already
+        would be no change.
 
         Raises:
             SettleError: the proxy does not heed the node's zone.
         """
         wanted = self._there.zone
         if self._zone is None:
-            self._move(next(each for each in _ZONES if each != wanted))
+            self._move(next(each for each in _ZONES if each not in (wanted, self._written)))
         if self._zone != wanted:
             self._move(wanted)
         self._services.settle(syncs=2)
 
     def _move(self, to: str) -> None:
+        self._written = to
         if not zone.move(self.world, self._witness, to):
             raise SettleError(f"the proxy does not heed that its node is in {to} by now")
         self._zone = to
