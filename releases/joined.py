@@ -1,0 +1,98 @@
+"""The runs of releases from what their shards have left, of which none may be missing."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from releases import printed, resume, shards
+from reports import render
+from reports.model import merge
+from reports.model.run import read
+from reports.records.results import RESULTS
+from specification.errors import ResultFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from releases.plan import Asked
+
+
+def runs(asked: Asked, commit: str, left: Path) -> list[Path]:
+    """Join what the shards have left in the folder ``left``, result files at any depth and logs
+    (``.log``) in which they were printed, into a run of each release; the result files of those.
+
+    Raises ResultFileError, one line, where a shard is lost, interrupted, there twice or by another
+    suite, which says how it is run again; or where something else is there.
+    """
+    planned = shards.of(asked, commit)
+    with tempfile.TemporaryDirectory() as folder:
+        found = _sorted(
+            [*_files(left), *_printed(left, Path(folder))],
+            [each.run.lasting().command() for each in planned],
+        )
+        problems = {
+            shard: problem
+            for shard, files in zip(planned, found, strict=True)
+            if (problem := _problem(files, commit))
+        }
+        for shard, problem in problems.items():
+            more = f", as {len(problems) - 1} more have" if len(problems) > 1 else ""
+            raise ResultFileError(
+                f"{shard.told} has {problem} in {left}{more}: {shards.again(asked, shard)}"
+            )
+        return [
+            _whole(
+                [file for shard, (file,) in zip(planned, found, strict=True) if shard.of(version)],
+                asked.run.written / f"v{version}",
+            )
+            for version in asked.versions
+        ]
+
+
+def _files(left: Path) -> Iterator[Path]:
+    return (path for suffix in ("", ".xz") for path in sorted(left.rglob(f"{RESULTS}{suffix}")))
+
+
+def _printed(left: Path, folder: Path) -> Iterator[Path]:
+    """What was printed into logs, in files of a folder."""
+    for number, log in enumerate(sorted(left.rglob("*.log"))):
+        for place, content in enumerate(printed.read(log)):
+            path = folder / f"{number}-{place}.jsonl.xz"
+            path.write_bytes(content)
+            yield path
+
+
+def _sorted(files: Sequence[Path], commands: Sequence[str]) -> list[list[Path]]:
+    """The files that are by each of the commands."""
+    found: dict[str, list[Path]] = {command: [] for command in commands}
+    for file in files:
+        command = resume.command_of(file)
+        if command and command not in found:
+            raise ResultFileError(f"{file}: is of no shard of these, but by {command}")
+        found.get(command, []).append(file)  # of which nobody knows what it is is lost
+    return list(found.values())
+
+
+def _problem(files: Sequence[Path], commit: str) -> str:
+    """What a shard has instead of whole results; empty where it has them."""
+    if len(files) != 1:
+        return "several results" if files else "no results"
+    try:
+        run = read(files[0])
+    except ResultFileError:
+        return "results that are cut off"
+    if run.end.interrupted:
+        return "results of an interrupted run"
+    judge = run.header.suite.commit
+    return "" if judge == commit else f"results by commit {judge or 'unknown'} of the suite"
+
+
+def _whole(parts: Sequence[Path], folder: Path) -> Path:
+    """A release's run, with its page, in a folder that is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    merge.merge(parts, folder)
+    render.render(folder)
+    return folder / RESULTS
