@@ -11,6 +11,7 @@ from releases import printed, resume, shards
 from reports import render
 from reports.model import merge
 from reports.model.run import read
+from reports.model.wording import several
 from reports.records.results import RESULTS
 from specification.errors import ResultFileError
 
@@ -29,17 +30,16 @@ def runs(asked: Asked, commit: str, left: Path) -> list[Path]:
     """
     planned = shards.of(asked, commit)
     with tempfile.TemporaryDirectory() as folder:
-        found = _sorted(
-            [*_files(left), *_printed(left, Path(folder))],
-            [each.run.lasting().command() for each in planned],
-        )
+        commands = [each.run.lasting().command() for each in planned]
+        found = _by(commands, [*_files(left), *_printed(left, Path(folder))])
         problems = {
             shard: problem
             for shard, files in zip(planned, found, strict=True)
             if (problem := _problem(files, commit))
         }
         for shard, problem in problems.items():
-            more = f", as {len(problems) - 1} more have" if len(problems) > 1 else ""
+            others = len(problems) - 1
+            more = f", and {several(others, 'other')} not whole either" if others else ""
             raise ResultFileError(
                 f"{shard.told} has {problem} in {left}{more}: {shards.again(asked, shard)}"
             )
@@ -65,21 +65,22 @@ def _printed(left: Path, folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _sorted(files: Sequence[Path], commands: Sequence[str]) -> list[list[Path]]:
-    """The files that are by each of the commands."""
+def _by(commands: Sequence[str], files: Sequence[Path]) -> list[list[Path]]:
+    """The files that are by each of the commands; what cannot be read is by none, and lost."""
     found: dict[str, list[Path]] = {command: [] for command in commands}
     for file in files:
         command = resume.command_of(file)
-        if command and command not in found:
-            raise ResultFileError(f"{file}: is of no shard of these, but by {command}")
-        found.get(command, []).append(file)  # of which nobody knows what it is is lost
+        if command in found:
+            found[command].append(file)
+        elif command:
+            raise ResultFileError(f"{file}: is of none of these shards, but by {command}")
     return list(found.values())
 
 
 def _problem(files: Sequence[Path], commit: str) -> str:
     """What a shard has instead of whole results; empty where it has them."""
     if len(files) != 1:
-        return "several results" if files else "no results"
+        return f"{len(files) or 'no'} results"
     try:
         run = read(files[0])
     except ResultFileError:
