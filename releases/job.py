@@ -27,22 +27,20 @@ _GIBIBYTES: Final = 2
 """Of memory for each."""
 
 _SECURITY: Final = {
-    # root in the pod: what is below is a capability of its processes, and no other user's
-    "runAsUser": 0,
-    "privileged": False,
+    "runAsUser": 0,  # who alone has these capabilities
     "capabilities": {
         "drop": ["ALL"],
         "add": [
             "SYS_ADMIN",  # namespaces, and what is mounted in them
-            "NET_ADMIN",  # links, rules, connections in those
+            "NET_ADMIN",  # the links and rules in them
             "NET_RAW",  # the lab's frames
-            "DAC_OVERRIDE",
         ],
     },
-    # both profiles of container runtimes refuse mounts, capability or not
+    "seccompProfile": {"type": "RuntimeDefault"},
+    # that of container runtimes refuses to mount, whatever the capabilities
     "appArmorProfile": {"type": "Unconfined"},
-    "seccompProfile": {"type": "Unconfined"},
 }
+"""What the sandbox needs (clusters.sandbox), and no more."""
 
 
 def manifest(asked: Asked, planned: Sequence[Shard], image: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import lzma
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,19 +35,19 @@ def asked(*words: str, results: Path = Path("/results")) -> Asked:
     return plan.parsed(words or VERSIONS, Path("/"), results=results).seeded(COMMIT)
 
 
-def left(shard: Shard, folder: Path, name: str = "run", **header: object) -> Path:
+def left(shard: Shard, folder: Path, name: str = "run") -> Path:
     """What a shard leaves: its result file."""
     failing = shard.run.proxy_version == "1.36.3"
     outcomes = {GONE: "expected-failure" if failing else "passed", DEMANDED: "passed"}
-    whole = {"suite": SUITE, "seed": shard.run.seed, **header}
     return release(
         folder / f"shard-{shard.number}",
         f"v{shard.run.proxy_version}",
         outcomes,
         name=f"{name}-{shard.number}",
         modes=(shard.run.modes,),
+        suite=SUITE,
+        seed=shard.run.seed,
         reproduce=shard.run.lasting().command(),
-        **whole,
     )
 
 
@@ -140,7 +141,8 @@ def test_a_job_has_a_pod_for_each_shard_with_room_for_its_workers() -> None:
         *("--shard", "$(JOB_COMPLETION_INDEX)", "--print"),
     ]
     assert container["resources"]["requests"] == {"cpu": "3", "memory": "6Gi"}
-    assert container["securityContext"]["privileged"] is False
+    capabilities = container["securityContext"]["capabilities"]
+    assert capabilities == {"drop": ["ALL"], "add": ["SYS_ADMIN", "NET_ADMIN", "NET_RAW"]}
 
 
 def test_a_pod_is_told_how_many_workers_it_has_room_for() -> None:
@@ -172,13 +174,12 @@ def test_what_shards_leave_is_what_one_machine_would(
     here: Asked, folder: Path, tmp_path: Path
 ) -> None:
     outcomes = [{GONE: word, DEMANDED: "passed"} for word in ("passed", "expected-failure")]
-    whole = {"suite": SUITE, "seed": here.run.seed}
     known = Listed(implementation.load("kube-proxy"))
     unsharded, sharded = (
         line_up(paths, known)
         for paths in (
             [
-                release(tmp_path / "one", f"v{version}", each, **whole)
+                release(tmp_path / "one", f"v{version}", each, suite=SUITE, seed=here.run.seed)
                 for version, each in zip(VERSIONS, outcomes, strict=True)
             ],
             joined.runs(here, COMMIT, folder),
@@ -199,7 +200,7 @@ def test_what_logs_hold_is_joined_too(here: Asked, folder: Path) -> None:
         shutil.rmtree(path.parents[1])
     (folder / "pods.log").write_text(log)
     packed = folder / "shard-0/run-0-v1.32.2/results.jsonl"
-    packed.with_name("results.jsonl.xz").write_bytes(printed.lzma.compress(packed.read_bytes()))
+    packed.with_name("results.jsonl.xz").write_bytes(lzma.compress(packed.read_bytes()))
     packed.unlink()
     assert len(joined.runs(here, COMMIT, folder)) == 2
 
@@ -287,5 +288,5 @@ def test_printed_results_are_what_they_were(tmp_path: Path) -> None:
     text = printed.text(path)
     assert max(map(len, text.splitlines())) <= 76
     (tmp_path / "x.log").write_text(f"a line\n{text}\nmore\n{text}")
-    found = [printed.lzma.decompress(each) for each in printed.read(tmp_path / "x.log")]
+    found = [lzma.decompress(each) for each in printed.read(tmp_path / "x.log")]
     assert found == [path.read_bytes()] * 2
