@@ -99,6 +99,10 @@ def main(arguments: Sequence[str]) -> int:
 def _releases(arguments: Sequence[str]) -> int:
     commit = fingerprint.suite(_ROOT).commit
     asked = plan.parsed(arguments, Path.cwd(), results=_ROOT / _RESULTS).seeded(commit)
+    if asked.prepared:
+        shards.of(asked, commit)  # what can be no shard elsewhere is known now
+        plan.prepare(asked)
+        return 0
     if asked.shards:
         planned = shards.of(asked, commit)
         github = asked.shards == "github"
@@ -107,9 +111,6 @@ def _releases(arguments: Sequence[str]) -> int:
         return 0
     if asked.shard is not None:
         return _shard(asked, shards.chosen(asked, commit), commit)
-    if asked.prepared:
-        plan.prepare(asked)
-        return 0
     if asked.left:
         return _lined_up(asked, joined.runs(asked, commit, asked.left))
     releases = plan.located(asked)

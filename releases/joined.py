@@ -84,7 +84,7 @@ def _problem(files: Sequence[Path], commit: str) -> str:
     try:
         run = read(files[0])
     except ResultFileError:
-        return "results that are cut off"
+        return "results that cannot be read"
     if run.end.interrupted:
         return "results of an interrupted run"
     judge = run.header.suite.commit

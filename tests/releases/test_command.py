@@ -195,6 +195,8 @@ def test_everything_is_had_and_nothing_is_run(
     wanted = ["1.32.2", "1.36.3", "etcd", "kube-apiserver"]
     assert had == [*wanted, *(["kernel "] if machines else [])]
     assert ran == []
+    monkeypatch.setattr(fingerprint, "suite", lambda _: Suite("s", "1"))
+    assert run("1.32.2", "--prepare") == 2, "what is had for no checkout could not be joined"
 
 
 def test_help_needs_no_release(capsys: pytest.CaptureFixture[str]) -> None:

@@ -248,9 +248,9 @@ def test_a_shard_that_is_printed_and_there_is_there_twice(here: Asked, folder: P
     ("how", "said"),
     [
         ("interrupted", "results of an interrupted run"),
-        ("cut off", "results that are cut off"),
+        ("cut off", "results that cannot be read"),
         ("torn", "no results"),
-        ("edited", "results that are cut off"),
+        ("edited", "results that cannot be read"),
     ],
 )
 def test_a_shard_that_is_not_whole_is_refused(

@@ -94,6 +94,9 @@ def test_a_failure_stays_one_and_its_evidence_is_found(tmp_path: Path) -> None:
     assert failed.evidence is not None
     assert (tmp_path / "whole" / failed.evidence).is_dir()
     valid(tmp_path / "whole" / "results.jsonl")
+    (tmp_path / "bad" / "evidence" / "x").rmdir()
+    alone = merge.merge([good, bad], tmp_path / "alone")
+    assert not any(result.evidence for result in alone.results), "nothing leads to what is not here"
 
 
 @pytest.mark.parametrize(
