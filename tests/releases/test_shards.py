@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import lzma
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,12 @@ def test_each_release_is_a_shard_in_each_mode() -> None:
         {"shard": 2, "release": "1.36.3", "mode": "iptables"},
         {"shard": 3, "release": "1.36.3", "mode": "nftables"},
     ]
+
+
+def test_the_workflow_uses_what_the_matrix_has() -> None:
+    workflow = Path(plan.__file__).parents[1] / ".github" / "workflows" / "releases.yml"
+    (entry, *_) = json.loads(shards.matrix(shards.of(asked(), COMMIT)))["include"]
+    assert set(re.findall(r"matrix\.(\w+)", workflow.read_text())) == set(entry)
 
 
 def test_a_shards_command_has_the_same_shards_elsewhere() -> None:
