@@ -11,7 +11,6 @@ from releases import printed, resume, shards
 from reports import render
 from reports.model import merge
 from reports.model.run import read
-from reports.model.wording import several
 from reports.records.results import RESULTS
 from specification.errors import ResultFileError
 
@@ -35,14 +34,11 @@ def runs(asked: Asked, commit: str, left: Path) -> list[Path]:
         problems = {
             shard: problem
             for shard, files in zip(planned, found, strict=True)
-            if (problem := _problem(files, commit))
+            if (problem := _problem(files, commit, left, shards.again(asked, shard)))
         }
         for shard, problem in problems.items():
-            others = len(problems) - 1
-            more = f", and {several(others, 'other')} not whole either" if others else ""
-            raise ResultFileError(
-                f"{shard.told} has {problem} in {left}{more}: {shards.again(asked, shard)}"
-            )
+            more = f", one of {len(problems)} that are not whole," if len(problems) > 1 else ""
+            raise ResultFileError(f"{shard.told}{more} {problem}")
         return [
             _whole(
                 [file for shard, (file,) in zip(planned, found, strict=True) if shard.of(version)],
@@ -58,9 +54,10 @@ def _files(left: Path) -> Iterator[Path]:
 
 def _printed(left: Path, folder: Path) -> Iterator[Path]:
     """What was printed into logs, in files of a folder."""
-    for number, log in enumerate(sorted(left.rglob("*.log"))):
-        for place, content in enumerate(printed.read(log)):
-            path = folder / f"{number}-{place}.jsonl.xz"
+    for log in sorted(left.rglob("*.log")):
+        for number, content in enumerate(printed.read(log), start=1):
+            path = folder / f"{log.relative_to(left)} no. {number}.jsonl.xz"
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             yield path
 
@@ -77,18 +74,30 @@ def _by(commands: Sequence[str], files: Sequence[Path]) -> list[list[Path]]:
     return list(found.values())
 
 
-def _problem(files: Sequence[Path], commit: str) -> str:
-    """What a shard has instead of whole results; empty where it has them."""
-    if len(files) != 1:
-        return f"{len(files) or 'no'} results"
+def _problem(files: Sequence[Path], commit: str, left: Path, again: str) -> str:
+    """What a shard has instead of whole results, and the way out; empty where it has them."""
+    if not files:
+        return f"has no results in {left}: {again}"
+    named = ", ".join(str(_within(left, file)) for file in files)
+    if len(files) > 1:
+        return f"has {len(files)} results in {left}, where one is wanted: {named}"
     try:
         run = read(files[0])
     except ResultFileError:
-        return "results that cannot be read"
-    if run.end.interrupted:
-        return "results of an interrupted run"
-    judge = run.header.suite.commit
-    return "" if judge == commit else f"results by commit {judge or 'unknown'} of the suite"
+        what = "results that cannot be read"
+    else:
+        judge = run.header.suite.commit
+        if run.end.interrupted:
+            what = "results of an interrupted run"
+        elif judge != commit:
+            what = f"results by commit {judge or 'unknown'} of the suite, which is {commit} here"
+        else:
+            return ""
+    return f"has {what} in {left} ({named}): take them away, and {again}"
+
+
+def _within(left: Path, file: Path) -> Path | str:
+    return file.relative_to(left) if file.is_relative_to(left) else file.stem.removesuffix(".jsonl")
 
 
 def _whole(parts: Sequence[Path], folder: Path) -> Path:

@@ -236,19 +236,25 @@ def test_a_lost_shard_is_named_with_how_it_is_run_again(here: Asked, folder: Pat
     )
     shutil.rmtree(folder / "shard-0")
     told = refused(here, folder)
-    assert told.startswith("shard 0 (1.32.2, iptables mode) has no results in")
-    assert ", and 1 other not whole either: ./conform" in told
+    assert told.startswith(
+        "shard 0 (1.32.2, iptables mode), one of 2 that are not whole, has no results in"
+    )
 
 
 def test_a_shard_that_is_there_twice_is_refused(here: Asked, folder: Path) -> None:
     left(shards.of(here, COMMIT)[3], folder / "more", name="again")
-    assert refused(here, folder).startswith("shard 3 (1.36.3, nftables mode) has 2 results in")
+    assert refused(here, folder) == (
+        f"shard 3 (1.36.3, nftables mode) has 2 results in {folder}, where one is wanted:"
+        " more/shard-3/again-3-v1.36.3/results.jsonl, shard-3/run-3-v1.36.3/results.jsonl"
+    )
 
 
 def test_a_shard_that_is_printed_and_there_is_there_twice(here: Asked, folder: Path) -> None:
     (path,) = folder.glob("shard-1/*/results.jsonl")
     (folder / "pod.log").write_text(printed.text(path))
-    assert refused(here, folder).startswith("shard 1 (1.32.2, nftables mode) has 2 results in")
+    told = refused(here, folder)
+    assert told.startswith("shard 1 (1.32.2, nftables mode) has 2 results in")
+    assert told.endswith("results.jsonl, pod.log no. 1")
 
 
 @pytest.mark.parametrize(
