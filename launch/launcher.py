@@ -145,10 +145,10 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
         several = len(asked.modes.split(",")) if asked.provider == "kind" else workers()
         alone = asked.keep or "--pdb" in rest
         asked = replace(asked, numprocesses="0" if alone else str(several))
-    return asked.argv() + [_from_root(word) if _exists(word) else word for word in rest]
+    return asked.argv() + [from_root(word) if _exists(word) else word for word in rest]
 
 
-def _from_root(word: str) -> str:
+def from_root(word: str | Path) -> str:
     """A path as pytest needs it, which runs in the project's folder and not in the caller's."""
     path = Path(word).absolute()
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from clusters.implementation import load
 from fixtures.record import fingerprint
 from launch.launcher import delegate
-from releases import plan, resume
+from releases import job, joined, plan, printed, resume, shards
 from releases.causes import Listed
 from reports import render
 from reports.model.releases import line_up
@@ -23,7 +24,8 @@ from specification.errors import CannotJudgeError, SuiteError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from releases.plan import Release
+    from releases.plan import Asked, Release
+    from releases.shards import Shard
 
 HTML: Final = "releases.html"
 MARKDOWN: Final = "releases.md"
@@ -48,6 +50,16 @@ the source of each, and whether it is ready for what Kubernetes' own conformance
   PATH, -k EXPRESSION      only these tests
   -n, --node, --kernel ... as of any run: ./conform --help
 
+on several machines, a shard for each release and mode (see docs/releases.md):
+  --shards github          print a matrix for a GitHub workflow, in JSON; run nothing
+  --shards job             print the manifest of a Kubernetes Indexed Job, a pod for each, in YAML
+  --image NAME             with it: the image of the pods, built from the Containerfile
+  --shard NUMBER           run this one alone, counted from 0; exit code 0: its results are there
+  --print                  with it: its results as text, too, for who reads the log
+  --from FOLDER            run nothing: join what the same command's shards have left there, result
+                           files and logs (.log); every one must be there, once, and whole
+  --prepare                run nothing: have everything that the runs need, as for an image
+
 A release whose results are complete in the folder, by the same command, seed and program and by the
 suite of the same commit, is not run again; one that was interrupted is.
 
@@ -57,12 +69,14 @@ results:
 exit codes:
   0  all that differs has a known cause, and nothing fails that is not listed
   1  something has no known cause
-  2  bad input, or a release could not be had or run; one line says what
+  2  bad input, a release could not be had or run, or a shard is missing; one line says what
 
 examples:
   ./conform releases 1.34.4 1.36.3 1.37.2
   ./conform releases 1.36.3 --proxy-binary ./kube-proxy --modes nftables
   ./conform releases 1.31.0 1.32.2 conformance/conntrack
+  ./conform releases 1.36.3 1.37.2 --shards job --image NAME | kubectl apply -f -
+  ./conform releases 1.36.3 1.37.2 --from logs
 """
 
 
@@ -85,11 +99,40 @@ def main(arguments: Sequence[str]) -> int:
 def _releases(arguments: Sequence[str]) -> int:
     commit = fingerprint.suite(_ROOT).commit
     asked = plan.parsed(arguments, Path.cwd(), results=_ROOT / _RESULTS).seeded(commit)
+    if asked.prepared:
+        shards.of(asked, commit)  # what can be no shard elsewhere is known now
+        plan.prepare(asked)
+        return 0
+    if asked.shards:
+        planned = shards.of(asked, commit)
+        github = asked.shards == "github"
+        text = shards.matrix(planned) if github else job.manifest(asked, planned, asked.image)
+        print(text, flush=True)
+        return 0
+    if asked.shard is not None:
+        return _shard(asked, shards.chosen(asked, commit), commit)
+    if asked.left:
+        return _lined_up(asked, joined.runs(asked, commit, asked.left))
     releases = plan.located(asked)
     files = [
         _judged(release, f"{number} of {len(releases)}", commit)
         for number, release in enumerate(releases, start=1)
     ]
+    return _lined_up(asked, files)
+
+
+def _shard(asked: Asked, shard: Shard, commit: str) -> int:
+    """Run one alone; the exit code, which is no verdict."""
+    one = dataclasses.replace(asked, run=shard.run, versions=(shard.run.proxy_version,))
+    (release,) = plan.located(one)
+    path = _judged(release, shard.told, commit)
+    if asked.printed:
+        print(printed.text(path), end="", flush=True)
+    return 0
+
+
+def _lined_up(asked: Asked, files: Sequence[Path]) -> int:
+    """Hold the runs against each other, and write it down; the exit code."""
     found = line_up(files, Listed(load(asked.run.implementation)))
     folder = asked.run.written
     render.write(folder / HTML, releases_page.render(found, folder))

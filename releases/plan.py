@@ -8,11 +8,14 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from clusters import program
+from clusters.build import artifacts
 from clusters.implementation import Implementation, load
+from clusters.vm import kernel
 from launch.invocation import Run
+from launch.launcher import from_root
 from specification.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +35,18 @@ class Asked:
     run: Run
     versions: tuple[str, ...]
     binaries: tuple[str, ...]
+    shards: Literal["", "github", "job"] = ""
+    """How other machines are to be told what is run on each of them."""
+    image: str = ""
+    """Of the pods of a Job."""
+    shard: int | None = None
+    """The only one to be run."""
+    printed: bool = False
+    """Whether its results are printed, too."""
+    left: Path | None = None
+    """The folder with what the shards have left."""
+    prepared: bool = False
+    """Whether everything is only to be had."""
 
     def seeded(self, commit: str) -> Asked:
         """The same with a seed: where none was asked for, the one that follows from the suite's
@@ -68,6 +83,13 @@ def parsed(arguments: Sequence[str], folder: Path, results: Path) -> Asked:
     parser = Run.parser(add_help=False, conflict_handler="resolve")
     parser.prog = "./conform releases"
     parser.add_argument("--proxy-binary", action="append", default=[], dest="binaries")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--shards", choices=("github", "job"), default="")
+    instead.add_argument("--shard", type=int)
+    instead.add_argument("--from", dest="left")
+    instead.add_argument("--prepare", action="store_true")
+    parser.add_argument("--image", default="")
+    parser.add_argument("--print", action="store_true")
     found, words = parser.parse_known_args(arguments)
     run = Run.of(found).resolved(folder)
     _check(run)
@@ -79,7 +101,24 @@ def parsed(arguments: Sequence[str], folder: Path, results: Path) -> Asked:
     run = dataclasses.replace(
         run, modes=run.modes or MODES, file_or_dir=paths, results=run.results or str(results)
     )
-    return Asked(run, tuple(versions), binaries)
+    if (found.shards == "job") != bool(found.image):
+        raise UsageError("--shards job and --image go together: its pods are of an image")
+    if found.print and found.shard is None:
+        raise UsageError("--print goes with --shard")
+    left = None if found.left is None else folder / found.left
+    if left and not left.is_dir():
+        raise UsageError(f"--from {found.left} is no folder")
+    return Asked(
+        run,
+        tuple(versions),
+        binaries,
+        shards=found.shards,
+        image=found.image,
+        shard=found.shard,
+        printed=found.print,
+        left=left,
+        prepared=found.prepare,
+    )
 
 
 def _check(run: Run) -> None:
@@ -93,13 +132,13 @@ def _check(run: Run) -> None:
 
 
 def _path(word: str, folder: Path) -> str:
-    """The path of tests that a word is, absolute."""
+    """The path of tests that a word is, as a run is given and records it."""
     if word.startswith("-"):
         raise UsageError(f"there is no option {word} (./conform releases --help)")
     path = folder / word
     if not Path(str(path).partition("::")[0]).exists():
         raise UsageError(f"{word} is no version, such as 1.36.3, and no file or folder of tests")
-    return str(path.absolute())
+    return from_root(path)
 
 
 def located(asked: Asked) -> tuple[Release, ...]:
@@ -126,3 +165,14 @@ def _release(chosen: Implementation, run: Run) -> Release:
     program.modes(chosen, run.modes)
     judged = program.judged(chosen, program.locate(chosen, run.proxy_binary, run.proxy_version))
     return Release(run, judged.version, judged.sha256)
+
+
+def prepare(asked: Asked) -> None:
+    """Have everything that the runs of the releases need, and so nothing of a network.
+
+    Raises UsageError, ArtifactError: something cannot be had.
+    """
+    located(asked)
+    artifacts.ensure(["etcd", "kube-apiserver"])
+    if asked.run.node == "vm" or "ipvs" in asked.run.modes:
+        kernel.packaged(asked.run.kernel)

@@ -20,9 +20,9 @@ def complete(release: Release) -> dict[Path, Run]:
     """The complete result files, oldest first, in the folder that a release's run is written to:
     by the same command, and so seed, of the same program, whichever suite they are by.
     """
-    command, found = release.run.lasting().command(), {}
+    asked, found = release.run.lasting().command(), {}
     for path in sorted(release.run.written.glob(f"*/{RESULTS}")):
-        if path.parent.is_symlink() or _command(path) != command:
+        if path.parent.is_symlink() or command_of(path) != asked:
             continue
         try:
             run = read(path)
@@ -33,7 +33,7 @@ def complete(release: Release) -> dict[Path, Run]:
     return found
 
 
-def _command(path: Path) -> str:
+def command_of(path: Path) -> str:
     """The command that repeats the run of a result file; empty where it is none."""
     try:
         first = json.loads(result_file.content(path).split(b"\n", 1)[0])

@@ -180,6 +180,8 @@ def _results(arguments: Sequence[str]) -> int:
     _colour_option(joined)
     options = parser.parse_args(arguments)
     folder = Path(options.output)
+    if len(options.runs) < 2:
+        raise ResultFileError("one file is no merge; give two shards or more")
     merge.merge(
         [Path(run) for run in options.runs], folder, [m for m in options.modes.split(",") if m]
     )

@@ -55,8 +55,6 @@ def merge(paths: Sequence[Path], folder: Path, modes: Sequence[str] = ()) -> Run
     Raises ResultFileError where shards were made by different suites, judge the same case twice
     (an overlap), or leave out a requirement that is judged in another mode (a gap).
     """
-    if len(paths) < 2:
-        raise ResultFileError("one file is no merge; give two shards or more")
     shards = _shards(paths)
     _same_suite(shards)
     _no_overlap(shards)
@@ -202,7 +200,8 @@ def _records(shards: Sequence[_Shard], folder: Path) -> Iterator[AnyRecord]:
                     yield from (replace(record, mode=name) for name in shard.names.values())
                 case Result(evidence=str(evidence)):
                     place = (shard.path.parent / evidence).absolute()
-                    way = os.path.relpath(place, folder.absolute())
+                    # a result file may come without its evidence
+                    way = os.path.relpath(place, folder.absolute()) if place.exists() else None
                     yield replace(record, mode=shard.names[record.mode], evidence=way)
                 case (
                     Result(mode=mode)

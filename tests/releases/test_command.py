@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from clusters import program
+from clusters.build import artifacts
 from clusters.program import Judged
+from clusters.vm import kernel
 from fixtures.record import fingerprint
 from launch.invocation import Run
 from releases import command
@@ -39,6 +43,7 @@ def fixture_ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             version,
             {GONE: OUTCOMES[version], DEMANDED: "passed"},
             name=f"run{len(ran)}",
+            modes=asked.modes.split(","),
             suite=base.values(fingerprint.suite(Path())),
             reproduce=asked.lasting().command(),
             seed=asked.seed,
@@ -123,6 +128,75 @@ def test_a_release_that_leaves_no_results_ends_it(
         " with it"
     )
     assert ran == []
+
+
+def test_shards_run_apart_and_are_joined(
+    ran: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["1.32.2", "1.36.3", "--results"]
+    for shard in ("0", "1", "3"):  # each on a machine of its own
+        folder = str(tmp_path / "left" / shard)
+        assert command.main([*words, folder, "--shard", shard]) == 0
+    capsys.readouterr()
+    assert command.main([*words, str(tmp_path / "own"), "--shard", "2", "--print"]) == 0
+    assert ran == ["v1.32.2", "v1.32.2", "v1.36.3", "v1.36.3"]
+    log = capsys.readouterr().out
+    assert log.startswith("releases: shard 2 (1.36.3, iptables mode), kube-proxy v1.36.3: runs in")
+    joining = [*words, str(tmp_path / "whole"), "--from", str(tmp_path / "left")]
+    assert command.main(joining) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("conform: shard 2 (1.36.3, iptables mode) has no results in")
+    (tmp_path / "left" / "pod.log").write_text(log)
+    assert command.main(joining) == 0
+    out = capsys.readouterr().out
+    assert "against v1.32.2: broke 1\n" in out
+    assert f"Wrote: {tmp_path}/whole/releases.html\n" in out
+    assert len(ran) == 4, "joining runs nothing"
+
+
+def test_a_shard_that_leaves_no_results_is_no_success(
+    ran: list[str], run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "delegate", lambda _: 1)
+    assert run("1.36.3", "--shard", "0", "--print") == 2
+    assert ran == []
+
+
+def test_who_runs_shards_is_told_and_nothing_is_run(
+    ran: list[str], run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("1.36.3", "--modes", "nftables", "--shards", "github") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"include": [{"shard": 0, "release": "1.36.3", "mode": "nftables"}]}
+    assert run("1.36.3", "--shards", "job", "--image", "i") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["spec"]["completions"] == 2
+    assert ran == []
+
+
+@pytest.mark.parametrize(("mode", "machines"), [("nftables", False), ("ipvs", True)])
+def test_everything_is_had_and_nothing_is_run(
+    ran: list[str],
+    run: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    machines: bool,
+) -> None:
+    had: list[str] = []
+
+    def locate(*words: str) -> Path:
+        had.append(words[2])
+        return Path("/v")
+
+    monkeypatch.setattr(program, "locate", locate)
+    monkeypatch.setattr(program, "judged", lambda *_: Judged("kube-proxy", had[-1], ""))
+    monkeypatch.setattr(artifacts, "ensure", had.extend)
+    monkeypatch.setattr(kernel, "packaged", lambda version: had.append(f"kernel {version}"))
+    assert run("1.32.2", "1.36.3", "--prepare", "--modes", mode) == 0
+    wanted = ["1.32.2", "1.36.3", "etcd", "kube-apiserver"]
+    assert had == [*wanted, *(["kernel "] if machines else [])]
+    assert ran == []
+    monkeypatch.setattr(fingerprint, "suite", lambda _: Suite("s", "1"))
+    assert run("1.32.2", "--prepare") == 2, "what is had for no checkout could not be joined"
 
 
 def test_help_needs_no_release(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,9 @@ def test_a_failure_stays_one_and_its_evidence_is_found(tmp_path: Path) -> None:
     assert failed.evidence is not None
     assert (tmp_path / "whole" / failed.evidence).is_dir()
     valid(tmp_path / "whole" / "results.jsonl")
+    (tmp_path / "bad" / "evidence" / "x").rmdir()
+    alone = merge.merge([good, bad], tmp_path / "alone")
+    assert not any(result.evidence for result in alone.results), "nothing leads to what is not here"
 
 
 @pytest.mark.parametrize(
@@ -150,10 +153,12 @@ def test_shards_of_other_suites_are_refused(tmp_path: Path) -> None:
     assert "version 9" in _refused(tmp_path / "v", suite=suite | {"version": "9"})
 
 
-def test_one_shard_and_the_same_twice_are_refused(tmp_path: Path) -> None:
+def test_one_shard_and_the_same_twice_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = shard(tmp_path / "a")
-    with pytest.raises(ResultFileError, match="two shards or more"):
-        merge.merge([one], tmp_path / "whole")
+    assert main(["results", "merge", str(one), "-o", str(tmp_path / "whole")]) == 2
+    assert "two shards or more" in capsys.readouterr().err
     with pytest.raises(ResultFileError, match="given twice"):
         merge.merge([one, one.parent], tmp_path / "whole")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.samples import run as sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 Outcomes = dict[str, str]
@@ -24,9 +25,10 @@ def release(
     *records: dict[str, Any],
     features: dict[str, str] | None = None,
     name: str = "run",
+    modes: Sequence[str] = sample.MODES,
     **header: Any,
 ) -> Path:
-    """A run of a release in two modes, of two cases of each requirement; its result file."""
+    """A run of a release in these modes, of two cases of each requirement; its result file."""
     known = list(dict.fromkeys(key.partition("/")[0] for key in outcomes))
     described = []
     for each in known:
@@ -37,13 +39,13 @@ def release(
     results = [
         sample.result(each, mode, outcome, case=case, reason=_REASONS.get(outcome, outcome))
         for each in known
-        for mode in sample.MODES
+        for mode in modes
         for case in CASES
         if (outcome := _outcome(outcomes, each, mode, case))
     ]
     about = {"name": "kube-proxy", "version": version, "sha256": version}
-    whole = sample.header(run=f"{name}-{version}", implementation=about, **header)
-    marks = [sample.fingerprint(mode) for mode in sample.MODES]
+    whole = sample.header(run=f"{name}-{version}", implementation=about, modes=modes, **header)
+    marks = [sample.fingerprint(mode) for mode in modes]
     return sample.write(folder / f"{name}-{version}", whole, *described, *marks, *results, *records)
 
 
