@@ -154,7 +154,8 @@ def _never_deleted(text: str, before: str) -> str:
         if led and led[0] in since:  # and led to a Service that is gone, or has changed
             return None
         found = re.match(
-            r"(?:flush|delete) chain \S+ kube-proxy ((?:service|endpoint|external)-\S+/\S+)", line
+            r"(?:flush|delete) chain \S+ kube-proxy ((?:service|endpoint|external|local)-\S+/\S+)",
+            line,
         )
         return None if found and found[1] not in written else line
 
