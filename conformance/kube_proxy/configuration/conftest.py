@@ -9,7 +9,7 @@ import pytest
 
 from conformance.kube_proxy.configuration.effective import Effective, effective
 from conformance.kube_proxy.process import conftest as process
-from conformance.kube_proxy.process.starts import assert_refuses
+from conformance.kube_proxy.process.starts import Word, assert_refuses
 from conformance.vocabulary import Node, World, by_time
 from fixtures.record.recorder import OPTIONS
 
@@ -34,7 +34,7 @@ started_by_the_suite = process.started_by_the_suite
 class Refuses(Protocol):
     """See ``refuses``."""
 
-    def __call__(self, configuration: dict[str, Any], *words: str, **environment: str) -> None:
+    def __call__(self, configuration: dict[str, Any], *words: Word, **environment: str) -> None:
         """Started so, it ends with an error whose line has these words."""
 
 
@@ -61,7 +61,7 @@ def refuses(bare_node: Node) -> Refuses:
     with an error that has all of these words in one line, and with nothing programmed.
     """
 
-    def start(configuration: dict[str, Any], *words: str, **environment: str) -> None:
+    def start(configuration: dict[str, Any], *words: Word, **environment: str) -> None:
         assert_refuses(bare_node, *words, configuration=configuration, **environment)
 
     return start

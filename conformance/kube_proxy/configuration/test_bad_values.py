@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from conformance.kube_proxy.configuration.conftest import NO_ADDRESS, Refuses
+from conformance.kube_proxy.process.starts import field
 from conformance.vocabulary import in_ipvs, requirement, setting, source
 
 _CHECKED: Final = source("pkg/proxy/apis/config/validation/validation.go")
@@ -21,7 +23,9 @@ def test_sync_period(refuses: Refuses, mode: str) -> None:
     """kube-proxy must refuse to start with a syncPeriod of its mode that is negative, or no
     duration at all.
     """
-    refuses({mode: {"syncPeriod": "-1s"}}, ".syncPeriod: Invalid value", "greater than 0")
+    refuses(
+        {mode: {"syncPeriod": "-1s"}}, field(".SyncPeriod", f"{mode}.syncPeriod"), "greater than 0"
+    )
     refuses({mode: {"syncPeriod": "soon"}}, "invalid duration", "soon")
 
 
@@ -34,7 +38,7 @@ def test_sync_period(refuses: Refuses, mode: str) -> None:
 def test_config_sync_period(refuses: Refuses) -> None:
     """kube-proxy must refuse to start with a configSyncPeriod that is negative."""
     configuration = {"configSyncPeriod": "-1s"}
-    refuses(configuration, "configSyncPeriod: Invalid value", "must be greater than 0")
+    refuses(configuration, field("ConfigSyncPeriod", "configSyncPeriod"), "must be greater than 0")
 
 
 @requirement(
@@ -48,7 +52,7 @@ def test_address_of_health(refuses: Refuses) -> None:
     port from 1 to 65535, or without one.
     """
     for bad, why in NO_ADDRESS:
-        refuses({"healthzBindAddress": bad}, "healthzBindAddress: Invalid value", why)
+        refuses({"healthzBindAddress": bad}, field("HealthzBindAddress", "healthzBindAddress"), why)
 
 
 @requirement(
@@ -63,8 +67,12 @@ def test_mode_of_detection(refuses: Refuses) -> None:
     """
     modes = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
     for bad in ("PodCIDR", "clustercidr"):
-        said = rf"detectLocalMode: Unsupported value: \"{bad}\""
-        refuses({"detectLocalMode": bad}, said, *modes)
+        refuses(
+            {"detectLocalMode": bad},
+            field("DetectLocalMode", "detectLocalMode", "Unsupported value"),
+            bad,
+            *modes,
+        )
 
 
 @requirement(
@@ -81,7 +89,9 @@ def test_bridge_that_is_not_named(refuses: Refuses) -> None:
         "detectLocalMode": "BridgeInterface",
         "detectLocal": {"interfaceNamePrefix": "pod"},
     }
-    refuses(configuration, "interface", "Invalid value", "must not be empty")
+    refuses(
+        configuration, field("InterfaceName", "detectLocal.bridgeInterface"), "must not be empty"
+    )
 
 
 @requirement(
@@ -98,7 +108,11 @@ def test_prefix_that_is_not_given(refuses: Refuses) -> None:
         "detectLocalMode": "InterfaceNamePrefix",
         "detectLocal": {"bridgeInterface": "pod"},
     }
-    refuses(configuration, "interface", "prefix: Invalid value", "must not be empty")
+    refuses(
+        configuration,
+        field("InterfacePrefix", "detectLocal.interfaceNamePrefix"),
+        "must not be empty",
+    )
 
 
 _LIMITS: Final[dict[str, Any]] = {
@@ -121,7 +135,11 @@ def test_limits_of_connection_tracking(refuses: Refuses) -> None:
     """kube-proxy must refuse to start where limits or timeouts of connection tracking are negative,
     and must name every one of them.
     """
-    said = (f".{field}: Invalid value: " for field in _LIMITS)
+    types = (re.sub("^tcp|^udp|^.", lambda found: found[0].upper(), name) for name in _LIMITS)
+    said = (
+        field(f"KubeProxyConntrackConfiguration.{by_type}", f"conntrack.{name}", "Invalid value: ")
+        for by_type, name in zip(types, _LIMITS, strict=True)
+    )
     refuses({"conntrack": _LIMITS}, *said, _NOT_NEGATIVE)
 
 
@@ -133,7 +151,7 @@ def test_limits_of_connection_tracking(refuses: Refuses) -> None:
 )
 def test_burst_of_requests(refuses: Refuses) -> None:
     """kube-proxy must refuse to start with a clientConnection.burst that is negative."""
-    said = f"burst: Invalid value: -1: {_NOT_NEGATIVE}"
+    said = field("Burst", "clientConnection.burst", f"Invalid value: -1: {_NOT_NEGATIVE}")
     refuses({"clientConnection": {"burst": -1}}, said)
 
 
@@ -142,6 +160,13 @@ def test_timeouts_of_ipvs(refuses: Refuses) -> None:
     """In IPVS mode, kube-proxy must refuse to start where a timeout of IPVS is negative, and must
     name every one that is.
     """
-    fields = ("tcpTimeout", "tcpFinTimeout", "udpTimeout")
-    said = (f".{field}: Invalid value" for field in fields)
+    fields = {
+        "tcpTimeout": "TCPTimeout",
+        "tcpFinTimeout": "TCPFinTimeout",
+        "udpTimeout": "UDPTimeout",
+    }
+    said = (
+        field(f"KubeProxyIPVSConfiguration.{by_type}", f"ipvs.{name}")
+        for name, by_type in fields.items()
+    )
     refuses({"ipvs": dict.fromkeys(fields, "-1s")}, *said, _NOT_NEGATIVE)

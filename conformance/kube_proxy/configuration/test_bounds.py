@@ -6,6 +6,7 @@ from typing import Final
 
 from conformance.kube_proxy.configuration.conftest import NO_ADDRESS, Refuses
 from conformance.kube_proxy.configuration.effective import Effective
+from conformance.kube_proxy.process.starts import field
 from conformance.vocabulary import Node, in_ipvs, in_nftables, requirement, setting, source
 
 _CHECKED_AT: Final = "pkg/proxy/apis/config/validation/validation.go"
@@ -24,8 +25,9 @@ def test_masquerade_bit(refuses: Refuses) -> None:
     in every mode.
     """
     for bit in (-1, 32):
-        said = f"masqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
-        refuses({"iptables": {"masqueradeBit": bit}}, "iptables", said)
+        said = f"Invalid value: {bit}: {_FROM_0_TO_31}"
+        named = field("IPTablesConfiguration.MasqueradeBit", "iptables.masqueradeBit", said)
+        refuses({"iptables": {"masqueradeBit": bit}}, named)
 
 
 @in_nftables("cfg-masq-bit-nft", setting("KubeProxyNFTablesConfiguration.masqueradeBit"), _CHECKED)
@@ -34,8 +36,9 @@ def test_masquerade_bit_of_nftables_mode(refuses: Refuses) -> None:
     within 0 and 31.
     """
     for bit in (-1, 32):
-        said = f"masqueradeBit: Invalid value: {bit}: {_FROM_0_TO_31}"
-        refuses({"nftables": {"masqueradeBit": bit}}, "nftables", said)
+        said = f"Invalid value: {bit}: {_FROM_0_TO_31}"
+        named = field("NFTablesConfiguration.MasqueradeBit", "nftables.masqueradeBit", said)
+        refuses({"nftables": {"masqueradeBit": bit}}, named)
 
 
 @requirement(
@@ -49,10 +52,12 @@ def test_minimal_sync_period(refuses: Refuses, mode: str) -> None:
     than its syncPeriod.
     """
     refuses(
-        {mode: {"minSyncPeriod": "-1ns"}}, ".minSyncPeriod: Invalid value", "must be greater than"
+        {mode: {"minSyncPeriod": "-1ns"}},
+        field(".MinSyncPeriod", f"{mode}.minSyncPeriod"),
+        "must be greater than",
     )
     periods = {"minSyncPeriod": "61s", "syncPeriod": "60s"}
-    refuses({mode: periods}, ".syncPeriod: Invalid value", "greater than or equal to")
+    refuses({mode: periods}, field(".SyncPeriod", f"{mode}.syncPeriod"), "greater than or equal to")
 
 
 @requirement(
@@ -64,7 +69,7 @@ def test_minimal_sync_period(refuses: Refuses, mode: str) -> None:
 def test_bind_address(refuses: Refuses) -> None:
     """kube-proxy must refuse to start with a bindAddress that is no IP address."""
     for bad in ("localhost", "192.0.2.1:80"):
-        refuses({"bindAddress": bad}, "bindAddress: Invalid value", bad, "not a valid")
+        refuses({"bindAddress": bad}, field(".BindAddress", "bindAddress"), bad, "not a valid")
 
 
 @requirement(
@@ -78,7 +83,7 @@ def test_address_of_metrics(refuses: Refuses) -> None:
     port from 1 to 65535, or without one.
     """
     for bad, why in NO_ADDRESS:
-        refuses({"metricsBindAddress": bad}, "metricsBindAddress: Invalid value", why)
+        refuses({"metricsBindAddress": bad}, field("MetricsBindAddress", "metricsBindAddress"), why)
 
 
 @requirement(
@@ -92,7 +97,10 @@ def test_addresses_of_node_ports(refuses: Refuses) -> None:
     a keyword.
     """
     bad = ["192.0.2.1", "192.0.2.0/33", "secondary", ""]
-    said = (f"nodePortAddresses[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
+    said = (
+        field(f"NodePortAddresses[{number}]", f"nodePortAddresses[{number}]")
+        for number in range(1, 1 + len(bad))
+    )
     refuses({"nodePortAddresses": ["192.0.2.0/24", *bad]}, *said, "must be a valid CIDR")
 
 
@@ -104,7 +112,7 @@ def test_addresses_of_node_ports(refuses: Refuses) -> None:
 def test_primary_addresses_stand_alone(refuses: Refuses) -> None:
     """kube-proxy must refuse to start where nodePortAddresses has "primary" beside others."""
     for both in (["primary", "::/0"], ["::/0", "primary"]):
-        refuses({"nodePortAddresses": both}, "nodePortAddresses[", "can't use both 'primary'")
+        refuses({"nodePortAddresses": both}, "NodePortAddresses[", "can't use both 'primary'")
 
 
 @requirement(
@@ -120,7 +128,8 @@ def test_keywords_for_addresses_of_node_ports(refuses: Refuses, bare_node: Node)
     keywords = ["primary", "localhost", "all"]
     for each in keywords:
         twice = {"nodePortAddresses": [each, "192.0.2.0/24", each]}
-        refuses(twice, "nodePortAddresses[2]: Duplicate value", each)
+        said = field("NodePortAddresses[2]", "nodePortAddresses[2]", "Duplicate value")
+        refuses(twice, said, each)
     bare_node.proxy.start({"nodePortAddresses": [*keywords, "192.0.2.0/24"]})
 
 
@@ -134,12 +143,14 @@ def test_networks_of_pods(refuses: Refuses) -> None:
     """kube-proxy must refuse to start with a clusterCIDR that is no network, two of one family, or
     three.
     """
-    for bad in (
-        "10.0.0.0",
-        "10.0.0.0/8,192.168.0.0/16",
-        "10.0.0.0/8,2001:db8::/64,192.168.0.0/16",
-    ):
-        refuses({"clusterCIDR": bad}, "clusterCIDR", "Invalid value", "CIDR", bad.split(",")[-1])
+    for bad in ("10.0.0.0", "10.0.0.0/8,192.168.0.0/16", "10.0.0.0/8,2001:db8::/64,192.168.0.0/16"):
+        refuses(
+            {"clusterCIDR": bad},
+            ("ClusterCIDRs", "clusterCIDR:"),
+            "Invalid value",
+            "CIDR",
+            bad.split(",")[-1],
+        )
 
 
 @requirement(
@@ -151,8 +162,8 @@ def test_oom_score(refuses: Refuses, at_bounds: Effective) -> None:
     """
     assert at_bounds.oom_score == 1000
     for bad in (-1001, 1001):
-        said = f"oomScoreAdj: Invalid value: {bad}: must be within the range [-1000, 1000]"
-        refuses({"oomScoreAdj": bad}, said)
+        said = f"Invalid value: {bad}: must be within the range [-1000, 1000]"
+        refuses({"oomScoreAdj": bad}, field("OOMScoreAdj", "oomScoreAdj", said))
 
 
 @in_ipvs("cfg-ipvs-exclude", setting("KubeProxyIPVSConfiguration.excludeCIDRs"), _CHECKED)
@@ -161,7 +172,10 @@ def test_networks_that_ipvs_mode_leaves_alone(refuses: Refuses) -> None:
     network.
     """
     bad = ["192.0.2.1", "2001:db8::/129", ""]
-    said = (f"excludeCIDRs[{number}]: Invalid value" for number in range(1, 1 + len(bad)))
+    said = (
+        field(f"ExcludeCidrs[{number}]", f"ipvs.excludeCIDRs[{number}]")
+        for number in range(1, 1 + len(bad))
+    )
     refuses({"ipvs": {"excludeCIDRs": ["::/0", *bad]}}, *said, "must be a valid CIDR")
 
 
@@ -175,10 +189,11 @@ def test_hidden_metrics(refuses: Refuses, previous: str) -> None:
     """kube-proxy must refuse to start with a showHiddenMetricsForVersion that is not the minor
     version before its own, and must name that.
     """
-    field = "showHiddenMetricsForVersion"
+    name = "showHiddenMetricsForVersion"
     major, _, minor = previous.partition(".")
     for bad in (f"{major}.{int(minor) + 1}", f"{major}.{int(minor) - 1}"):
-        refuses({field: bad}, f"{field}: Invalid value", bad, f"'{previous}'")
+        said = field("ShowHiddenMetricsForVersion", name)
+        refuses({name: bad}, said, bad, f"'{previous}'")
 
 
 _LOCKED: Final = ("JobReadyPods", "KubeProxyDrainingTerminatingNodes", "NFTablesProxyMode")
@@ -203,10 +218,7 @@ def test_gates(refuses: Refuses, at_bounds: Effective) -> None:
 
 
 @requirement(
-    "cfg-bounds",
-    setting("KubeProxyConfiguration"),
-    _CHECKED,
-    feature="configuration-by-fields",
+    "cfg-bounds", setting("KubeProxyConfiguration"), _CHECKED, feature="configuration-by-fields"
 )
 def test_bounds(at_bounds: Effective, mode: str, previous: str) -> None:
     """kube-proxy must take the values at the bounds of what its fields may have, must go by them,

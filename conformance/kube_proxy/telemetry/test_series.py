@@ -204,6 +204,7 @@ def test_hidden_metrics_can_be_shown_of_the_release_before_alone(
     major, minor = _release(used)
     for other in (minor, minor - 2):
         refused = {"showHiddenMetricsForVersion": f"{major}.{other}"}
-        assert_refuses(bare_node, "ShowHiddenMetricsForVersion", configuration=refused)
+        named = ("ShowHiddenMetricsForVersion", "showHiddenMetricsForVersion: ")
+        assert_refuses(bare_node, named, configuration=refused)
     bare_node.proxy.start({"showHiddenMetricsForVersion": f"{major}.{minor - 1}"})
     assert told(bare_node, HEALTH, "/healthz").status == http.client.OK
