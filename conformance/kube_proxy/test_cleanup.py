@@ -25,6 +25,7 @@ from conformance.vocabulary import (
     requirement,
     source,
 )
+from fixtures.services.canary import external_ips
 
 _CLEANUP = docs("kube-proxy", note="--cleanup")
 
@@ -109,9 +110,9 @@ def test_cleanup_that_fails_is_an_error(bare_node: Node) -> None:
     assert_refuses(bare_node, "tearing down", wrapper=wrapper, PATH=path)
 
 
-_ADDRESS = r"(?<![\w:])(?:[\da-f]*:){2,}[\da-f]*"  # of IPv6, such as the canary's, which has two
+_CANARY = "|".join(re.escape(str(each)) for family in FAMILIES for each in external_ips(family))
 _NOISE = re.compile(
-    rf"\[\d+:\d+\]|# .*|{_ADDRESS}|\b[A-Z2-7]{{8,16}}\b|(?<=-)[A-Z2-7]{{8}}(?=-)|\d+"
+    rf"{_CANARY}|\[\d+:\d+\]|# .*|\b[A-Z2-7]{{8,16}}\b|(?<=-)[A-Z2-7]{{8}}(?=-)|\d+"
 )
 _EMPTIED = re.compile(r"chain \S+ \{\s*\}")
 """What nftables mode leaves of a chain for a second or more: see nft-stale-chains."""
@@ -120,8 +121,8 @@ _RANGES = re.compile(r"(?<=daddr ).*(?= drop comment \"Drop traffic to unallocat
 
 
 def _shapes(rules: str) -> Counter[str]:
-    """How many lines there are of each shape: without numbers, addresses, hashes, counters, what is
-    about to go, and the ranges of addresses that there were at a time.
+    """How many lines there are of each shape: without numbers, hashes, counters, which of its two
+    addresses the canary has, what is about to go, and the ranges that there were at a time.
     """
     left = _RANGES.sub("", _EMPTIED.sub("", rules))
     lines = (_NOISE.sub("", line).strip() for line in left.splitlines())

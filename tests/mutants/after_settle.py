@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.services.canary import external_ips
 from fixtures.world.world import World
-from specification.addresses import EXTERNAL_IPS, FAMILIES, SERVICE_RANGES, Family
+from specification.addresses import FAMILIES, SERVICE_RANGES, Family
 from tests.mutants import shared
 from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
 from tests.mutants.programmed import Programmed
@@ -51,7 +52,7 @@ class Alterations:
     def __init__(self, world: World, mutant: Mutant) -> None:
         self._node, self._mutant = world.node, mutant
         self._settle = world.canary.settle
-        canary = [network[place] for network in EXTERNAL_IPS.values() for place in (-2, -3)]
+        canary = [address for family in FAMILIES for address in external_ips(family)]
         api_server = [network[1] for network in SERVICE_RANGES.values()]
         self._spared = set(map(str, (*world.canary._vips.values(), *canary, *api_server)))
         self._earlier: dict[Family, tuple[Programmed, ...]] = dict.fromkeys(FAMILIES, ())
