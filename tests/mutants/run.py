@@ -46,26 +46,26 @@ def judge(
     folder: Path,
     only: tuple[str, ...] = (),
     *,
+    seed: int,
     kind: bool = False,
-    few: int | None = None,
+    few: bool = False,
 ) -> list[Kill]:
     """Run the requirements that are to kill each mutant of a mode, and say what came of it.
 
-    ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default. With
-    ``kind`` they are run on a kind cluster. With ``few`` it is a few of the requirements for each
-    mutant, drawn by that seed, which is that of the run too.
+    ``folder`` takes wrappers, records and results; ``only`` names the mutants, all by default;
+    ``seed`` is that of the run. With ``kind`` they are run on a kind cluster. With ``few`` it is a
+    few of the requirements for each mutant, drawn by the seed too.
 
     Raises:
         MutantError: the run was cut short.
     """
     chosen = [mutant for mutant in MUTANTS[mode] if not only or mutant.name in only]
-    if few is not None:
-        chosen = [share.of_its_killers(mutant, few) for mutant in chosen]
+    if few:
+        chosen = [share.of_its_killers(mutant, seed) for mutant in chosen]
     kills = list[Kill]()
     for part, together in _parts(chosen).items():
         (folder / part).mkdir()
-        seeded = () if few is None else (f"--seed={few}",)
-        kills += _judge(mode, folder / part, together, *seeded, kind=kind)
+        kills += _judge(mode, folder / part, together, seed=seed, kind=kind)
     return kills
 
 
@@ -80,9 +80,9 @@ def _parts(chosen: list[Mutant]) -> dict[str, list[Mutant]]:
     return parts
 
 
-def _judge(mode: str, folder: Path, chosen: list[Mutant], *seeded: str, kind: bool) -> list[Kill]:
+def _judge(mode: str, folder: Path, chosen: list[Mutant], *, seed: int, kind: bool) -> list[Kill]:
     """What came of mutants that are run together."""
-    done = _pytest(mode, folder, chosen, *seeded, kind=kind)
+    done = _pytest(mode, folder, chosen, f"--seed={seed}", kind=kind)
     results = folder / "latest" / "results.jsonl"
     if not results.exists():
         raise MutantError(

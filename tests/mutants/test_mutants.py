@@ -60,10 +60,10 @@ def test_mutants_are_killed(
 ) -> None:
     mutants, option = MUTANTS[mode][1:], pytestconfig.option
     if option.every_mutant:
-        kills = every(mode, [each.name for each in mutants])
+        kills = every(mode, [each.name for each in mutants], option.seed)
     else:
         names = [each.name for each in share(mutants, kind_of, option.seed)]
-        kills = judged(mode, names, option.seed)
+        kills = judged(mode, names, option.seed, few=True)
     record_property("kills", [list(kill) for kill in kills])
     assert kills
     wrong = [kill for kill in kills if not kill.right]

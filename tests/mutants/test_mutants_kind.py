@@ -36,7 +36,7 @@ def test_mutants_are_killed_on_kind(
 ) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{mode}-kind-", dir=RESULTS))
-    kills = judge(mode, folder, MUTANTS, kind=True, few=pytestconfig.option.seed)
+    kills = judge(mode, folder, MUTANTS, kind=True, seed=pytestconfig.option.seed, few=True)
     record_property("kills", [list(kill) for kill in kills])
     assert {kill.mutant for kill in kills} == set(MUTANTS)
     wrong = [kill for kill in kills if not kill.right]

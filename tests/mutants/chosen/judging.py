@@ -18,26 +18,26 @@ BATCH: Final = 8
 """Mutants that are judged together where all are: so many are lost where that is interrupted."""
 
 
-def judged(mode: str, names: Sequence[str], few: int | None = None) -> list[Kill]:
+def judged(mode: str, names: Sequence[str], seed: int, *, few: bool = False) -> list[Kill]:
     """What became of these, and of the proxy that is not mutated; what they left is kept where that
-    is not as it should be. With ``few`` a few requirements for each are tried, drawn by that seed.
+    is not as it should be. With ``few`` a few requirements for each are tried, drawn by the seed.
     """
     RESULTS.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=RESULTS))
-    kills = judge(mode, folder, (UNMUTATED.name, *names), few=few)
+    kills = judge(mode, folder, (UNMUTATED.name, *names), seed=seed, few=few)
     if all(kill.right for kill in kills):
         shutil.rmtree(folder)
     return kills
 
 
-def every(mode: str, names: Sequence[str]) -> list[Kill]:
+def every(mode: str, names: Sequence[str], seed: int) -> list[Kill]:
     """What became of all of them, some at a time; where that was interrupted it goes on."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     journal, kills = Journal(RESULTS / f"judged-{mode}.jsonl", tree()), list[Kill]()
     for batch in batches(names, BATCH):
         found = journal.judged(batch)
         if found is None:
-            found = judged(mode, batch)
+            found = judged(mode, batch, seed)
             if all(kill.right for kill in found):
                 journal.add(batch, found)
         kills += found

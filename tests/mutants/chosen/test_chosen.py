@@ -77,8 +77,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
     """Whom a judge was asked about who is interrupted at the third batch, for the first time."""
     names: list[tuple[str, ...]] = []
 
-    def judge(mode: str, folder: Path, only: tuple[str, ...], *, few: int | None) -> list[Kill]:
-        assert few is None  # all of the requirements
+    def judge(
+        mode: str, folder: Path, only: tuple[str, ...], *, seed: int, few: bool
+    ) -> list[Kill]:
+        assert not few  # all of the requirements
+        assert seed == 7
         names.append(only)
         if len(names) == 3:
             raise KeyboardInterrupt
@@ -93,14 +96,14 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
 def test_a_run_of_every_mutant_that_was_interrupted_goes_on(asked: list[tuple[str, ...]]) -> None:
     names = [f"m{number}" for number in range(3 * judging.BATCH)]
     with pytest.raises(KeyboardInterrupt):
-        judging.every("iptables", names)
-    found = judging.every("iptables", names)
+        judging.every("iptables", names, 7)
+    found = judging.every("iptables", names, 7)
     assert [each[1] for each in asked] == ["m0", f"m{judging.BATCH}"] + ["m16"] * 2
     assert all(each[0] == "unmutated" for each in asked)
     assert [kill.mutant for kill in found] == [
         "unmutated" if number < 0 else names[number] for number in range(-1, len(names))
     ]
-    judging.every("iptables", names)
+    judging.every("iptables", names, 7)
     assert len(asked) == 7, "it began anew"
 
 
