@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance.kube_proxy.process.starts import hinderable
+from conformance.kube_proxy.process.syncs import BEGUN, DONE, LOGGED, syncs
 from conformance.kube_proxy.telemetry.scrapes import Scrape, scrape
 from conformance.vocabulary import (
     FAMILIES,
@@ -34,11 +35,9 @@ _PERIODS = {"syncPeriod": "24h"}
 _QUIET = {
     "configSyncPeriod": "24h",
     **dict.fromkeys(("iptables", "ipvs", "nftables"), _PERIODS),
-    "logging": {"verbosity": 4},
+    **LOGGED,
 }
 _PATIENCE = 240.0  # seconds for one sync, on a machine that is busy
-_BEGUN = re.compile(r"\] \"Syncing \w+ (?:proxier )?rules\" ipFamily=\"(\w+)\"")
-_DONE = re.compile(r"\] \"[Ss]yncProxyRules complete\" ipFamily=\"(\w+)\"")
 _CHANGES = "sync_proxy_rules_"
 _HOUR = 3600
 
@@ -158,9 +157,9 @@ class _Player:
 
     def _synced(self, change: Callable[[], object]) -> None:
         """Make a change, and return when the sync that follows it is done."""
-        before = self._count(_DONE)
+        before = self._count(DONE)
         change()
-        by_time("a change is followed by a sync", lambda: self._count(_DONE) > before, _PATIENCE)
+        by_time("a change is followed by a sync", lambda: self._count(DONE) > before, _PATIENCE)
 
     def _endpoint(self, trigger: int | None = None) -> None:
         """Replace the endpoint, and say when that was triggered, or do not."""
@@ -184,15 +183,15 @@ class _Player:
 
     def _stalled(self) -> Scrape:
         """Have a sync stall, and changes wait for the next; what was said meanwhile."""
-        begun, done = self._count(_BEGUN), self._count(_DONE)
+        begun, done = self._count(BEGUN), self._count(DONE)
         with self._hinder("stalling"):
             self._endpoint()
-            by_time("a sync begins", lambda: self._count(_BEGUN) > begun, _PATIENCE)
+            by_time("a sync begins", lambda: self._count(BEGUN) > begun, _PATIENCE)
             before = scrape(self._node)
             self._web.update(session_affinity="None", settle=False)
             self._endpoint()
             found = self._heard(before, services=1, slices=1)
-        by_time("both syncs are done", lambda: self._count(_DONE) >= done + 2, _PATIENCE)
+        by_time("both syncs are done", lambda: self._count(DONE) >= done + 2, _PATIENCE)
         return found
 
     def _heard(self, before: Scrape, *, services: int, slices: int = 0) -> Scrape:
@@ -212,11 +211,11 @@ class _Player:
 
     def _idle(self) -> bool:
         """Whether every sync that was asked for is done."""
-        return scrape(self._node).written and self._count(_BEGUN) == self._count(_DONE)
+        return scrape(self._node).written and self._count(BEGUN) == self._count(DONE)
 
     def _count(self, what: re.Pattern[str]) -> int:
         """So many syncs of ``FAMILY`` are told of in the log."""
-        return what.findall(self._node.proxy.log_since(self._position)).count(FAMILY)
+        return syncs(self._node, what, self._position).count(FAMILY)
 
     def _clock(self) -> int:
         return int(self._node.run(["date", "+%s"]).stdout)
