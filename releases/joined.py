@@ -36,7 +36,8 @@ def runs(asked: Asked, commit: str, left: Path) -> list[Path]:
             for shard, files in zip(planned, found, strict=True)
             if (problem := _problem(files, commit, left, shards.again(asked, shard)))
         }
-        for shard, problem in problems.items():
+        if problems:
+            shard, problem = next(iter(problems.items()))
             more = f", one of {len(problems)} that are not whole," if len(problems) > 1 else ""
             raise ResultFileError(f"{shard.told}{more} {problem}")
         return [

@@ -107,11 +107,11 @@ def test_api_server_is_away(
     flows = flows_of_each_kind(steady, world)
     old = [_endpoints(web) for web in webs]
     with relay.treating("refused") as counts:
-        asked(counts, WATCHED)
+        asked(counts)
         replaced.set_endpoints([service.endpoint()], settle=False)
         deleted.delete(settle=False)
         created = service(1, ports=BOTH, settle=False)
-        asked(counts, WATCHED, 3)
+        asked(counts, times=3)
         for web, endpoints in zip(webs, old, strict=True):
             _assert_served(web, world, endpoints)
         for flow in flows:
@@ -141,7 +141,7 @@ def test_history_is_forgotten(
         with relay.treating("forgotten") as counts:
             replaced.set_endpoints([service.endpoint()], settle=False)
             deleted.delete(settle=False)
-            asked(counts, WATCHED)
+            asked(counts)
 
     rounds = during(forget, lambda: _connect(steady, world))
     service.settle()

@@ -56,8 +56,7 @@ def lives(
     options, world = pytestconfig.stash[OPTIONS], shared_world
     world.configure(None)
     with contextlib.ExitStack() as stack:
-        apart = not (options.kind or options.asked.simulated)
-        relay = stack.enter_context(on_the_way(world)) if apart else None
+        relay = None if options.kind else stack.enter_context(on_the_way(world))
         if relay:
             world.node.proxy.start()
             world.canary.settle(removed=False, started=True)
