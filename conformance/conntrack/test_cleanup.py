@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from conformance.vocabulary import (
     BOTH,
     FAMILIES,
@@ -235,6 +237,33 @@ def test_restart_removes_entries_that_became_stale(
     service.settle(syncs=2)
     for client, flow in zip(clients, flows, strict=True):
         expect(flow.exchange()).delivered(to=web.socket(0, client.family))
+
+
+@requirement(
+    "ct-restart-zero-eps",
+    issue(139628),
+    source("pkg/proxy/conntrack/cleanup.go", "cleanup by desired state"),
+    feature="stale-conntrack-on-restart",
+)
+@over(protocol="UDP")
+@pytest.mark.parametrize("others", ["others-have-some", "none-is-left"])
+@arranged(1, alone=True)
+def test_restart_removes_entries_of_a_service_without_endpoints(
+    service: Services, web: Service, client: LabClient, world: World, others: str
+) -> None:
+    """When a UDP Service loses its last endpoint while the proxy is down, a client that keeps
+    sending from the same port must be refused once the proxy is back, whether or not another UDP
+    Service has endpoints.
+    """
+    if others == "others-have-some":
+        service(["remote-pod"])
+    flows = client.open(*web.frontend, 8)
+    expect(flows.opened).delivered(to=web.socket(0))
+    with down(world.node.proxy):
+        web.set_endpoints([], settle=False)
+    service.settle(syncs=2)
+    expect(client.connect(*web.frontend), "a new flow").refused(icmp=True)
+    expect(flows.exchange(), "the last endpoint is removed").refused(icmp=True)
 
 
 @requirement(

@@ -13,9 +13,9 @@ from clusters.simulated import substrate
 from clusters.simulated.api import resource_of
 from clusters.simulated.kernel import Deliver, Pass
 from clusters.simulated.proxy import SpecifiedProxy
-from conformance.census.sequences import carried
+from conformance.census.sequences import carried, known
 from conformance.census.sequences.drawing import Size, drawn
-from conformance.census.sequences.operations import Restart, Step, Zone
+from conformance.census.sequences.operations import Change, Create, Restart, Step, Zone
 from conformance.census.sequences.session import Session
 from fixtures.judge.expect import UnexpectedOutcomeError
 from fixtures.world import zone
@@ -26,6 +26,7 @@ from specification.services import Object, Protocol
 from tests.simulated.playing import player
 
 SIZE = Size()
+EMPTIED = Change(1, {"endpoints": ""})
 
 Learn = Callable[[Object, Object | None], Object | None]
 """What a proxy makes of what an object was and what it has become, ``None`` where it has gone."""
@@ -170,6 +171,39 @@ def test_what_was_sent_before_its_frontend_was_there_may_stay_unserved(
     put(monkeypatch, Persistent)
     session = played(400, seed=5)
     assert session.hold("UDP", "").passed
+
+
+@pytest.mark.parametrize(
+    ("step", "listed", "wrong"),
+    [
+        ((EMPTIED, Restart()), ["ct-restart-zero-eps"], False),
+        ((EMPTIED,), ["ct-restart-zero-eps"], True),
+        ((EMPTIED, Restart()), [], True),
+    ],
+    ids=["listed", "without-a-restart", "not-listed"],
+)
+def test_what_is_known_of_a_start_without_endpoints_is_told_of_a_start_alone(
+    step: Step, listed: list[str], wrong: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unprompted(SpecifiedProxy):
+        def _goes_on(self, attempt: Attempt, place: Place, begun: Deliver | Pass) -> bool:
+            known = attempt.protocol == "UDP" and not any(
+                part.endpoints
+                for each in self._state.services
+                for part in each.slices
+                if any(port.protocol == "UDP" for port in each.ports_of(part))
+            )
+            return known or super()._goes_on(attempt, place, begun)
+
+    put(monkeypatch, Unprompted)
+    session = Session(player(1), known.told(listed), 1, slots=SIZE.slots, processes=True)
+    kept, later = (
+        Create(1, {"ports": "two and UDP"}),
+        Change(1, {"internal_traffic_policy": "Local"}),
+    )
+    session.run([[(kept,), step, (later,)]])
+    assert session.tallies["UDP"].decided or not wrong
+    assert bool(session.tallies["UDP"].wrong) == wrong
 
 
 def test_datagrams_that_were_silent_for_too_long_are_no_flows(

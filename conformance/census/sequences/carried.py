@@ -10,7 +10,7 @@ from conformance.census.census import Decision
 from fixtures.clients.client import LabClient
 from fixtures.clients.flows import UDP_TIMEOUT, Flows
 from fixtures.world.world import World
-from specification.addresses import family_of
+from specification.addresses import Family, family_of
 from specification.attempts import Attempt
 from specification.outcomes import Probe
 from specification.places import Host, Vantage
@@ -30,6 +30,8 @@ class Carried(Decision):
     """What is listed for its frontend by then."""
     returned: bool = False
     """Whether its frontend was gone in between."""
+    unprompted: bool = False
+    """Whether the proxy was started while nothing served over UDP in its family, nor has since."""
 
     @property
     def tries(self) -> int:
@@ -59,20 +61,26 @@ class Group:
     ) -> None:
         self._vantage, self._frontends = vantage, frontends
         self._spoken = time.monotonic()
-        client = LabClient(world.lab, host, family_of(frontends[0].at.address), protocol)
+        self._family = family_of(frontends[0].at.address)
+        client = LabClient(world.lab, host, self._family, protocol)
         opened = client.connect_to_each([each.at for each in frontends])
         self._flows = Flows(world.lab, host.wire, opened)
         self._known = [_after(None, probe) for probe in opened]
         self._gone: set[int] = set()
+        self._unprompted = False
 
     def __bool__(self) -> bool:
         """Whether one of them is still a flow."""
         return any(self._known)
 
-    def messages(self, state: State, since: Sequence[State]) -> Iterator[Carried]:
+    def messages(
+        self, state: State, since: Sequence[State], *, started: bool = False
+    ) -> Iterator[Carried]:
         """Send a message on each flow that has not ended, ``state`` being in force, and the states
-        ``since`` having been there after the last ones.
+        ``since`` having been there after the last ones, in which the proxy was ``started`` or not.
         """
+        quiet = not _served_over_udp(state, self._family)
+        self._unprompted = quiet and (started or self._unprompted)
         own, before = state.node.addresses, self._spoken
         self._spoken = time.monotonic()
         said = self._flows.exchange()
@@ -95,8 +103,25 @@ class Group:
                 frontend = claimed[0]
                 listed = candidates(state, frontend, family_of(probe.target.address))
             about, returned = (frontend, flow.attempt, self._vantage), row in self._gone
-            yield Carried(*about, right, wrong, flow=flow, listed=listed, returned=returned)
+            yield Carried(
+                *about,
+                right,
+                wrong,
+                flow=flow,
+                listed=listed,
+                returned=returned,
+                unprompted=self._unprompted,
+            )
             self._known[row] = _after(flow, probe, returned=returned)
+
+
+def _served_over_udp(state: State, family: Family) -> bool:
+    return any(
+        candidates(state, each, family)
+        for (protocol, _), claimed in claims(state).items()
+        if protocol == "UDP"
+        for each in claimed
+    )
 
 
 def _after(before: Flow | None, probe: Probe, *, returned: bool = False) -> Flow | None:

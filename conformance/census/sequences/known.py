@@ -42,6 +42,10 @@ def _nobody_serves_at_a_node_port(each: Decision) -> bool:
     return _nobody_serves(each) and each.frontend.kind == "node-port"
 
 
+def _nothing_prompts_it(each: Decision) -> bool:
+    return isinstance(each, Carried) and each.unprompted
+
+
 def _at_another_port(each: Decision) -> bool:
     """Whether the host of its endpoint serves still, but by another port alone."""
     if not isinstance(each, Carried) or each.flow is None or each.flow.endpoint is None:
@@ -72,6 +76,7 @@ TOLD: Final[dict[str, Kind]] = {
     ),
     "ct-udp-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nobody_serves),
     "ct-udp-recreated": _because("datagrams_leave_who_serves_no_longer", _a_service_of_before_did),
+    "ct-restart-zero-eps": _because("datagrams_leave_who_serves_no_longer", _nothing_prompts_it),
     "ct-udp-zero-eps-np": _because(
         "datagrams_leave_who_serves_no_longer", _nobody_serves_at_a_node_port
     ),

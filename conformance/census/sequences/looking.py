@@ -90,16 +90,17 @@ class Looks:
         self._groups: list[Group] = []
         self._last: State | None = None
 
-    def at(self, states: Sequence[State]) -> Iterator[Decision]:
-        """Look at what is in force, the last of the ``states`` that have been there: at the flows
-        that are open, then at new connections, some of which stay.
+    def at(self, states: Sequence[State], *, started: bool) -> Iterator[Decision]:
+        """Look at what is in force, the last of the ``states`` that have been there, in which the
+        proxy was ``started`` or not: at the flows that are open, then at new connections, some of
+        which stay.
         """
         *since, state = states
         if self._last:
             since.insert(0, self._last)
         self._last = state
         for each in self._groups:
-            yield from each.messages(state, since)
+            yield from each.messages(state, since, started=started)
         self._groups = [each for each in self._groups if each]
         only = self._interest
         if only is None or not only.flows:

@@ -12,7 +12,7 @@ from conformance.census.census import Decision, manifest, summed
 from conformance.census.kinds import Kind
 from conformance.census.sequences.carried import Carried
 from conformance.census.sequences.looking import Interest, Looks
-from conformance.census.sequences.operations import Outage, numbered
+from conformance.census.sequences.operations import Outage, Restart, numbered
 from conformance.census.sequences.playing import Player
 from conformance.census.sequences.shortening import Steps, shortened
 from fixtures.judge.expect import UnexpectedOutcomeError
@@ -99,7 +99,7 @@ class Session:
         draw = random.Random(f"{self._seed} {self._plays}")
         looks = Looks(self._player.world, draw, processes=self._processes, interest=interest)
         for done, step in enumerate(steps, 1):
-            seen = looks.at(self._player.step(step))
+            seen = looks.at(self._player.step(step), started=Restart() in step)
             decided = [e for e in seen if not e.allowed.undecided and not self._told(e)]
             yield done, decided
             if any(each.wrong for each in decided):
