@@ -93,6 +93,7 @@ def test_expectation_is_about_its_providers(
     [
         ('reason = "broken"', 'reason = "x"\nproviders = ["kind"]', "providers and elsewhere go"),
         ('reason = "broken"', 'reason = "x"\nelsewhere = "y"', "providers and elsewhere go"),
+        ('reason = "broken"', 'reason = "x"\nin_bursts = true', "in_bursts is about what is so by"),
         ('cases = "IPv6-*"', 'versions = "before 2"', "versions: 'before 2' is none such as"),
         ('reason = "broken"', "", "[[expected]] number 1: reason is missing"),
         ('reason = "broken"', 'raeson = "broken"', "number 1: raeson is unknown"),

@@ -157,17 +157,20 @@ def test_plain(mode):
 
 
 @pytest.mark.parametrize(
-    ("seen", "outcome", "code"),
+    ("seen", "many", "outcome", "code"),
     [
-        ("pass", "passed", 0),
-        ("raise OneOfManyError('all', 'all but one')", "expected-failure", 0),
-        ("raise UnexpectedOutcomeError('all', 'all but two')", "failed", 1),
+        ("pass", False, "passed", 0),
+        ("raise OneOfManyError('all', 'all but one')", False, "expected-failure", 0),
+        ("raise UnexpectedOutcomeError('all', 'all but two')", False, "failed", 1),
+        ("pass", True, "passed", 0),
+        ("raise UnexpectedOutcomeError('all', 'all but two')", True, "expected-failure", 0),
     ],
 )
 def test_what_fails_by_chance_may_pass_and_is_no_licence_for_more(
-    judged: Any, pretender: Path, seen: str, outcome: str, code: int
+    judged: Any, pretender: Path, *, seen: str, many: bool, outcome: str, code: int
 ) -> None:
-    list_known(pretender, 'by_chance = "once in a hundred runs"')
+    bursts = ["in_bursts = true"] if many else []
+    list_known(pretender, 'by_chance = "once in a hundred runs"', *bursts)
     result, records = judged(
         f"""
 from fixtures.judge.expect import OneOfManyError, UnexpectedOutcomeError

@@ -146,7 +146,7 @@ def test_networks_of_pods(refuses: Refuses) -> None:
     for bad in ("10.0.0.0", "10.0.0.0/8,192.168.0.0/16", "10.0.0.0/8,2001:db8::/64,192.168.0.0/16"):
         refuses(
             {"clusterCIDR": bad},
-            ("ClusterCIDRs", "clusterCIDR:"),
+            ("ClusterCIDR", "clusterCIDR:"),
             "Invalid value",
             "CIDR",
             bad.split(",")[-1],

@@ -151,6 +151,7 @@ def test_sets_hold_what_the_rules_ask_for(
     table = ruleset()
     timers = {each.timeout for name, each in table.sets.items() if base_name(default) in name}
     assert timers == {10800}, default
+    assert "cluster-ips" in table.sets
     assert str(web.cluster_ip) in table.sets["cluster-ips"].elements
     assert set(table.sets["nodeport-ips"].elements) == {str(world.node.address(family))}
     mine = [each for name, each in table.sets.items() if base_name(web) in name]
@@ -265,7 +266,9 @@ def test_active_cluster_ips_are_rejected_before_others_are_dropped(ruleset: Rule
     """The chain cluster-ips-check must reject packets to active cluster IPs by its first rule, and
     only then drop those to the rest of the Service range.
     """
-    first, *rest = ruleset().chains["cluster-ips-check"].rules
+    chains = ruleset().chains
+    assert "cluster-ips-check" in chains
+    first, *rest = chains["cluster-ips-check"].rules
     assert first.verdict == "reject", first
     assert "@cluster-ips" in first.text, first
     assert {rule.verdict for rule in rest} <= {"drop"}, rest

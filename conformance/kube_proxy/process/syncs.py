@@ -12,10 +12,13 @@ LOGGED: Final = {"logging": {"verbosity": 4}}
 when it is done.
 """
 
-BEGUN: Final = re.compile(r"\] \"Syncing \w+ (?:proxier )?rules\" ipFamily=\"(\w+)\"")
-DONE: Final = re.compile(r"\] \"[Ss]yncProxyRules complete\" ipFamily=\"(\w+)\"")
+_FAMILY: Final = r"(?: ipFamily=\"(\w+)\")?"
+BEGUN: Final = re.compile(r"\] \"Syncing \w+ (?:proxier )?rules\"" + _FAMILY)
+DONE: Final = re.compile(r"\] \"[Ss]yncProxyRules complete\"" + _FAMILY)
 
 
 def syncs(node: Node, what: re.Pattern[str], since: int) -> list[str]:
-    """The families of the syncs that have begun, or are done, since a position in the log."""
+    """The families of the syncs that have begun, or are done, since a position in the log; each of
+    them ``""`` before 1.31, which does not tell.
+    """
     return what.findall(node.proxy.log_since(since))

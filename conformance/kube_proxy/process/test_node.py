@@ -141,7 +141,7 @@ def test_ends_when_its_node_is_renumbered(
     proxy.assert_ends(own, str(other))
 
 
-@requirement("life-node-wait", _NODE, feature="kube-proxy-modes")
+@requirement("life-node-wait", _NODE, feature="node-port-addresses-primary")
 @over(vantage="outside", family="IPv4", protocol="TCP")
 def test_waits_for_its_node(
     service: Services, client: Client, world: World, bare_node: Node, own: str
@@ -167,7 +167,7 @@ def test_waits_for_its_node(
     "life-bind-override",
     setting("KubeProxyConfiguration.bindAddress"),
     source("cmd/kube-proxy/app/server.go", "detectNodeIPs"),
-    feature="kube-proxy-modes",
+    feature="node-port-addresses-primary",
 )
 @over(vantage="outside", protocol="TCP")
 def test_bind_address_is_the_address_of_the_node(

@@ -214,8 +214,11 @@ class _Player:
         return scrape(self._node).written and self._count(BEGUN) == self._count(DONE)
 
     def _count(self, what: re.Pattern[str]) -> int:
-        """So many syncs of ``FAMILY`` are told of in the log."""
-        return syncs(self._node, what, self._position).count(FAMILY)
+        """So many syncs of ``FAMILY`` are told of in the log. Where no family is told they are all
+        of it: once it is idle, the other has nothing to synchronise for.
+        """
+        told = syncs(self._node, what, self._position)
+        return len(told) - told.count(OTHER)
 
     def _clock(self) -> int:
         return int(self._node.run(["date", "+%s"]).stdout)
