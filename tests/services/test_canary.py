@@ -167,6 +167,16 @@ def test_a_second_sync_is_begun_after_the_first(
     assert around.is_in_force()
 
 
+@pytest.mark.parametrize(("late", "syncs"), [(False, 1), (True, 2)])
+def test_what_strikes_late_is_waited_for(around: Around, late: bool, syncs: int) -> None:
+    """Where what follows on the rules strikes flows, a second sync is seen, asked for or not."""
+    around.canary.settle()
+    around.canary.struck_late = late
+    before = around.canary._slices["IPv4"]
+    around.canary.settle(families=["IPv4"])
+    assert around.canary._slices["IPv4"] == before + syncs
+
+
 def test_somebody_may_look_between_looks(around: Around) -> None:
     seen: list[bool] = []
     around.canary.meanwhile = lambda: seen.append(around.is_in_force())

@@ -121,10 +121,13 @@ def test_nothing_is_kept_of_services_that_are_gone(service: Services, world: Wor
     world.cluster.api.finish_deletions()
     service.settle(removed=True, syncs=2)
     files, routines = kept()
+
+    def opened() -> bool:
+        return kept()[0] >= files + _MANY - _CONNECTIONS
+
     for _ in range(1 if world.node.system.emulated else _ROUNDS):
         webs = service.create(specs)
-        open_for_them = files + _MANY - _CONNECTIONS
-        by_time(f"files are open beside {files:.0f}", lambda: kept()[0] >= open_for_them, _SOON)
+        by_time(f"files are open beside {files:.0f}", opened, _SOON)
         for web in webs:
             web.delete(settle=False)
         service.settle(removed=True, syncs=2)
