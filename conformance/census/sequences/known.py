@@ -64,6 +64,7 @@ def _terminating(each: Decision) -> bool:
 
 TOLD: Final[dict[str, Kind]] = {
     "noep-host-ext": _because("no_endpoint_anywhere", _at_external_addresses),
+    "lbsr-deny": _because("outside_the_source_ranges", lambda _: True),
     "lbsr-host-subject": _because("outside_the_source_ranges", _of_the_node),
     "etp-pod-shortcircuit": _because("from_inside", lambda each: not _of_the_node(each)),
     "etp-host-shortcircuit": _because("from_inside", _of_the_node),
