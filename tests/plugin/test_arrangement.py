@@ -172,7 +172,10 @@ class OneBad:
 
 def around(stage: OneBad) -> World:
     made = services(MemoryApi(), Settled(), "IPv4")
-    return cast("World", SimpleNamespace(stage=stage, services=lambda *_: made, apart=set()))
+    found = SimpleNamespace(stage=stage, services=lambda *_: made, apart=set(), doubts=[])
+    found.doubt = lambda: found.doubts.append(stage.asked[-1])
+    found.hope = lambda: None
+    return cast("World", found)
 
 
 def test_what_does_not_settle_together_is_an_error_and_then_each_stands_alone() -> None:
@@ -184,6 +187,7 @@ def test_what_does_not_settle_together_is_an_error_and_then_each_stands_alone() 
         fixtures._set_the_stage(world, tests[1:], lambda: "a-name")
     fixtures._set_the_stage(world, tests[2:], lambda: "a-name")
     assert stage.asked == [["first", "bad", "last"], ["bad"], ["last"]]
+    assert cast("Any", world).doubts == stage.asked[:2]
 
 
 def test_one_bad_arrangement_is_the_fault_of_its_own_test_alone() -> None:
