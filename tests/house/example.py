@@ -1,5 +1,6 @@
 """Shows a run in the README: ``python -m tests.house.example results/latest`` puts the end of its
-output, a picture of its report and one of the examples' comparison where the README has them.
+output, a picture of its report and one of the examples' comparison where the README has them. With
+a folder of releases, ``results/releases``, their page, table and picture, too.
 
 Needs Debian's chromium and poppler-utils.
 """
@@ -18,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 _SHOWN = re.compile(r"(?<=```text\n)kube-proxy v.*?(?=```)", re.DOTALL)
 
 
-def main(run: Path) -> int:
-    """Rewrite the README's example and both pictures."""
+def main(run: Path, releases: Path | None = None) -> int:
+    """Rewrite the README's example and the pictures."""
     readme = ROOT / "README.md"
     text = summary(read(run), report=f"results/{run.resolve().name}/report.html")
     shown = _SHOWN.subn(lambda _: text.strip() + "\n", readme.read_text())
@@ -42,6 +43,10 @@ def main(run: Path) -> int:
         subprocess.run(compare, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         picture(page, ROOT / "docs" / "compare.svg")
     picture(run / "report.html", ROOT / "docs" / "report.svg")
+    if releases:
+        for name in ("releases.html", "releases.md"):
+            shutil.copy(releases / name, ROOT / "docs" / "examples")
+        picture(releases / "releases.html", ROOT / "docs" / "releases.svg")
     return 0
 
 
@@ -65,4 +70,4 @@ def picture(page: Path, place: Path) -> None:
 if __name__ == "__main__":
     if missing := [name for name in ("chromium", "pdftocairo") if not shutil.which(name)]:
         sys.exit(f"install Debian's chromium and poppler-utils: no {', '.join(missing)} here")
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "latest"))
+    sys.exit(main(*map(Path, sys.argv[1:] or [f"{ROOT}/results/latest"])))

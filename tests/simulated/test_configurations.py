@@ -51,6 +51,17 @@ def test_the_configuration_is_not_to_blame_where_it_settles_without_what_did_not
     world.hope()
 
 
+def test_the_configuration_is_not_to_blame_where_the_proxy_has_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.configure(STRANGE)
+    world.node.proxy.kill()
+    waited = deaf(world, monkeypatch)
+    world.doubt()
+    world.hope()
+    assert waited == []
+
+
 def test_none_at_all_is_always_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = deaf(world, monkeypatch)
     world.doubt()
