@@ -147,7 +147,7 @@ def test_program_tells_of_itself(used: Scrape) -> None:
     assert _release(used)
 
 
-@requirement("met-healthz-code", kep(3836), _METRICS, feature="kube-proxy-modes")
+@requirement("met-healthz-code", kep(3836), _METRICS, feature="nodes-to-be-removed")
 def test_answers_about_health_are_counted(world: World) -> None:
     """proxy_healthz_total and proxy_livez_total must count, by its status, each answer of /healthz
     and of /livez, on a node that is to be deleted, too.
