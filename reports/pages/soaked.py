@@ -53,5 +53,5 @@ def _said(of_mode: tuple[Result, Series]) -> str:
     low, high = series.bounds
     return (
         f"{result.mode}: {number(series.slope)} {series.unit} more after 1,000 operations"
-        f" ({number(low)} to {number(high)}; up to {number(series.tolerated)} are none)"
+        f" ({number(low)} to {number(high)}; up to {number(series.tolerated)} counts as none)"
     )

@@ -105,7 +105,7 @@ def held(grown: Growth, name: str, tolerated: float, alpha: float) -> Statistic:
     """
     return Statistic(
         name=name,
-        discipline=f"{tolerated:g} more after 1,000 operations are none",
+        discipline=f"up to {tolerated:g} more after 1,000 operations counts as none",
         test="one-sided t-test of the slope of batch means",
         counts=(grown.slope,),
         expected=(0.0,),
