@@ -14,6 +14,7 @@ from fixtures.world import fixtures
 from specification.errors import CannotJudgeError, RefusedError, SettleError, UsageError
 from specification.services import Port
 from tests.services.test_services import Settled, services
+from tests.simulated.playing import player
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,36 +159,57 @@ def test_such_a_test_is_bad_input_of_a_run(pytester: pytest.Pytester) -> None:
 
 
 class OneBad:
-    """Stands in for a node's stage that cannot have the Services of one test."""
+    """Stands in for a node's stage that cannot have the Services of one test, or no more than so
+    many together.
+    """
 
-    def __init__(self, problem: CannotJudgeError) -> None:
+    def __init__(self, problem: CannotJudgeError, most: int = 9) -> None:
         self.problem = problem
+        self.most = most
         self.asked: list[list[str]] = []
 
     def set(self, wanted: Mapping[str, object]) -> None:
         self.asked.append(list(wanted))
-        if "bad" in wanted:
+        if "bad" in wanted or len(wanted) > self.most:
             raise self.problem
 
 
 def around(stage: OneBad) -> World:
     made = services(MemoryApi(), Settled(), "IPv4")
-    found = SimpleNamespace(stage=stage, services=lambda *_: made, apart=set(), doubts=[])
-    found.doubt = lambda: found.doubts.append(stage.asked[-1])
-    found.hope = lambda: None
-    return cast("World", found)
+    found = player(1).world
+    found.stage = cast("Any", stage)
+    found.services = lambda *_: made  # type: ignore[method-assign]
+    return found
 
 
-def test_what_does_not_settle_together_is_an_error_and_then_each_stands_alone() -> None:
+def set_in_turn(stage: OneBad, *names: str) -> dict[str, str]:
+    """Have each of these tests come to its turn: what is said to those that have an error."""
+    world, tests = around(stage), [item(name, arranged()) for name in names]
+    said = dict[str, str]()
+    for number, name in enumerate(names):
+        if not stage.asked or [*names] != stage.asked[-1]:  # else they stand already
+            try:
+                fixtures._set_the_stage(world, tests[number:], lambda: "a-name")
+            except CannotJudgeError as problem:
+                said[name] = str(problem)
+    return said
+
+
+def test_what_does_not_settle_is_the_fault_of_its_own_test_alone() -> None:
     stage = OneBad(SettleError("not seen"))
-    world, tests = around(stage), [item(name, arranged()) for name in ("first", "bad", "last")]
-    with pytest.raises(SettleError):
-        fixtures._set_the_stage(world, tests, lambda: "a-name")
-    with pytest.raises(SettleError):
-        fixtures._set_the_stage(world, tests[1:], lambda: "a-name")
-    fixtures._set_the_stage(world, tests[2:], lambda: "a-name")
-    assert stage.asked == [["first", "bad", "last"], ["bad"], ["last"]]
-    assert cast("Any", world).doubts == stage.asked[:2]
+    assert set_in_turn(stage, "first", "bad", "last") == {"bad": "not seen"}
+    assert stage.asked == [["first", "bad", "last"], ["first"], ["bad"], ["last"]]
+
+
+def test_what_settles_alone_and_not_together_is_an_error_all_the_same() -> None:
+    """Nothing is tried again until it passes."""
+    stage = OneBad(SettleError("not seen"), most=2)
+    said = {"last": "not together, though each alone: not seen"}
+    assert set_in_turn(stage, "first", "second", "last") == said
+
+
+def test_what_stands_together_is_no_error() -> None:
+    assert set_in_turn(OneBad(SettleError("not seen")), "first", "second", "last") == {}
 
 
 def test_one_bad_arrangement_is_the_fault_of_its_own_test_alone() -> None:

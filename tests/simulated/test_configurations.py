@@ -35,7 +35,7 @@ def test_nobody_waits_again_where_the_configuration_is_to_blame(
 ) -> None:
     world.configuration = STRANGE
     waited = deaf(world, monkeypatch)
-    world.doubt()
+    assert world.doubt()
     assert waited == [STRANGE]
     with pytest.raises(SettleError, match="as was found before"):
         world.hope()
