@@ -204,8 +204,20 @@ def test_what_does_not_settle_is_the_fault_of_its_own_test_alone() -> None:
 def test_what_settles_alone_and_not_together_is_an_error_all_the_same() -> None:
     """Nothing is tried again until it passes."""
     stage = OneBad(SettleError("not seen"), most=2)
-    said = {"last": "not together, though each alone: not seen"}
+    said = {"last": "not together, though each that was asked for alone: not seen"}
     assert set_in_turn(stage, "first", "second", "last") == said
+
+
+def test_it_is_one_at_the_end_where_some_never_had_their_turn() -> None:
+    """Such as those that are skipped: what the others have is no reason."""
+    world, tests = (
+        around(OneBad(SettleError("not seen"))),
+        [item(name, arranged()) for name in ("first", "bad")],
+    )
+    fixtures._set_the_stage(world, tests, lambda: "a-name")
+    with pytest.raises(SettleError, match="each that was asked for alone: not seen"):
+        world.explain(*world.apart)
+    world.explain(*world.apart)
 
 
 def test_what_stands_together_is_no_error() -> None:

@@ -73,14 +73,12 @@ class Group:
         """Whether one of them is still a flow."""
         return any(self._known)
 
-    def messages(
-        self, state: State, since: Sequence[State], *, started: bool = False
-    ) -> Iterator[Carried]:
+    def messages(self, state: State, since: Sequence[State], *, started: bool) -> Iterator[Carried]:
         """Send a message on each flow that has not ended, ``state`` being in force, and the states
         ``since`` having been there after the last ones, in which the proxy was ``started`` or not.
         """
-        quiet = not _served_over_udp(state, self._family)
-        self._unprompted = quiet and (started or self._unprompted)
+        asleep = started or self._unprompted
+        self._unprompted = asleep and not _served_over_udp(state, self._family)
         own, before = state.node.addresses, self._spoken
         self._spoken = time.monotonic()
         said = self._flows.exchange()
@@ -101,7 +99,7 @@ class Group:
             claimed = claims(state).get(key, ())
             if claimed:
                 frontend = claimed[0]
-                listed = candidates(state, frontend, family_of(probe.target.address))
+                listed = candidates(state, frontend, self._family)
             about, returned = (frontend, flow.attempt, self._vantage), row in self._gone
             yield Carried(
                 *about,

@@ -89,7 +89,7 @@ TOLD: Final[dict[str, Kind]] = {
 
 def of(options: Options, mode: str) -> Kind:
     """What those tell that are listed as broken in a mode of the proxy that is judged."""
-    listed = expectations.of(options.implementation, options.judged().version)
+    listed = expectations.judged(options)
     return told({each.requirement for each in listed if each.is_about(each.requirement, mode)})
 
 
