@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, cast
 
 from clusters.api import Api
@@ -98,7 +98,16 @@ class MemoryApi(Api):
             body["metadata"]["namespace"] = path.split("/namespaces/")[1].split("/", maxsplit=1)[0]
         if resource_of(path) == "services":
             self._allocate(body["spec"])
+            self._check_ranges(body["spec"])
         self.objects[path] = body
+
+    def _check_ranges(self, spec: Object) -> None:
+        """Refuse a new Service that has a cluster IP of no ServiceCIDR (KEP-1880)."""
+        added = (each for body in self.of("servicecidrs") for each in body["spec"]["cidrs"])
+        ranges = [*SERVICE_RANGES.values(), *map(ip_network, added)]
+        for address in set(spec.get("clusterIPs", ())) - {"None"}:
+            if not any(ip_address(address) in each for each in ranges):
+                raise RefusedError(f"{address} is in no range of cluster IPs", 422)
 
     def _allocate(self, spec: Object) -> None:
         """Fill in what was left to the API server: type, cluster IPs, nodePorts, policies."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clusters.contract import Proxy
 from clusters.registration import ZONE_LABEL
-from clusters.simulated import reading
 from clusters.simulated.api import MemoryApi, resource_of
 from clusters.simulated.kernel import Decision, Deliver, Drop, Kernel, Pass, Refuse
+from specification import reading
 from specification.addresses import CLUSTER_CIDRS, FAMILIES, IPAddress, IPNetwork, pod_cidr
 from specification.attempts import Attempt, SocketAddress
 from specification.errors import UnsupportedError

@@ -16,7 +16,6 @@ from clusters.simulated.api import MemoryApi
 from clusters.simulated.kernel import Deliver, Drop, Pass, Refuse
 from clusters.simulated.node import SimulatedNode
 from clusters.simulated.proxy import configured, decisions
-from clusters.simulated.reading import endpoint_slice, service
 from fixtures.clients.client import LabClient
 from fixtures.clients.node_client import NodeClient
 from fixtures.lab.lab import Lab
@@ -25,6 +24,7 @@ from specification.attempts import Attempt, SocketAddress
 from specification.errors import UnsupportedError
 from specification.outcomes import AnsweredUnseen, Delivered, Dropped, Rejected
 from specification.places import Host
+from specification.reading import endpoint_slice, service
 from specification.rules.allowed import Allowed
 from specification.services import Endpoint, Port, ServiceSpec, Slice
 from tests.engine.tools import ANSWER, PORT, VIPS, Rules, client, delivery, host, specified

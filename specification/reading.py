@@ -1,5 +1,5 @@
 """Objects of the Kubernetes API as the specification has them: what specification.objects builds,
-read again, with what the API server has filled in.
+read again, with what the API server has filled in. What it has not, has the API's default.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def service(body: Object) -> ServiceSpec:
     """A Service, without its EndpointSlices."""
     metadata, spec = body["metadata"], body["spec"]
     balancer = body.get("status", {}).get("loadBalancer", {})
-    addresses = [each for each in spec.get("clusterIPs", ()) if each != "None"]
-    cluster_ips = tuple(ip_address(each) for each in addresses)
+    given = spec.get("clusterIPs") or list(filter(None, [spec.get("clusterIP")]))
+    cluster_ips = tuple(ip_address(each) for each in given if each != "None")
     return ServiceSpec(
         name=metadata["name"],
-        namespace=metadata["namespace"],
-        type=spec["type"],
+        namespace=metadata.get("namespace", "default"),
+        type=spec.get("type", "ClusterIP"),
         ports=tuple(
             Port(
                 each["port"],
-                protocol=each["protocol"],
+                protocol=each.get("protocol", "TCP"),
                 name=each.get("name", ""),
                 node_port=each.get("nodePort"),
             )
@@ -41,7 +41,7 @@ def service(body: Object) -> ServiceSpec:
         ),
         families=tuple(spec.get("ipFamilies") or map(family_of, cluster_ips)),
         cluster_ips=cluster_ips,
-        headless="None" in spec.get("clusterIPs", ()),
+        headless="None" in given,
         external_ips=tuple(spec.get("externalIPs", ())),
         load_balancer_ips=tuple(_ingress(each) for each in balancer.get("ingress", ())),
         load_balancer_source_ranges=tuple(spec.get("loadBalancerSourceRanges", ())),
@@ -61,17 +61,18 @@ def endpoint_slice(body: Object) -> ServiceSpec:
     labels = dict(metadata.get("labels", {}))
     part = Slice(
         # the addresses of an FQDN slice are names, and nobody's
-        tuple(_endpoint(each) for each in body["endpoints"] or ()) if kind != "FQDN" else (),
+        tuple(_endpoint(each) for each in body.get("endpoints") or ()) if kind != "FQDN" else (),
         tuple(
             Port(0, each.get("port"), each.get("protocol", "TCP"), each.get("name", ""))
-            for each in body["ports"] or ()
+            for each in body.get("ports") or ()
         ),
         (kind,),
         name=metadata["name"],
         service_name=labels.pop(SERVICE_NAME, None),
         labels=labels,
     )
-    return ServiceSpec(namespace=metadata["namespace"], slices=(part,), slices_only=True)
+    namespace = metadata.get("namespace", "default")
+    return ServiceSpec(namespace=namespace, slices=(part,), slices_only=True)
 
 
 def _ingress(entry: Object) -> Ingress:
@@ -89,7 +90,7 @@ def _affinity(spec: Object) -> SessionAffinity:
 
 def _endpoint(entry: Object) -> Endpoint:
     conditions, hints = entry.get("conditions") or {}, entry.get("hints") or {}
-    first, *more = (_host(each) for each in entry["addresses"])
+    first, *more = (host(each) for each in entry["addresses"])
     return Endpoint(
         first,
         conditions.get("ready"),
@@ -103,6 +104,6 @@ def _endpoint(entry: Object) -> Endpoint:
     )
 
 
-def _host(address: str) -> Host:
+def host(address: str) -> Host:
     """Whoever has that address; where that is, the slice says."""
     return Host("node", 0, own=(ip_address(address),))
