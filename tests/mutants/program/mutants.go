@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -114,3 +115,19 @@ func Kept(word string) bool {
 	_, found := kept.Load(word)
 	return found
 }
+
+// Leave has a word left on the node, for any instance that runs there until another mutant does.
+func Leave(word string) {
+	if err := os.WriteFile(settings.MUTANT_RECORD+"-"+word, nil, 0o644); err != nil {
+		panic(err)
+	}
+}
+
+// Left tells whether a word is left on the node.
+func Left(word string) bool {
+	_, err := os.Stat(settings.MUTANT_RECORD + "-" + word)
+	return err == nil
+}
+
+// Spared tells whether an object is of the Service that tells when a change is in force.
+func Spared(name string) bool { return strings.HasPrefix(name, "canary-") }

@@ -16,6 +16,10 @@ _SETUP = "func (s *ProxyServer) platformSetup(ctx context.Context) error {"
 _NEEDED = "proxier.topologyLabels = topologyLabels\nproxier.needFullSync = true"
 _FAILED = "// a partial sync.\nproxier.needFullSync = true"
 _FULL_NEEDED = "proxier.needFullSync = false"
+_PORT_TAKEN = 'logger.Error(err, "Healthz server failed")'
+_SLICE_CHANGED = (
+    "func (proxier *Proxier) OnEndpointSliceUpdate(_, endpointSlice *discovery.EndpointSlice) {"
+)
 
 
 def _delete_table(of: str) -> str:
@@ -153,6 +157,20 @@ COMMON = (
             )
         ],
         "ct-sysctl-write-diff",
+    ),
+    mutant(
+        "harmed-by-another",
+        "once another instance has run beside it, it follows no change of an EndpointSlice",
+        [
+            before(
+                _SERVER, 'logger.Error(err, "Healthz server failed")', 'mutants.Leave("another")'
+            ),
+            *_in_each(
+                _SLICE_CHANGED,
+                'if mutants.Left("another") && !mutants.Spared(endpointSlice.Name) { return }',
+            ),
+        ],
+        "life-two-instances",
     ),
     mutant(
         "cleanup-as-failure",
