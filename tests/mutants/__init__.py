@@ -30,6 +30,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         UNMUTATED,
         *iptables.MUTANTS,
         *(each for each in objects.MUTANTS if each.name in _BOTH),
+        *health.OF_IPTABLES,
         *metrics.OF_IPTABLES,
         *life.OF_IPTABLES,
     ),

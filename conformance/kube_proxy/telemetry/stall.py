@@ -143,8 +143,8 @@ def _serves(world: World, web: Service) -> bool:
 
 
 def _add_endpoint(service: Services, web: Service) -> None:
-    """Another endpoint, of IPv6 alone."""
-    endpoints = (*web.spec.slices[1].endpoints, service.endpoint("pod"))
+    """Another endpoint, of IPv6 alone, and not on the node: on those that are, checks agree."""
+    endpoints = (*web.spec.slices[1].endpoints, service.endpoint("remote-pod", 1))
     web.change_slice(1, endpoints=endpoints, settle=False)
 
 

@@ -20,6 +20,7 @@ from conformance.vocabulary import (
     answer,
     arranged,
     e2e,
+    issue,
     kep,
     over,
     requirement,
@@ -113,6 +114,30 @@ def test_an_endpoint_counts_once(
     and however many EndpointSlices list it.
     """
     assert json.loads(_of_service(service, web, world, family).body)["localEndpoints"] == 2
+
+
+def _more_of_ipv6(service: Services) -> ServiceSpec:
+    """One endpoint of IPv4 on the node, and two of IPv6."""
+    here, *both = (service.endpoint("pod") for _ in range(3))
+    return service.spec(
+        slices=[
+            Slice((here,), address_types=("IPv4",)),
+            Slice(tuple(both), address_types=("IPv6",)),
+        ],
+        type="LoadBalancer",
+        external_traffic_policy="Local",
+    )
+
+
+@requirement("hc-np-count-family", issue(114702), _SERVICE, feature="kube-proxy-modes")
+@over(families=FAMILIES, protocol="TCP")
+@arranged(_more_of_ipv6)
+def test_endpoints_count_in_their_own_family(service: Services, web: Service, world: World) -> None:
+    """Asked in one family, the healthCheckNodePort of a dual-stack Service must count the endpoints
+    on the node that the Service has in that family.
+    """
+    found = {each: json.loads(_of_service(service, web, world, each).body) for each in FAMILIES}
+    assert {each: said["localEndpoints"] for each, said in found.items()} == {"IPv4": 1, "IPv6": 2}
 
 
 @requirement(

@@ -16,6 +16,8 @@ _HEALTHY = "kubeProxyHealthy := h.hcs.healthzServer.Health().Healthy"
 _TAINTED = "if taint.Key == ToBeDeletedTaint {"
 _NOT_READY = '"node.kubernetes.io/not-ready"'
 
+_BOTH_FAMILIES = 'nodeIPs, network = []net.IP{net.IPv4zero}, "tcp"'
+
 MUTANTS = (
     mutant(
         "ports-never-closed",
@@ -297,5 +299,14 @@ MUTANTS = (
         "where its healthzBindAddress is taken, it is not tried again",
         [after(_SERVER, 'logger.Error(err, "Healthz server failed")', "<-ctx.Done()")],
         "hc-z-bind-fail",
+    ),
+)
+
+OF_IPTABLES = (
+    mutant(
+        "one-answers-for-both-families",
+        "the healthCheckNodePorts of each family listen at the addresses of both",
+        [after(_SERVICE, f'network = "{each}"', _BOTH_FAMILIES) for each in ("tcp4", "tcp6")],
+        "hc-np-count-family",
     ),
 )
