@@ -132,7 +132,7 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     config: str = ""
     """The one of ``files`` that a test's ``config=`` is merged into."""
     expected_failures: str = ""
-    """A TOML file beside this one: see fixtures/plugin/expectations.py."""
+    """A TOML file beside this one: see clusters/implementations/expectations.py."""
     unreached: str = ""
     """A TOML file beside this one: see clusters/implementations/unreached.py."""
     features: frozenset[str] = frozenset()

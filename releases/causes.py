@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clusters.implementations import versions
-from fixtures.plugin import expectations
+from clusters.implementations import expectations, versions
 from reports.model.releases import Cause
 from specification.rules import allowed  # noqa: F401  (the clauses are known once it is there)
 from specification.rules.case import CLAUSES
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clusters.implementation import Implementation, Lacking
-    from fixtures.plugin.expectations import Expectation
+    from clusters.implementations.expectations import Expectation
     from reports.records.results import Requirement
 
 

@@ -11,7 +11,8 @@ import pytest
 from conformance.census import aims, kinds, rows, space
 from conformance.census import census as taking
 from conformance.census.account import Account
-from conformance.census.census import Census, Decision, Tell
+from conformance.census.census import Census, Tell
+from conformance.census.decision import Decision
 from conformance.census.example import example
 from conformance.census.kinds import Kind
 from conformance.census.shrink import shrink

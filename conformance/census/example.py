@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from ipaddress import ip_address
 from typing import Any, Final
 
-from conformance.census.census import Decision
+from conformance.census.decision import Decision
 from specification.addresses import (
     EXTERNAL_IPS,
     FAMILIES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from conformance.census.census import Decision
+from conformance.census.decision import Decision
 
 Kind = Callable[[Decision], bool]
 

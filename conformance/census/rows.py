@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from conformance.census.aims import UNSERVED
-from conformance.census.census import Census, Decision
+from conformance.census.census import Census
+from conformance.census.decision import Decision
 from reports.records import decisions
 from reports.records.decisions import Row, State, Verdict
 from specification.addresses import family_of

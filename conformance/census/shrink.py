@@ -11,7 +11,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
 
-from conformance.census.census import Decision
+from conformance.census.decision import Decision
 from specification.addresses import family_of
 from specification.errors import RefusedError
 from specification.services import Endpoint, ServiceSpec, Slice

@@ -9,12 +9,14 @@ import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fixtures.lab.hosts import Hosts
 from specification.addresses import EXTERNAL_IPS, FAMILIES, LOAD_BALANCER_IPS, numbered
 from specification.places import Place
 from specification.services import Endpoint, Port, Protocol, ServiceSpec, Slice, TrafficPolicy
+
+if TYPE_CHECKING:
+    from fixtures.lab.hosts import Hosts
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("TCP", "UDP")
 POLICIES: Final[tuple[TrafficPolicy, ...]] = ("Cluster", "Local")

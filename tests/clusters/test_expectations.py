@@ -10,9 +10,8 @@ from packaging.version import Version
 
 from clusters import implementation
 from clusters.build import artifacts
-from clusters.implementations import versions
-from fixtures.plugin import expectations
-from fixtures.plugin.expectations import Expectation
+from clusters.implementations import expectations, versions
+from clusters.implementations.expectations import Expectation
 from specification.errors import ImplementationError
 from tests.clusters.conftest import Written
 from tests.clusters.test_implementation import GOOD

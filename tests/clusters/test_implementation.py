@@ -11,7 +11,7 @@ import pytest
 
 from clusters import implementation
 from clusters.implementation import FOLDER, Deployment, fill, merge
-from fixtures.plugin import expectations
+from clusters.implementations import expectations
 from specification.errors import ImplementationError
 from tests.clusters.conftest import Written
 

@@ -39,7 +39,7 @@ def _text() -> str:
     elsewhere = {"topology.kubernetes.io/zone": "zone-b"}
     found.append(("nodes", {"metadata": {"name": "wide-node", "labels": elsewhere}}))
     specs = shapes.services(rows, cast) + shapes.left_alone(len(rows), cast)
-    for spec in itertools.starmap(imagined._stored, enumerate(specs)):
+    for spec in itertools.starmap(imagined.stored, enumerate(specs)):
         named = spec.named(spec.name)
         found.append(("services", {**objects.service(named), "status": objects.status(named)}))
         found += [

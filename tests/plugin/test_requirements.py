@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from clusters import implementation
-from fixtures.plugin import expectations, requirement
+from clusters.implementations import expectations
+from fixtures.plugin import requirement
 from fixtures.plugin.listing import areas, listed
 from specification import features
 from specification.references import Reference, api, docs, e2e, kep

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.plugin import expectations
+from clusters.implementations import expectations
 from reports.model.run import Run, read
 from tests.clusters.kind import cgroups
 from tests.conftest import needs_kind

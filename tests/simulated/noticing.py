@@ -22,7 +22,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from clusters.simulated import proxy
-from conformance.census import census, space
+from conformance.census import census, decision, space
 from conformance.census.combinations import shapes
 from conformance.census.combinations.axes import Row
 from conformance.census.combinations.imagined import enough
@@ -164,7 +164,8 @@ def _make_small() -> None:
 
     _put(space, services=of_ipv4, PROTOCOLS=("UDP",))
     _put(shapes, services=few)
-    _put(census, TRIES=2)
+    for each in (census, decision):
+        _put(each, TRIES=2)
 
 
 def _put(module: ModuleType, **values: object) -> None:

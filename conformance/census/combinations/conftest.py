@@ -10,10 +10,11 @@ import pytest
 from conformance.census import aims
 from conformance.census import census as taking
 from conformance.census.account import Account
-from conformance.census.census import ON_WIRES, Census
+from conformance.census.census import Census
 from conformance.census.combinations import axes, kinds, shapes
 from conformance.census.combinations.imagined import enough
 from conformance.census.conftest import Hold, InForce, Keep
+from conformance.census.decision import ON_WIRES
 from conformance.census.kinds import Kind
 from conformance.vocabulary import World
 from fixtures.record.recorder import OPTIONS

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from conformance.census import aims
-from conformance.census.census import EVERYWHERE, ON_WIRES, Decision
 from conformance.census.combinations import kinds
+from conformance.census.decision import EVERYWHERE, ON_WIRES, Decision
 from specification.addresses import FAMILIES, SERVICE_RANGES, family_of, node_address
 from specification.attempts import Attempt, SocketAddress
 from specification.features import FEATURES
@@ -35,7 +35,7 @@ def decisions(
     vantages: Sequence[Vantage] = EVERYWHERE,
 ) -> Iterator[Decision]:
     """What is right of all that would be tried; nothing is said to be wrong."""
-    services = tuple(itertools.starmap(_stored, enumerate(specs)))
+    services = tuple(itertools.starmap(stored, enumerate(specs)))
     state = State(services, Node(node, _ADDRESSES, ZONES[0]), features=features)
     for aim in aims.served(state) + aims.unserved(state):
         for vantage in vantages:
@@ -75,7 +75,7 @@ def enough(
     return here + [each for each in on_wires if each not in here], here
 
 
-def _stored(number: int, spec: ServiceSpec) -> ServiceSpec:
+def stored(number: int, spec: ServiceSpec) -> ServiceSpec:
     """As the API server might return it."""
     bare = not spec.allocate_load_balancer_node_ports or spec.type == "ClusterIP"
     ports = (

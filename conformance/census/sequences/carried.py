@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conformance.census.census import Decision
+from conformance.census.decision import Decision
 from fixtures.clients.client import LabClient
 from fixtures.clients.flows import UDP_TIMEOUT, Flows
 from fixtures.world.world import World

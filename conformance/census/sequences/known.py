@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from conformance.census.census import Decision
+from conformance.census.decision import Decision
 from conformance.census.kinds import Kind
 from conformance.census.sequences.carried import Carried
-from fixtures.plugin import expectations
+from fixtures.plugin import expected
 from fixtures.plugin.options import Options
 
 
@@ -89,7 +89,7 @@ TOLD: Final[dict[str, Kind]] = {
 
 def of(options: Options, mode: str) -> Kind:
     """What those tell that are listed as broken in a mode of the proxy that is judged."""
-    listed = expectations.judged(options)
+    listed = expected.judged(options)
     return told({each.requirement for each in listed if each.is_about(each.requirement, mode)})
 
 

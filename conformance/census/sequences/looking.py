@@ -9,7 +9,7 @@ from typing import Final
 
 from conformance.census import aims, census
 from conformance.census.account import Account
-from conformance.census.census import ON_WIRES, Decision
+from conformance.census.decision import ON_WIRES, Decision
 from conformance.census.sequences.carried import Carried, Group
 from fixtures.world.world import World
 from specification.addresses import FAMILIES, Family, family_of

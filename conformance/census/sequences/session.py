@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from conformance.census.census import Decision, manifest, summed
+from conformance.census.census import manifest, summed
+from conformance.census.decision import Decision
 from conformance.census.kinds import Kind
 from conformance.census.sequences.carried import Carried
 from conformance.census.sequences.looking import Interest, Looks

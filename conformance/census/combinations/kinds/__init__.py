@@ -7,7 +7,6 @@ from __future__ import annotations
 import inspect
 from typing import Final
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds import (
     conditions,
     external_ips,
@@ -26,6 +25,7 @@ from conformance.census.combinations.kinds.words import (
     at_an_external_ip,
     decided,
 )
+from conformance.census.decision import Decision
 from conformance.census.kinds import Kind
 
 _THEMES: Final = (

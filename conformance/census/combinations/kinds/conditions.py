@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import addressed, decided, ready, served
+from conformance.census.decision import Decision
 
 
 def published(each: Decision) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import at_an_external_ip, decided, served
+from conformance.census.decision import Decision
 
 
 def external_from_outside(each: Decision) -> bool:

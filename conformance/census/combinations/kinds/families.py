@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.load_balancers import captured
 from conformance.census.combinations.kinds.source_ranges import admitted
 from conformance.census.combinations.kinds.words import decided, served
+from conformance.census.decision import Decision
 from specification.addresses import FAMILIES, family_of
 
 

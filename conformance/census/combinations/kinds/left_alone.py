@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import at_a_balancers_ip
+from conformance.census.decision import Decision
 from specification.addresses import family_of
 from specification.rules.frontends import PROXY_NAME
 

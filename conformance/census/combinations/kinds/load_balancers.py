@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import (
     at_a_balancers_ip,
     at_an_external_ip,
@@ -12,6 +11,7 @@ from conformance.census.combinations.kinds.words import (
     outside_its_ranges,
     served,
 )
+from conformance.census.decision import Decision
 
 
 def captured(each: Decision) -> bool:

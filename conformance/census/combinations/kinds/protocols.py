@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.words import served
+from conformance.census.decision import Decision
 
 
 def tcp_at_external_frontends(each: Decision) -> bool:

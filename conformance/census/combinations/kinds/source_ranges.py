@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conformance.census.census import Decision
 from conformance.census.combinations.kinds.load_balancers import captured
 from conformance.census.combinations.kinds.words import (
     at_an_external_ip,
@@ -12,6 +11,7 @@ from conformance.census.combinations.kinds.words import (
     outside_its_ranges,
     served,
 )
+from conformance.census.decision import Decision
 
 
 def _ranged(each: Decision) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from conformance.census.census import Decision
+from conformance.census.decision import Decision
 from specification.services import Endpoint, Ingress
 
 
