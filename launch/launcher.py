@@ -50,6 +50,8 @@ commands:
               anything grow?
   releases    run several releases, and tell what each mended, broke and changed, and why; is it
               ready for what Kubernetes will demand? (releases --help)
+  foretell    which of the Services in a file will be treated otherwise in another mode or release,
+              and what is to be done? runs nothing (foretell --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
@@ -87,6 +89,7 @@ examples:
   ./conform --proxy-binary ./kube-proxy --modes iptables
   ./conform selftest -k mutants
   ./conform releases 1.34.4 1.36.3 1.37.2
+  ./conform foretell --from ipvs --to nftables services.yaml
   ./conform compare results/latest
   ./conform bench --quick
   ./conform gate --baseline released.jsonl.xz results/latest
@@ -101,6 +104,7 @@ KIND = frozenset({"kind-image", "clean"})
 MODULES = {
     "bench": ["bench"],
     "catalogue": ["fixtures.catalogue"],
+    "foretell": ["foretell"],
     "releases": ["releases"],
     **{command: ["reports", command] for command in READERS},
 }

@@ -39,6 +39,10 @@ class CatalogueError(BadInputError):
     """The catalogue of requirements is not as it must be, or does not agree with the tests."""
 
 
+class ManifestError(BadInputError):
+    """A text holds no Kubernetes objects, or one that makes no sense; the message says where."""
+
+
 class ResultFileError(BadInputError):
     """A result file cannot be read or written; the message says the way out, too."""
 

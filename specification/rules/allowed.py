@@ -110,8 +110,8 @@ def _addressed(case: Case) -> Allowed:
 def _unaddressed(case: Case) -> Allowed:
     features = case.state.features
     if refusals.unserved_port_of_a_cluster_ip(case):
-        both = frozenset({"unserved-port-passed", "unserved-port-rejected"})
-        claimed = both & features or both
+        both = ("unserved-port-passed", "unserved-port-rejected")
+        claimed = [each for each in both if each in features] or both
         return Allowed(
             refused="unserved-port-rejected" in claimed, passed="unserved-port-passed" in claimed
         )

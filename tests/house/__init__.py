@@ -5,6 +5,7 @@ ROOMS = (
     "clusters",
     "conformance",
     "fixtures",
+    "foretell",
     "launch",
     "releases",
     "reports",

@@ -1,0 +1,1 @@
+"""What operators hand in: Kubernetes objects as `kubectl get -o yaml` prints them, or manifests."""

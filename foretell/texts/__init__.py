@@ -1,0 +1,1 @@
+"""What was foretold, in words: for a terminal, as Markdown, for machines."""
