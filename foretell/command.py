@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -111,8 +112,16 @@ def main(arguments: Sequence[str]) -> int:
         print("conform: interrupted before all was read", file=sys.stderr)
         return _ERROR
     told = {"text": terminal.told, "markdown": markdown.told, "json": machine.told}
-    print(told[options.format](found))
+    _print(told[options.format](found))
     return 1 if found.certain else 0
+
+
+def _print(text: str) -> None:
+    """Print it, as far as anybody reads."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _configurations(files: Sequence[str]) -> tuple[Given, Given]:

@@ -83,7 +83,7 @@ def read(found: Iterable[tuple[Place, Object]]) -> Cluster:
         len(services) - len(proxied),
         zones,
         tuple(address for each in nodes for address in each.addresses),
-        tuple(f"{count:,} {said}" for said, count in assumed.items()),
+        tuple(f"{count:,} Service{'s' * (count > 1)} {said}" for said, count in assumed.items()),
     )
 
 
@@ -95,19 +95,17 @@ def _filled(
     if not service.cluster_ips:
         ips = tuple(SERVICE_RANGES[each][number % _RANGE + 1] for each in families)
         service = replace(service, cluster_ips=ips, families=families)
-        assumed["Services have no cluster IP yet: any will do"] += 1
+        assumed["without a cluster IP: any will do"] += 1
     bare = service.type not in ("NodePort", "LoadBalancer")
     if not bare and not any(each.node_port for each in service.ports):
         ports = (replace(each, node_port=_FREE + place) for place, each in enumerate(service.ports))
         if service.type == "NodePort":
             service = replace(service, ports=tuple(ports))
-            assumed["Services have no nodePort yet: any will do"] += 1
+            assumed["without a nodePort: any will do"] += 1
     listed = tuple(slices)
     if not listed:
         listed = tuple(_imagined(service))
-        assumed[
-            "Services have no EndpointSlice: an endpoint here and one on another node are assumed"
-        ] += 1
+        assumed["without EndpointSlices: an endpoint on each of two nodes"] += 1
     return replace(service, slices=listed)
 
 

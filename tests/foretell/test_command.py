@@ -165,6 +165,13 @@ def test_a_file_without_a_proxied_service_tells_so(
     assert "0 Services" in capsys.readouterr().out
 
 
+def test_who_reads_the_first_line_alone_is_no_error(file: Path) -> None:
+    program = f"{sys.executable} -m foretell --from ipvs --to nftables {file} --format json"
+    argv = ["bash", "-c", f"{program} | head -c 1; echo ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("{1\n", "")
+
+
 def test_ten_thousand_services_take_seconds(tmp_path: Path) -> None:
     """In a process of its own, from a pipe, as `kubectl get -o yaml` prints them."""
     items = [node(f"node-{number}", f"zone-{number % 3}") for number in range(100)]
