@@ -68,6 +68,8 @@ class Change:
     """What the other side has in its place."""
     why: str = ""
     """Of a known fault."""
+    how_often: str = ""
+    """Of a fault that shows by chance alone."""
     advice: str = ""
     sources: tuple[Source, ...] = ()
     requirements: tuple[str, ...] = ()
@@ -117,10 +119,13 @@ def foretell(cluster: Cluster, before: Side, after: Side) -> Foretold:
     return Foretold(before, after, cluster, tuple(sorted(found, key=_weight)))
 
 
-def _weight(change: Change) -> tuple[bool, int, str]:
-    """What concerns Services comes first: faults, then what is lost; in each the rarer first."""
+def _weight(change: Change) -> tuple[bool, bool, int, str]:
+    """What concerns Services comes first, what shows by chance alone last; faults before what is
+    lost.
+    """
     order = ("fault", "lost", "configuration", "gained", "mended", "open")
-    return change.everywhere, order.index(change.direction), change.name
+    rare = bool(change.how_often)
+    return change.everywhere, rare, order.index(change.direction), change.name
 
 
 class _Services:
@@ -288,6 +293,7 @@ def _struck(
             name,
             known.statement,
             why=" ".join(why),
+            how_often="; ".join(dict.fromkeys(each.by_chance for each in listed if each.by_chance)),
             sources=tuple(dict.fromkeys([*map(_link, listed), *known.sources])),
             requirements=(name,),
             services=services,

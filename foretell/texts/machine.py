@@ -50,6 +50,7 @@ def _change(change: Change) -> dict[str, Any]:
         "says": change.says,
         "counterpart": change.counterpart,
         "why": change.why,
+        "how_often": change.how_often,
         "advice": change.advice,
         "sources": msgspec.to_builtins(change.sources),
         "requirements": list(change.requirements),

@@ -42,7 +42,7 @@ def _change(number: int, change: Change) -> Iterator[str]:
     yield f"## {number}. {change.name}"
     yield ""
     yield title(change)
-    for word, text in (("Why", change.why), ("Do", change.advice)):
+    for word, text in (("Why", change.why), ("By chance", change.how_often), ("Do", change.advice)):
         if text:
             yield ""
             yield f"**{word}**: {text}"

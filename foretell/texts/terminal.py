@@ -47,6 +47,8 @@ def _change(number: int, change: Change) -> Iterator[str]:
     yield from _wrapped(f"{number}. ", title(change))
     if change.why:
         yield from _wrapped("   Why: ", change.why)
+    if change.how_often:
+        yield from _wrapped("   By chance: ", change.how_often)
     if change.advice:
         yield from _wrapped("   Do: ", change.advice)
     for each in shown(where for seen in change.services.values() for where in seen):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -17,6 +16,7 @@ from clusters.kind.image.archive import SEARCHED
 from reports.model.run import read
 from tests.clusters.kind import cgroups
 from tests.conftest import ROOT, outside
+from tests.described import toml_file
 from tests.mutants import MUTANTS
 from tests.mutants.between import api, tools
 from tests.mutants.chosen import share
@@ -141,7 +141,7 @@ def _pytest(
         table = _implementation(mode)
         options = ["-p", "tests.mutants.after_settle"]
     described = folder / f"mutants-of-{mode}.toml"
-    described.write_text(_toml_file({**table, "expected_failures": _KNOWN}))
+    described.write_text(toml_file({**table, "expected_failures": _KNOWN}))
     (folder / _KNOWN).write_text(_known(mode))
     return subprocess.run(
         [
@@ -239,7 +239,7 @@ def _known(mode: str) -> str:
         for entry in listed
         if mode in entry.get("modes", [mode]) and entry["requirement"] not in killers
     ]
-    return _toml_file({"expected": known})
+    return toml_file({"expected": known})
 
 
 def _wrapped(mode: str, chosen: list[Mutant], programs: Path, records: Path) -> dict[str, Any]:
@@ -281,17 +281,3 @@ def _built(mode: str) -> dict[str, Any]:
     table["environment"] = {"MUTANT_SETTINGS": settings}
     table["cleanup"] = ["env", f"MUTANT_SETTINGS={settings}", *table["cleanup"]]
     return table
-
-
-def _toml_file(table: dict[str, Any]) -> str:
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
-
-
-def _toml(value: Any) -> str:
-    """A value in TOML's inline form, which is JSON's but for tables."""
-    if isinstance(value, dict):
-        items = ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
-        return f"{{{items}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value)

@@ -13,6 +13,7 @@ import pytest
 from reports.model.run import read
 from reports.verdicts import gate, gate_rules
 from tests.conftest import ROOT, outside
+from tests.described import toml_file
 from tests.mutants import run as mutants
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def judge(folder: Path, **environment: str) -> Path:
     table["name"] = "kube-proxy"
     table["environment"] = environment
     described = folder / "kube-proxy.toml"
-    described.write_text(mutants._toml_file(table))
+    described.write_text(toml_file(table))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "conformance", f"--implementation={described}",
          f"--modes={MODE}", f"--results={folder}", "-k", REQUIREMENTS, "-q", "--tb=line", "-n1"],

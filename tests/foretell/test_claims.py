@@ -1,0 +1,74 @@
+"""What is told of a feature that one mode claims and the other does not: that it is not there is
+seen on the wire, too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from clusters.implementation import FOLDER, load
+from foretell import requirements
+from reports.model.run import read
+from specification.features import FEATURES
+from tests.conftest import ROOT, outside
+from tests.described import toml_file
+
+MODES: Final = ("iptables", "nftables")
+
+_LIMITS: Final = {"np-localhost-off", "np-localhost-ipt-unlisted"}
+"""Who serves nobody at 127.0.0.1 keeps them."""
+
+
+def apart(mode: str) -> set[str]:
+    """The features about Services' packets that the other mode claims and this one does not."""
+    proxy = load("kube-proxy")
+    (other,) = set(MODES) - {mode}
+    missing = proxy.claimed(other) - proxy.claimed(mode)
+    return {name for name in missing if FEATURES[name].level == "extended"}
+
+
+def judged(mode: str, folder: Path, seed: int) -> dict[str, set[str]]:
+    """The outcomes of these features' requirements, where the mode claims them all the same."""
+    claimed = apart(mode)
+    table = tomllib.loads((FOLDER / "kube-proxy.toml").read_text())
+    del table["expected_failures"], table["lacking"]
+    alone = table["modes"][mode]
+    table["modes"] = {mode: alone | {"features": sorted({*alone["features"], *claimed})}}
+    described = folder / "claims-all.toml"
+    described.write_text(toml_file(table))
+    tested = [key for key, each in requirements.known().items() if each.feature in claimed]
+    argv = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "no:cacheprovider"]
+    options = [f"--implementation={described}", f"--modes={mode}", "-n0", f"--seed={seed}"]
+    done = subprocess.run(
+        [*argv, *options, f"--results={folder}", "conformance", "-k", " or ".join(tested)],
+        cwd=ROOT,
+        env=outside(),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    found: dict[str, set[str]] = {each: set() for each in tested}
+    for each in read(folder / "latest").results:
+        if each.requirement in found:
+            found[each.requirement].add(each.outcome)
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_mode_does_not_claim_it_does_not_have(
+    mode: str, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """The requirements of each such feature fail there, but for those that say when it must not
+    show: nothing is foretold that is not lost.
+    """
+    found = judged(mode, tmp_path, pytestconfig.option.seed)
+    assert found
+    assert {name for name, outcomes in found.items() if "failed" not in outcomes} <= _LIMITS
