@@ -44,7 +44,8 @@ def mutant(request: pytest.FixtureRequest, shared_world: World) -> Iterator[Muta
     node, proxy = shared_world.node, shared_world.node.proxy
     settings, record = proxy.directory / SETTINGS, proxy.directory / "mutant-record"
     proxy.stop()
-    node.run(["find", str(proxy.directory), "-maxdepth", "1", "-name", "mutant*", "-delete"])
+    left = f"{record}-another"  # by the mutant that has a second instance leave it
+    node.run(["rm", "-f", str(settings), str(record), left])
     proxy.cleanup()
     node.write(settings, json.dumps({"MUTANT": chosen.name, "MUTANT_RECORD": str(record)}))
     with pytest.MonkeyPatch.context() as patched:
