@@ -62,6 +62,14 @@ def _start(world: World) -> None:
     world.canary.settle(removed=False, started=True)
 
 
+def _settle_anew(service: Services) -> None:
+    """Return when all is in force that the proxy finds out when it lists all objects anew. These it
+    takes over one after the other, the canary's change perhaps first; a second change of the canary
+    comes after them.
+    """
+    service.settle(syncs=2)
+
+
 Endpoints = dict[Family, SocketAddress]
 """Where new connections of each family are to go."""
 
@@ -116,7 +124,7 @@ def test_api_server_is_away(
             _assert_served(web, world, endpoints)
         for flow in flows:
             expect(flow.exchange()).kept(flow)
-    service.settle()
+    _settle_anew(service)
     for web in (steady, replaced, created):
         _assert_served(web, world)
     _assert_gone(deleted, world)
@@ -144,9 +152,7 @@ def test_history_is_forgotten(
             asked(counts)
 
     rounds = during(forget, lambda: _connect(steady, world))
-    # what it lists anew it takes over in no known order, the canary's change perhaps first: the
-    # second one comes after all of it
-    service.settle(syncs=2)
+    _settle_anew(service)
     rounds.append(_connect(steady, world))
     for number, samples in enumerate(rounds):
         for family, sample in samples:
