@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import gc
 import os
 import sys
 from pathlib import Path
@@ -91,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; the exit code is one of those that the help names."""
-    gc.disable()  # nothing is in cycles, and there is much of it
     try:
         options = _parser().parse_args(arguments)
         before, after = side.named(options.before), side.named(options.after)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foretell.manifests.text import objects
+from foretell.shapes import NOWHERE
 from specification.addresses import (
     CLUSTER_CIDRS,
     FAMILIES,
@@ -17,7 +18,6 @@ from specification.addresses import (
     IPAddress,
     IPNetwork,
     family_of,
-    networks,
     pod_cidr,
 )
 from specification.errors import ManifestError
@@ -25,8 +25,6 @@ from specification.rules.state import Configuration
 
 _KIND: Final = ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")
 _BY_LINK: Final = ("BridgeInterface", "InterfaceNamePrefix")
-_NOWHERE: Final = networks("192.0.2.250/32", "2001:db8:0:1::fa/128")
-"""Where no node has an address."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def _node_ports(named: Iterable[str], nodes: Iterable[IPAddress]) -> tuple[IPNet
         family = family_of(network.network_address)
         own = [each for each in have if family_of(each) == family]
         of_nodes = any(each in network for each in own) or (not own and network.is_global)
-        found.append(NODE_NETWORKS[family] if of_nodes else _NOWHERE[family])
+        found.append(NODE_NETWORKS[family] if of_nodes else NOWHERE[family])
     return tuple(dict.fromkeys(found))
 
 

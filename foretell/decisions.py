@@ -5,27 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from conformance.census import aims
-from conformance.census.decision import EVERYWHERE, Decision
+from conformance.census.combinations import imagined
+from conformance.census.decision import Decision
 from foretell.shapes import NODE, Shape
 from foretell.side import Side
-from specification.addresses import FAMILIES, family_of, node_address
-from specification.attempts import Attempt, SocketAddress
-from specification.places import ZONES, Host, Vantage
+from specification.attempts import Attempt
+from specification.places import ZONES, Vantage
 from specification.rules.allowed import Allowed, allowed
 from specification.rules.case import CLAUSES
 from specification.rules.frontends import Frontend
 from specification.rules.state import Node, State
-
-_ADDRESSES: Final = tuple(node_address(0, family) for family in FAMILIES)
-_CLIENTS: Final[dict[Vantage, Host]] = {
-    "pod": Host("pod", 200),
-    "remote-pod": Host("remote-pod", 200, 1),
-    "outside": Host("outside", 200),
-    "node": Host("node", 0, own=_ADDRESSES),
-}
 
 
 class Asked(frozenset[str]):
@@ -56,7 +47,7 @@ class _Known:
 
     def __init__(self, shape: Shape, side: Side) -> None:
         self._features = Asked(side.features)
-        node = Node(NODE, _ADDRESSES, ZONES[0] if shape.zoned else None)
+        node = Node(NODE, imagined.ADDRESSES, ZONES[0] if shape.zoned else None)
         self.state = State((shape.spec,), node, side.configuration, self._features)
 
     def decision(self, aim: Frontend, attempt: Attempt, vantage: Vantage) -> Decision:
@@ -69,42 +60,39 @@ class _Known:
         self.decision(aim, attempt, vantage)
         return set(self._features.asked)
 
-    def attempts(self) -> Iterator[tuple[Frontend, Attempt, Vantage]]:
-        """All that clients can send to the Service, or take for it."""
-        for aim in (*aims.served(self.state), *aims.unserved(self.state)):
-            for vantage in EVERYWHERE:
-                client = SocketAddress(_CLIENTS[vantage].address(family_of(aim.at.address)), 40_000)
-                yield aim, Attempt(aim.port.protocol, client, aim.at), vantage
-
 
 @functools.cache
 def decided(shape: Shape, side: Side) -> tuple[Decision, ...]:
     """What is right of all that clients can send to a Service of that shape, or take for it."""
     known = _Known(shape, side)
-    return tuple(known.decision(*each) for each in known.attempts())
+    return tuple(known.decision(*each) for each in imagined.attempts(known.state))
 
 
-def differing(shape: Shape, before: Side, after: Side) -> Iterator[Differing]:
+@functools.cache
+def differing(shape: Shape, before: Side, after: Side) -> tuple[Differing, ...]:
     """The decisions about a shape that are not the same on both sides, each once."""
     two = [_Known(shape, side) for side in (before, after)]
     split = before.features ^ after.features
     tried = {
         (aim.kind, attempt, vantage): (aim, attempt, vantage)
         for known in two
-        for aim, attempt, vantage in known.attempts()
+        for aim, attempt, vantage in imagined.attempts(known.state)
     }
+    found = list[Differing]()
     for each in tried.values():
         was, will = (known.decision(*each) for known in two)
         if str(was.allowed) != str(will.allowed):
             asked = set[str]().union(*(known.asked(*each) for known in two))
-            yield Differing(was, will, frozenset(split & asked))
+            found.append(Differing(was, will, frozenset(split & asked)))
+    return tuple(found)
 
 
 def left_open(shape: Shape, before: Side, after: Side) -> Iterator[Decision]:
     """The decisions about a shape that may be one thing or another on both sides, each once."""
+    there = _Known(shape, after)
     for each in decided(shape, before):
         if _is_open(each.allowed):
-            same = _Known(shape, after).decision(each.frontend, each.attempt, each.vantage)
+            same = there.decision(each.frontend, each.attempt, each.vantage)
             if str(same.allowed) == str(each.allowed):
                 yield each
 

@@ -224,18 +224,8 @@ def _of_configuration(seen: _Services, before: Side, after: Side) -> Iterator[Ch
             if not each.features:
                 shown.setdefault(shape, []).append(_seen(each))
                 clauses |= set(each.was.allowed.because) ^ set(each.will.allowed.because)
-    if shown:
-        services, example = seen.of(shown)
-        tested = tuple(dict.fromkeys(decisions.stated_by(sorted(clauses))))
-        yield Change(
-            "configuration",
-            "configuration",
-            "What the two configurations say has new connections decided otherwise.",
-            sources=_sources(tested),
-            requirements=tested,
-            services=services,
-            example=example,
-        )
+    says = "What the two configurations say has new connections decided otherwise."
+    yield from _by_clauses(seen, "configuration", "configuration", says, shown, clauses)
 
 
 def _of_what_is_open(seen: _Services, before: Side, after: Side) -> Iterator[Change]:
@@ -246,13 +236,28 @@ def _of_what_is_open(seen: _Services, before: Side, after: Side) -> Iterator[Cha
             words = in_words(each.allowed)
             shown.setdefault(shape, []).append(_where(each, words, words))
             clauses |= set(each.allowed.because)
+    says = "What becomes of some new connections may be one thing or another."
+    yield from _by_clauses(seen, "open", "left-open", says, shown, clauses)
+
+
+def _by_clauses(
+    seen: _Services,
+    direction: Direction,
+    name: str,
+    says: str,
+    shown: Mapping[Shape, Iterable[Seen]],
+    clauses: Iterable[str],
+) -> Iterator[Change]:
+    """The change that shows in these shapes, which clauses of the specification know of; none where
+    it shows in none.
+    """
     if shown:
         services, example = seen.of(shown)
         tested = tuple(dict.fromkeys(decisions.stated_by(sorted(clauses))))
         yield Change(
-            "open",
-            "left-open",
-            "What becomes of some new connections may be one thing or another.",
+            direction,
+            name,
+            says,
             sources=_sources(tested),
             requirements=tested,
             services=services,

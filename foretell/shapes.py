@@ -37,7 +37,8 @@ NODE: Final = "here"
 
 _ELSEWHERE: Final = "elsewhere"
 _ZERO: Final = networks("0.0.0.0/0", "::/0")
-_NOBODYS: Final = networks("192.0.2.250/32", "2001:db8:0:1::fa/128")
+NOWHERE: Final = networks("192.0.2.250/32", "2001:db8:0:1::fa/128")
+"""Where nobody has an address."""
 _PORT, _TARGET, _NODE_PORT = 80, 8080, 30_080
 
 
@@ -103,7 +104,7 @@ def seen_from(service: ServiceSpec, node: str, zone: str | None) -> Iterator[Sha
     )
     hinted = any(each.zones is not None for kind in kinds for each in kind.conditions)
     zoned = bool(zone) or not hinted
-    for admitting in (OUTSIDE, _NOBODYS) if service.load_balancer_source_ranges else (OUTSIDE,):
+    for admitting in (OUTSIDE, NOWHERE) if service.load_balancer_source_ranges else (OUTSIDE,):
         yield _shape(_bare(service, admitting), tuple(kinds), zoned=zoned)
 
 

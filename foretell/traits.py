@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, get_args
+from typing import Literal
 
 from specification.services import ServiceSpec
 
@@ -25,8 +25,6 @@ Trait = Literal[
     "hints",
     "external-endpoints",
 ]
-
-TRAITS: Final = frozenset(get_args(Trait))
 
 
 def of(service: ServiceSpec) -> frozenset[Trait]:

@@ -16,15 +16,16 @@ from specification.attempts import Attempt, SocketAddress
 from specification.features import FEATURES
 from specification.places import ZONES, Host, Vantage
 from specification.rules.allowed import allowed
+from specification.rules.frontends import Frontend
 from specification.rules.state import Node, State
 from specification.services import ServiceSpec
 
-_ADDRESSES: Final = tuple(node_address(0, family) for family in FAMILIES)
+ADDRESSES: Final = tuple(node_address(0, family) for family in FAMILIES)
 _CLIENTS: Final[dict[Vantage, Host]] = {
     "pod": Host("pod", 200),
     "remote-pod": Host("remote-pod", 200, 1),
     "outside": Host("outside", 200),
-    "node": Host("node", 0, own=_ADDRESSES),
+    "node": Host("node", 0, own=ADDRESSES),
 }
 
 
@@ -36,13 +37,20 @@ def decisions(
 ) -> Iterator[Decision]:
     """What is right of all that would be tried; nothing is said to be wrong."""
     services = tuple(itertools.starmap(stored, enumerate(specs)))
-    state = State(services, Node(node, _ADDRESSES, ZONES[0]), features=features)
+    state = State(services, Node(node, ADDRESSES, ZONES[0]), features=features)
+    for aim, attempt, vantage in attempts(state, vantages):
+        if vantage != "node" or aim.port.protocol == "UDP":
+            yield Decision(aim, attempt, vantage, allowed(state, attempt, vantage), "")
+
+
+def attempts(
+    state: State, vantages: Sequence[Vantage] = EVERYWHERE
+) -> Iterator[tuple[Frontend, Attempt, Vantage]]:
+    """All that clients can send to the Services of ``state``, or take for theirs."""
     for aim in aims.served(state) + aims.unserved(state):
         for vantage in vantages:
             client = SocketAddress(_CLIENTS[vantage].address(family_of(aim.at.address)), 40_000)
-            attempt = Attempt(aim.port.protocol, client, aim.at)
-            if vantage != "node" or aim.port.protocol == "UDP":
-                yield Decision(aim, attempt, vantage, allowed(state, attempt, vantage), "")
+            yield aim, Attempt(aim.port.protocol, client, aim.at), vantage
 
 
 def enough(
