@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import yaml
 
 from conformance.census import seen
 from conformance.census.account import Account
 from conformance.census.decision import FEW, MISSED, TRIES, Decision
+from conformance.census.manifest import manifest
 from fixtures.clients.client import LabClient
 from fixtures.clients.node_client import NodeClient
 from fixtures.judge.expect import UnexpectedOutcomeError
@@ -22,7 +22,6 @@ from fixtures.lab.sample import Sample
 from fixtures.services.services import Service
 from fixtures.world.world import World
 from reports.records.results import Statistic
-from specification import objects
 from specification.addresses import IPAddress, family_of
 from specification.attempts import Attempt, SocketAddress
 from specification.outcomes import Probe
@@ -88,17 +87,6 @@ def summed(decided: int, tries: int, chance: float, what: str = "decisions") -> 
         p=1.0,
         alpha=chance,
         sample=tries,
-    )
-
-
-def manifest(service: ServiceSpec, node: str) -> str:
-    """A Service and its EndpointSlices as YAML, to be applied elsewhere."""
-    slices = objects.endpoint_slices(service, node).values()
-    kinds = [("v1", "Service", {**objects.service(service), "status": objects.status(service)})]
-    kinds += [("discovery.k8s.io/v1", "EndpointSlice", each) for each in slices]
-    return yaml.safe_dump_all(
-        ({"apiVersion": version, "kind": kind, **body} for version, kind, body in kinds),
-        sort_keys=False,
     )
 
 

@@ -15,6 +15,7 @@ from conformance.census.census import Census, Tell
 from conformance.census.decision import Decision
 from conformance.census.example import example
 from conformance.census.kinds import Kind
+from conformance.census.manifest import manifest
 from conformance.census.shrink import shrink
 from conformance.vocabulary import FAMILIES, World
 from fixtures.record.recorder import OPTIONS, PROPERTIES
@@ -124,10 +125,10 @@ def tell(shared_world: World, in_force: InForce) -> Tell:
         left[0] -= time.monotonic() - began
         if found is None:
             words = "It is right while its Service is the only one: look at what is beside it."
-            return [words, taking.manifest(wrong.service, world.node.name)]
+            return [words, manifest(wrong.service, world.node.name)]
         said = f"{found}: {found.allowed}\n{found.wrong}"
-        manifest = taking.manifest(found.service, world.node.name)
-        return [said, manifest, example(found, world.node.name)]
+        yaml = manifest(found.service, world.node.name)
+        return [said, yaml, example(found, world.node.name)]
 
     return told
 

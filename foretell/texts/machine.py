@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from foretell.texts.markdown import manifest
+from conformance.census.manifest import manifest
+from foretell.shapes import NODE
 
 if TYPE_CHECKING:
     from foretell.foretold import Change, Foretold
@@ -58,5 +59,5 @@ def _change(change: Change) -> dict[str, Any]:
         "services": {
             str(name): [asdict(each) for each in seen] for name, seen in change.services.items()
         },
-        "example": manifest(change.example) if change.example else "",
+        "example": manifest(change.example, NODE).rstrip() if change.example else "",
     }

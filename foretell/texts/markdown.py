@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
-
+from conformance.census.manifest import manifest
+from foretell.shapes import NODE
 from foretell.texts.wording import counted, headline, shown, summary, title
-from specification import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from foretell.foretold import Change, Foretold
-    from specification.services import ServiceSpec
 
 
 def told(found: Foretold) -> str:
@@ -59,19 +57,7 @@ def _change(number: int, change: Change) -> Iterator[str]:
         yield "<details><summary>The simplest of them</summary>"
         yield ""
         yield "```yaml"
-        yield manifest(change.example)
+        yield manifest(change.example, NODE).rstrip()
         yield "```"
         yield ""
         yield "</details>"
-
-
-def manifest(spec: ServiceSpec) -> str:
-    """A Service and its EndpointSlices as YAML, with addresses of documentation."""
-    service = {"apiVersion": "v1", "kind": "Service", **objects.service(spec)}
-    if status := objects.status(spec):
-        service["status"] = status
-    slices = (
-        {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", **each}
-        for each in objects.endpoint_slices(spec, "here").values()
-    )
-    return yaml.safe_dump_all([service, *slices], sort_keys=False).rstrip()

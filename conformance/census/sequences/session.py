@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from conformance.census.census import manifest, summed
+from conformance.census.census import summed
 from conformance.census.decision import Decision
 from conformance.census.kinds import Kind
+from conformance.census.manifest import manifest
 from conformance.census.sequences.carried import Carried
 from conformance.census.sequences.looking import Interest, Looks
 from conformance.census.sequences.operations import Outage, Restart, numbered
