@@ -32,7 +32,8 @@ def option(text: str, metavar: str = "", default: Any = "", **more: Any) -> Any:
 
     More is ``choices`` and ``type`` as argparse has them, and ``flags`` where they do not follow
     from the name; ``section`` of the help, ``None`` for none; ``once``: it does not matter to who
-    repeats the run; ``pytest``: it is pytest's or xdist's own, and the field is called as there.
+    repeats the run; ``pytest``: it is pytest's or xdist's own, and the field is called as there;
+    ``again``: it may be given again, and its value is all that was.
     """
     metadata = {"text": text, "metavar": metavar, "section": WHAT, **more}
     return dataclasses.field(default=default if metavar else False, metadata=metadata)
@@ -48,7 +49,8 @@ def _hours(text: str) -> float:
     return hours
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number above 0, as argparse wants it."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
@@ -110,6 +112,7 @@ class Invocation:
             known = {key: one.metadata[key] for key in ("choices", "type") if key in one.metadata}
             if metavar := one.metadata["metavar"]:
                 known |= {"metavar": metavar, "default": one.default}
+                known |= {"action": "append", "default": []} if "again" in one.metadata else {}
             else:
                 known["action"] = "store_true"
             add(*_flags(one), dest=one.name, help=one.metadata["text"], **known)
@@ -150,7 +153,9 @@ class Invocation:
         for one in dataclasses.fields(self):
             value, metavar = getattr(self, one.name), one.metadata["metavar"]
             path = metavar.endswith("|FILE") and ("/" in value or (folder / value).is_file())
-            if value != one.default and (path or metavar in ("FILE", "FOLDER")):
+            if isinstance(value, tuple) and metavar == "FILE":
+                absolute[one.name] = tuple(str((folder / each).absolute()) for each in value)
+            elif value != one.default and (path or metavar in ("FILE", "FOLDER")):
                 absolute[one.name] = str((folder / value).absolute())
         return dataclasses.replace(self, **absolute)
 
@@ -170,7 +175,8 @@ class Invocation:
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
             if isinstance(value, tuple):
-                words += value
+                named = [_flags(one)[0]] if _flags(one) else []
+                words += [word for each in value for word in (*named, each)]
             elif value != one.default:
                 words += [_flags(one)[0]] if value is True else [_flags(one)[0], str(value)]
         return words
@@ -324,14 +330,14 @@ class Bench(Invocation):
     quick: bool = option("1 to 1,000 Services, few repetitions: at most 4 minutes")
     full: bool = option("up to 30,000 Services, more repetitions: hours")
     services: str = option("other numbers of Services than the plan's", "N[,N]")
-    probes: int | None = option("packets of each kind", "N", None, type=_positive)
-    repetitions: int | None = option("changes of each kind", "N", None, type=_positive)
+    probes: int | None = option("packets of each kind", "N", None, type=positive)
+    repetitions: int | None = option("changes of each kind", "N", None, type=positive)
     minutes: int | None = option(
         "repeat things less often rather than take longer (quick: 4, else 25; no limit with --full"
         " and --services)",
         "N",
         None,
-        type=_positive,
+        type=positive,
     )
     resume: str = option("go on with this interrupted bench", "FOLDER", once=True)
     new: bool = option("begin anew, even where one like this was interrupted", once=True)

@@ -52,6 +52,8 @@ commands:
               ready for what Kubernetes will demand? (releases --help)
   foretell    which of the Services in a file will be treated otherwise in another mode or release,
               and what is to be done? runs nothing (foretell --help)
+  migrate     rehearse the switch from one mode to another under traffic: what becomes of it, what
+              is left behind, in which order to go about it (migrate --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
@@ -90,6 +92,7 @@ examples:
   ./conform selftest -k mutants
   ./conform releases 1.34.4 1.36.3 1.37.2
   ./conform foretell --from ipvs --to nftables services.yaml
+  ./conform migrate --from iptables --to nftables
   ./conform compare results/latest
   ./conform bench --quick
   ./conform gate --baseline released.jsonl.xz results/latest
@@ -105,6 +108,7 @@ MODULES = {
     "bench": ["bench"],
     "catalogue": ["fixtures.catalogue"],
     "foretell": ["foretell"],
+    "migrate": ["migrate"],
     "releases": ["releases"],
     **{command: ["reports", command] for command in READERS},
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from reports.records import base, decisions, figures, results
+from reports.records import base, decisions, figures, migration, results
 from reports.texts import comparison_json, publish
 from reports.verdicts import claims, pace, recommend
 
@@ -37,6 +37,12 @@ SCHEMAS: Final[Mapping[str, tuple[Any, int, str, tuple[ModuleType, ...]]]] = {
         "One line of figures.jsonl",
         (base, figures),
     ),
+    migration.SWITCHES: (
+        migration.AnyRecord,
+        migration.SWITCHES_VERSION,
+        "One line of switches.jsonl",
+        (base, migration),
+    ),
     "comparison": (
         comparison_json.Document,
         comparison_json.VERSION,
@@ -63,6 +69,8 @@ def schema(name: str = results.RESULTS) -> dict[str, Any]:
     made = msgspec.json.schema(kind)
     described = dict(itertools.chain(*map(_described, modules)))
     by_line = name.endswith(".jsonl")
+    if interval := made["$defs"].get(base.Interval.__name__):
+        interval["prefixItems"][1]["type"] = ["number", "null"]  # null: without an upper bound
     for part, said in made["$defs"].items():
         members = said.get("properties", {})
         said.setdefault("additionalProperties", False)

@@ -33,7 +33,7 @@ class Interval(NamedTuple):
     """Bounds around a value that was observed, not computed; `high` is infinite when never seen."""
 
     low: float
-    high: Annotated[float, msgspec.Meta(extra_json_schema={"type": ["number", "null"]})]
+    high: float
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

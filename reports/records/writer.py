@@ -13,6 +13,7 @@ import msgspec
 
 from reports.records.base import Record, values
 from reports.records.figures import BenchEnd
+from reports.records.migration import RehearsalEnd
 from reports.records.results import RESULTS, End
 from specification.errors import ResultFileError
 
@@ -56,7 +57,7 @@ class ResultWriter:
             self._digest.update(line)
             self.lines += 1
 
-    def close(self, end: End | BenchEnd) -> None:
+    def close(self, end: End | BenchEnd | RehearsalEnd) -> None:
         """Append the footer, which counts and digests the lines before it, and sync to disk.
 
         `finished` defaults to now. Closing again does nothing.

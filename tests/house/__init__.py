@@ -7,6 +7,7 @@ ROOMS = (
     "fixtures",
     "foretell",
     "launch",
+    "migrate",
     "releases",
     "reports",
     "specification",

@@ -45,6 +45,16 @@ def test_the_schemas_beside_the_code_are_fresh(name: str, file: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["results.jsonl", "switches.jsonl"])
+def test_an_interval_may_lack_its_upper_bound(name: str) -> None:
+    whole = schema(name)
+    of_an_interval = {"$defs": whole["$defs"], "$ref": "#/$defs/Interval"}
+    validator = Draft202012Validator(of_an_interval)
+    assert validator.is_valid([0.5, None])
+    assert validator.is_valid([0.5, 1.5])
+    assert not validator.is_valid([None, 1.5])
+
+
 def test_the_schema_tells_what_every_member_is() -> None:
     found = schema()["$defs"]["Result"]
     assert found["properties"]["reason"]["description"].startswith("Why, for a reader in a hurry.")

@@ -9,14 +9,18 @@ from jsonschema import Draft202012Validator
 
 from reports.records import result_file
 from reports.records.figures import FIGURES
+from reports.records.migration import SWITCHES
 from reports.records.results import RESULTS
 from reports.schemas import schema
 
+_FILES = {"run": RESULTS, "bench": FIGURES, "rehearsal": SWITCHES}
+"""What the file is called whose first line has that type."""
+
 
 def valid(path: Path) -> int:
-    """Check every line of a result file or a bench's; the number of lines."""
+    """Check every line of the file of a run, a bench or a rehearsal; the number of lines."""
     lines = [json.loads(line) for line in result_file.content(path).splitlines()]
-    validator = Draft202012Validator(schema(RESULTS if lines[0]["type"] == "run" else FIGURES))
+    validator = Draft202012Validator(schema(_FILES[lines[0]["type"]]))
     for line in lines:
         validator.validate(line)
     return len(lines)

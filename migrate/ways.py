@@ -1,0 +1,85 @@
+"""How a node comes from one mode to another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from reports.records.migration import Way
+from specification.errors import StartError, UnmeasurableError
+
+if TYPE_CHECKING:
+    from clusters.contract import Node
+
+Result = TypeVar("Result")
+Steps = dict[str, float]
+
+
+class Lacking(NamedTuple):
+    """What a mode refuses to start for."""
+
+    tools: tuple[str, ...]
+    asked: str
+    """With which arguments, as a pattern of the shell's, these tools say so."""
+    says: str
+    """What they do then."""
+
+
+LACKING: Final[Mapping[str, Lacking]] = {
+    "iptables": Lacking(("iptables", "ip6tables"), "*-S*POSTROUTING*", "exit 3"),
+    "nftables": Lacking(("nft",), "--version", "echo 'nftables v1.0.0 (Fearless Fosdick)'"),
+    "ipvs": Lacking(("ipset",), "--version", "echo 'ipset v5.9, protocol version: 6'"),
+}
+"""A kernel without the tables of iptables, and programs that are too old."""
+
+
+def go(way: Way, node: Node, before: Mapping[str, Any], after: Mapping[str, Any]) -> Steps:
+    """Have the proxy run with the configuration ``after`` instead of ``before``; the seconds that
+    each step took.
+
+    Raises:
+        StartError: it does not start.
+        UnmeasurableError: it does start where it was to fail, or cannot clean up.
+    """
+    proxy, steps = node.proxy, Steps()
+    _timed(steps, "stop", proxy.stop)
+    if way == "cleanup":
+        done = _timed(steps, "cleanup", proxy.cleanup)
+        if done.returncode:
+            raise UnmeasurableError(proxy.mode, f"--cleanup fails: {done.stderr.strip()[-300:]}")
+    if way == "failed":
+        _timed(steps, "failed start", lambda: _fail(node, after))
+        _timed(steps, "start", lambda: start(node, before))
+    else:
+        _timed(steps, "start", lambda: start(node, after))
+    return steps
+
+
+def start(node: Node, config: Mapping[str, Any]) -> None:
+    """Start the proxy in the mode that its configuration names, and have it known for that."""
+    node.proxy.mode = config["mode"]
+    node.proxy.start(config)
+
+
+def _fail(node: Node, config: Mapping[str, Any]) -> None:
+    """Start it where it finds that something is lacking, and wait until it has ended."""
+    proxy, lacking = node.proxy, LACKING[config["mode"]]
+    folder = proxy.directory / "too-old"
+    node.run(["mkdir", "-p", str(folder)])
+    for tool in lacking.tools:
+        real, search = node.run(["sh", "-c", f"command -v {tool}; echo $PATH"]).stdout.split()
+        case = f'case "$*" in\n{lacking.asked}) {lacking.says} ;;\n*) exec {real} "$@" ;;\nesac\n'
+        node.write(folder / tool, f"#!/bin/sh\n{case}", 0o755)
+    try:
+        proxy.start(config, environment={"PATH": f"{folder}:{search}"})
+    except StartError:
+        return
+    raise UnmeasurableError(config["mode"], "starts where it was to fail")
+
+
+def _timed(steps: Steps, name: str, action: Callable[[], Result]) -> Result:
+    began = time.monotonic()
+    result = action()
+    steps[name] = round(time.monotonic() - began, 4)
+    return result
