@@ -175,6 +175,7 @@ class Proxy(Protocol):
 
     implementation: Implementation
     mode: str
+    """That of its last start: another than at first where its configuration named one."""
     log: Path
     """Everything the proxy has printed, over all its starts."""
     directory: Path

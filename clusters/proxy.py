@@ -152,6 +152,8 @@ class Program(DescribedProxy):
         ready: bool = True,
     ) -> None:
         """See Proxy."""
+        asked = (config or {}).get("mode")
+        self.mode = asked if asked in self.implementation.modes else self._values["mode"]
         for name, content in self.implementation.files_for(
             self._values, self._filled(config)
         ).items():

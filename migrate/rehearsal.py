@@ -79,7 +79,7 @@ def furnished(
     exposed = any(possible[mode].stepwise for mode in modes)
     try:
         node.run(["nft", "-f", "-"], input=_CNI)
-        ways.start(node, config)
+        node.proxy.start(config)
         world = furnish(cluster, node, seed, exposed=exposed)
         numbers = itertools.count(1)
         make = world.services(lambda: f"{node.name}-{next(numbers)}", "IPv4", "TCP", FAMILIES)
@@ -135,7 +135,7 @@ class Rehearsal:
         Raises:
             StartError: the proxy does not start.
             SettleError: nothing comes into force after it.
-            UnmeasurableError: it starts where it was to fail, or cannot clean up.
+            UnmeasurableError: it starts where it was to fail.
         """
         world, drained = self._world, way == "drained"
         whole = [web.spec for web in self._webs]
@@ -151,16 +151,17 @@ class Rehearsal:
         with Traffic(world, states, targets, vantages, self._is_known) as traffic:
             already = traffic.leave_out_wrong()
             traffic.round()
-            steps = ways.Steps()
+            gone: list[ways.Gone] = []
 
             def go() -> None:
-                steps.update(ways.go(way, self._node, self._configs[before], self._configs[after]))
+                configs = self._configs[before], self._configs[after]
+                gone.append(ways.go(way, self._node, *configs))
 
             during(go, traffic.round)
             began = time.monotonic()
             with between_looks(world.canary, traffic.round):
                 world.canary.settle(syncs=2, removed=False, started=True)
-            steps["settle"] = round(time.monotonic() - began, 4)
+            settled = time.monotonic() - began
             traffic.round()
             wrong = traffic.wrong_now()
         left = left_behind(inventory(self._node), self._fresh[last])
@@ -171,7 +172,8 @@ class Rehearsal:
             before=before,
             after=after,
             repetition=repetition,
-            steps=dict(steps),
+            steps={**gone[0].steps, "settle": round(settled, 4)},
+            complaint=gone[0].complaint,
             rounds=traffic.rounds,
             flows=tuple(traffic.seen()),
             opened=tuple(traffic.opened()),

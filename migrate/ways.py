@@ -16,6 +16,15 @@ Result = TypeVar("Result")
 Steps = dict[str, float]
 
 
+class Gone(NamedTuple):
+    """How a way was gone."""
+
+    steps: Steps
+    """The seconds that each step took."""
+    complaint: str
+    """How --cleanup ended, where that was not with exit code 0."""
+
+
 class Lacking(NamedTuple):
     """What a mode refuses to start for."""
 
@@ -34,32 +43,26 @@ LACKING: Final[Mapping[str, Lacking]] = {
 """A kernel without the tables of iptables, and programs that are too old."""
 
 
-def go(way: Way, node: Node, before: Mapping[str, Any], after: Mapping[str, Any]) -> Steps:
-    """Have the proxy run with the configuration ``after`` instead of ``before``; the seconds that
-    each step took.
+def go(way: Way, node: Node, before: Mapping[str, Any], after: Mapping[str, Any]) -> Gone:
+    """Have the proxy run with the configuration ``after`` instead of ``before``.
 
     Raises:
         StartError: it does not start.
-        UnmeasurableError: it does start where it was to fail, or cannot clean up.
+        UnmeasurableError: it does start where it was to fail.
     """
-    proxy, steps = node.proxy, Steps()
+    proxy, steps, complaint = node.proxy, Steps(), ""
     _timed(steps, "stop", proxy.stop)
     if way == "cleanup":
         done = _timed(steps, "cleanup", proxy.cleanup)
         if done.returncode:
-            raise UnmeasurableError(proxy.mode, f"--cleanup fails: {done.stderr.strip()[-300:]}")
+            last = done.stderr.strip().splitlines()[-1:]
+            complaint = f"exit code {done.returncode}: {' '.join(last)}"
     if way == "failed":
         _timed(steps, "failed start", lambda: _fail(node, after))
-        _timed(steps, "start", lambda: start(node, before))
+        _timed(steps, "start", lambda: proxy.start(before))
     else:
-        _timed(steps, "start", lambda: start(node, after))
-    return steps
-
-
-def start(node: Node, config: Mapping[str, Any]) -> None:
-    """Start the proxy in the mode that its configuration names, and have it known for that."""
-    node.proxy.mode = config["mode"]
-    node.proxy.start(config)
+        _timed(steps, "start", lambda: proxy.start(after))
+    return Gone(steps, complaint)
 
 
 def _fail(node: Node, config: Mapping[str, Any]) -> None:

@@ -185,6 +185,14 @@ class Course:
         ]
 
     @property
+    def complaints(self) -> list[str]:
+        """How --cleanup ended, where that was not with exit code 0: each once, without klog's
+        prefix.
+        """
+        said = (each.complaint for each in self.switches if each.complaint)
+        return list(dict.fromkeys(re.sub(r"[EWIF]\d{4} [\d:.]+ +\d+ \S+\] ", "", x) for x in said))
+
+    @property
     def wrong(self) -> list[str]:
         """What came out otherwise than is right before a switch, after it, or after the change that
         followed: each once.
@@ -307,6 +315,8 @@ def _of_the_best(best: Course, others: Sequence[Course]) -> str:
         if other.wrong_times:
             many = several(len(other.switches), "switch", "switches")
             said += f" After {other.wrong_times} of {many} something was served wrongly."
+    for complaint in dict.fromkeys(x for each in (best, *others) for x in each.complaints):
+        said += f" --cleanup ends with {complaint}: let no script stop there."
     if best.left:
         said += f" It leaves {', '.join(best.left_names)}."
     return said

@@ -124,6 +124,8 @@ class Switch(Record, frozen=True, kw_only=True, tag="switch"):
     """How long each step took; settle: from the last of them until everything was in force, as a
     change showed that was written after it.
     """
+    complaint: str = ""
+    """How --cleanup ended, where that was not with exit code 0."""
     rounds: Count
     """How often everything was tried meanwhile."""
     flows: tuple[FlowsSeen, ...] = ()

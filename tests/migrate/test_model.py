@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from reports.model.migration import Rehearsed, read
@@ -169,6 +170,13 @@ def test_what_is_advised_is_what_does_least_harm(
 ) -> None:
     (said, *_) = written(tmp_path, [in_place, cleanup]).advice("iptables")
     assert said.startswith(wanted)
+
+
+def test_a_cleanup_that_fails_is_told(tmp_path: Path) -> None:
+    complaint = 'exit code 1: E1130 16:38:15.175797    1324 run.go:72] "command failed"'
+    failing = msgspec.structs.replace(switch("cleanup"), complaint=complaint)
+    (said, *_) = written(tmp_path, [switch(), failing]).advice("iptables")
+    assert '--cleanup ends with exit code 1: "command failed": let no script stop there' in said
 
 
 def test_what_is_wrong_afterwards_is_exit_code_1_and_shown(tmp_path: Path) -> None:

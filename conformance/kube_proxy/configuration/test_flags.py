@@ -21,6 +21,7 @@ from conformance.vocabulary import (
     StartError,
     World,
     answer_at,
+    by_time,
     docs,
     over,
     requirement,
@@ -34,6 +35,7 @@ _CLUSTER: Final = ",".join(map(str, CLUSTER_CIDRS.values()))
 _CHANGES = 12
 _DEFAULT = 1.0  # seconds of minSyncPeriod that a file without one stands for, or one with 0
 _LATE = 3.0  # seconds after its metrics in which a proxy would answer about its health, too
+_PATIENCE = 60.0  # seconds for what takes one or two
 _LOOK = 0.2  # seconds between looks
 
 
@@ -202,9 +204,17 @@ def test_no_health_at_port_zero(bare_node: Node, mode: str) -> None:
     """Where --healthz-port is 0, kube-proxy must start, and must not answer about its health."""
     position = bare_node.proxy.log_position()
     flags = {"healthz-bind-address": None, "healthz-port": "0"}
-    bare_node.proxy.start(wrapper=_by_flags(bare_node, mode, flags), ready=False)
+    proxy = bare_node.proxy
+    proxy.start(wrapper=_by_flags(bare_node, mode, flags), ready=False)
     effective(bare_node, METRICS, position)
+
+    def knows_its_node() -> bool:
+        log = proxy.log_since(position)
+        return not proxy.running or bool(re.search("aches are synced.*node config", log))
+
+    by_time("it has heard of its Node", knows_its_node, _PATIENCE)
     _assert_silent(bare_node, HEALTH)
+    assert proxy.running, proxy.log_since(position)
 
 
 @requirement(

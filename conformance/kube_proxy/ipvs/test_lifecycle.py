@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, PREFIX, bound, links, servers, sets
+from conformance.kube_proxy.process.served import assert_served
 from conformance.kube_proxy.process.starts import assert_refuses, claiming
 from conformance.vocabulary import (
+    BOTH,
+    FAMILIES,
     Family,
     Node,
     Service,
@@ -191,8 +194,56 @@ def test_cleanup_removes_everything(
 
     if not (servers(world.node) and bound(world.node) and own_chains()):
         raise RuntimeError("there is nothing to clean up")
-    proxy.cleanup()
+    proxy.cleanup()  # how that ends is life-cleanup-ipvs-exit's matter
     assert servers(world.node) == {}
     assert DUMMY not in links(world.node)
     assert own_chains() == []
     assert sets(world.node, family) == {}
+
+
+@in_ipvs(
+    "life-cleanup-ipvs-exit",
+    docs("kube-proxy", note="--cleanup"),
+    source("cmd/kube-proxy/app/server_linux.go", "platformCleanup"),
+)
+@over(families=FAMILIES, protocol="TCP")
+def test_cleanup_that_has_removed_everything_succeeds(service: Services, world: World) -> None:
+    """With --cleanup, kube-proxy must end with exit code 0 where it has removed what IPVS mode had
+    left.
+    """
+    service(2, type="NodePort")
+    proxy = world.node.proxy
+    proxy.stop()
+    if not servers(world.node):
+        raise RuntimeError("there is nothing to clean up")
+    done = proxy.cleanup()
+    assert servers(world.node) == {}
+    assert done.returncode == 0, done.stderr
+
+
+@in_ipvs(
+    "life-switch-ipt-ipvs",
+    kep(2448),
+    docs("kube-proxy", note="--cleanup"),
+    source("cmd/kube-proxy/app/server_linux.go", "platformCleanup"),
+)
+@over(families=FAMILIES, protocols=["TCP", "UDP"])
+def test_services_are_served_after_a_switch_with_cleanup(
+    service: Services, world: World, bare_node: Node
+) -> None:
+    """Where a node is switched from iptables to IPVS mode, and back, with --cleanup in between,
+    nothing of the other mode must be left, and Services must be served as they are by then.
+    """
+    proxy = bare_node.proxy
+    proxy.start({"mode": "iptables"})
+    web = service(2, ports=BOTH)
+    assert_served(web, world)
+    for now in ("ipvs", "iptables"):
+        web.set_endpoints([service.endpoint()], settle=False)
+        proxy.stop()
+        proxy.cleanup()
+        proxy.start({"mode": now})
+        world.canary.settle(syncs=2, removed=False, started=True)
+        assert bool(servers(bare_node)) == (now == "ipvs")
+        assert (DUMMY in links(bare_node)) == (now == "ipvs")
+        assert_served(web, world)

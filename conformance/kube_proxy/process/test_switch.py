@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clusters.inspection.inventory import inventory, left_behind
 from conformance.kube_proxy.iptables.chains import OWN, TOOL
 from conformance.kube_proxy.nftables.chains import own_tables
 from conformance.kube_proxy.process.served import assert_served
@@ -11,6 +12,7 @@ from conformance.vocabulary import (
     Node,
     Services,
     World,
+    docs,
     expect,
     flows_of_each_kind,
     in_iptables,
@@ -75,6 +77,38 @@ def test_iptables_mode_removes_the_tables_of_nftables(service: Services, bare_no
     assert len(own_tables(bare_node)) == len(FAMILIES), "there is nothing to remove"
     bare_node.proxy.restart({"mode": "iptables"})
     assert not own_tables(bare_node)
+
+
+@requirement(
+    "life-switch-clean",
+    kep(3866),
+    docs("kube-proxy", note="--cleanup"),
+    _CLEANUP,
+    feature="mode-switches",
+)
+@over(families=FAMILIES, protocol="TCP")
+def test_a_switch_with_cleanup_leaves_nothing(
+    service: Services, bare_node: Node, mode: str
+) -> None:
+    """Where a node is switched from another mode with --cleanup in between, nothing of that mode
+    must be left in the kernel, but for KUBE-FIREWALL, which the kubelet has, too.
+    """
+    proxy = bare_node.proxy
+    proxy.start()
+    service(2, exposed=True)
+    without = inventory(bare_node)
+    proxy.stop()
+    proxy.cleanup()
+    proxy.start({"mode": _other(mode)})
+    service(2, exposed=True)
+    assert left_behind(inventory(bare_node), without), "there is nothing to remove"
+    proxy.stop()
+    done = proxy.cleanup()
+    assert done.returncode == 0, done.stderr
+    proxy.start()
+    service.settle(syncs=2)
+    left = left_behind(inventory(bare_node), without)
+    assert not [each for each in left if "KUBE-FIREWALL" not in each], left
 
 
 @requirement("life-switch-service", kep(3866), _CLEANUP, feature="mode-switches")

@@ -80,6 +80,19 @@ COMMON = (
         *("life-kill9-midsync", "sync-atomic-scale"),
     ),
     mutant(
+        "a-chain-left",
+        "with --cleanup a chain is left",
+        [
+            after(
+                _LINUX,
+                _CLEANUP,
+                # of another name each time: the node may have been cleaned up before
+                'if cleanupAndExit { mutants.Run("sh", "-c", "iptables -w -N KUBE-LEFT-$$") }',
+            )
+        ],
+        "life-switch-clean",
+    ),
+    mutant(
         "flows-forgotten",
         "when it starts, all connections are forgotten",
         [after(_LINUX, _CLEANUP, 'mutants.Run("conntrack", "-F")')],
