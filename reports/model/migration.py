@@ -260,7 +260,7 @@ def _advice(found: Rehearsed, before: str) -> Iterable[str]:
     back = found.course(best.way, best.after)
     if back:
         yield (
-            f"Going back is the same: new connections fail for {_figures(back)};"
+            f"Going back in the same way: new connections fail for {_figures(back)};"
             f" flows: {back.flows()}."
         )
 

@@ -1,6 +1,7 @@
 """Shows a run in the README: ``python -m tests.house.example results/latest`` puts the end of its
 output, a picture of its report and one of the examples' comparison where the README has them. With
-a folder of releases, ``results/releases``, their page, table and picture, too.
+a folder of releases, ``results/releases``, their page, table and picture, too; with folders of
+rehearsals after that, the page of all of them and its picture.
 
 Needs Debian's chromium and poppler-utils.
 """
@@ -10,16 +11,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from reports.model import migration
 from reports.model.run import read
+from reports.pages import migration_page
 from reports.texts.terminal import summary
 
 ROOT = Path(__file__).parents[2]
 _SHOWN = re.compile(r"(?<=```text\n)kube-proxy v.*?(?=```)", re.DOTALL)
 
 
-def main(run: Path, releases: Path | None = None) -> int:
+def main(run: Path, releases: Path | None = None, *rehearsals: Path) -> int:
     """Rewrite the README's example and the pictures."""
     readme = ROOT / "README.md"
     text = summary(read(run), report=f"results/{run.resolve().name}/report.html")
@@ -47,7 +51,17 @@ def main(run: Path, releases: Path | None = None) -> int:
         for name in ("releases.html", "releases.md"):
             shutil.copy(releases / name, ROOT / "docs" / "examples")
         picture(releases / "releases.html", ROOT / "docs" / "releases.svg")
+    if rehearsals:
+        show_rehearsals(rehearsals)
     return 0
+
+
+def show_rehearsals(folders: Sequence[Path]) -> None:
+    """Rewrite the page of rehearsals, the first of which is on the picture."""
+    found = [migration.read(folder) for folder in folders]
+    page = ROOT / "docs" / "examples" / "migration.html"
+    page.write_text(migration_page.render(*found))
+    picture(page, ROOT / "docs" / "migrating.svg")
 
 
 def picture(page: Path, place: Path) -> None:

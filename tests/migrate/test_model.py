@@ -145,7 +145,7 @@ def test_the_advice_names_what_was_measured(rehearsed: Rehearsed) -> None:
     assert best.endswith("It leaves ipset A.")
     assert "Take the node out of its load balancers" in drained
     assert "40 of 100" in affinity
-    assert back.startswith("Going back is the same: new connections fail for 0 s (p50)")
+    assert back.startswith("Going back in the same way: new connections fail for 0 s (p50)")
 
 
 def test_a_failed_start_that_does_no_harm_is_said_to_do_none(tmp_path: Path) -> None:
