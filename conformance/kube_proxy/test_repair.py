@@ -30,17 +30,16 @@ from conformance.vocabulary import (
     two,
 )
 from fixtures.world import zone
-from specification.places import ZONES
 
 _PATIENCE = 240.0  # seconds in which what is tried again every two seconds must have succeeded
 _PROGRAMS = ("nft", "iptables-restore", "ip6tables-restore")
 _PERIOD = {mode: {"syncPeriod": "2s"} for mode in ("iptables", "nftables")}
 
 
-def _write_all_anew(world: World) -> None:
+def _write_all_anew(world: World, service: Services) -> None:
     """Have kube-proxy write all of its rules: the node gets another zone, and then its own."""
-    for name in (ZONES[-1], ZONES[0]):
-        zone.label(world, name)
+    if not zone.there_and_back(world, service):
+        raise RuntimeError("the zone of the node is not heeded")
     world.canary.settle(syncs=2)
 
 
@@ -78,7 +77,7 @@ def test_deleted_table_is_made_again(
 )
 @arranged(2)
 def test_deleted_element_is_added_again(
-    web: Service, client: Client, world: World, family: Family
+    service: Services, web: Service, client: Client, world: World, family: Family
 ) -> None:
     """When the zone of its node changes, kube-proxy must add again the elements of its maps that
     somebody has deleted.
@@ -86,14 +85,14 @@ def test_deleted_element_is_added_again(
     element = f"{web.cluster_ip} . tcp . {web.port}"
     _nft(world, family, f"delete element TABLE service-ips {{ {element} }}")
     expect(client.connect(*web.frontend), "without its element").unserved()
-    _write_all_anew(world)
+    _write_all_anew(world, service)
     expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @in_iptables("sync-topology-full", source("pkg/proxy/iptables/proxier.go", "OnTopologyChange"))
 @arranged(2)
 def test_emptied_chain_is_filled_again(
-    web: Service, client: Client, world: World, family: Family, chains: Chains
+    service: Services, web: Service, client: Client, world: World, family: Family, chains: Chains
 ) -> None:
     """When the zone of its node changes, kube-proxy must write all of its rules anew, those that
     somebody has deleted among them.
@@ -101,14 +100,14 @@ def test_emptied_chain_is_filled_again(
     chain = service_chain(chains("nat"), web).name
     world.node.run([TOOL[family], "-w", "-t", "nat", "-F", chain])
     expect(client.connect(*web.frontend), "without its rules").unserved()
-    _write_all_anew(world)
+    _write_all_anew(world, service)
     expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @in_iptables("sync-foreign-rule-in-chain", source("pkg/proxy/iptables/proxier.go"))
 @arranged(2)
 def test_rule_of_somebody_else_is_gone_from_its_chain(
-    web: Service, client: Client, world: World, family: Family, chains: Chains
+    service: Services, web: Service, client: Client, world: World, family: Family, chains: Chains
 ) -> None:
     """When all is written anew, rules that somebody else has put into kube-proxy's chains must be
     gone.
@@ -116,21 +115,21 @@ def test_rule_of_somebody_else_is_gone_from_its_chain(
     chain = service_chain(chains("nat"), web).name
     world.node.run([TOOL[family], "-w", "-t", "nat", "-I", chain, "-j", "RETURN"])
     expect(client.connect(*web.frontend), "a rule of somebody else's").unserved()
-    _write_all_anew(world)
+    _write_all_anew(world, service)
     expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
 @in_nftables("nft-foreign-rule-in-chain", source("pkg/proxy/nftables/proxier.go"))
 @arranged(2)
 def test_rule_of_somebody_else_is_gone_from_its_table(
-    web: Service, client: Client, world: World, family: Family
+    service: Services, web: Service, client: Client, world: World, family: Family
 ) -> None:
     """When all is written anew, rules that somebody else has put into the chains of kube-proxy's
     table must be gone.
     """
     _nft(world, family, f"insert rule TABLE services {IP[family]} daddr {web.cluster_ip} drop")
     expect(client.connect(*web.frontend), "a rule of somebody else's").dropped()
-    _write_all_anew(world)
+    _write_all_anew(world, service)
     expect(client.connect_many(*web.frontend, ATTEMPTS)).delivered(to=web)
 
 
