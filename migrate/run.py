@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from reports.pages import migration_page
 from reports.records.migration import SWITCHES, RehearsalEnd, RehearsalHeader, Way
 from reports.records.writer import ResultWriter
 from reports.texts.migration_terminal import summary
+from specification.errors import SuiteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 HTML: Final = "migration.html"
 
-_INTERRUPTED: Final = 2
+_STOPPED: Final = 2
 _ROOT: Final = Path(__file__).parents[1]
 
 
@@ -63,19 +65,16 @@ def rehearse(
             folder = asked.written / header.rehearsal
             writer = ResultWriter(folder, SWITCHES)
             writer.write(header)
-            switches, ended = 0, 0
-            try:
-                for way, before, after, number in _plan(asked):
-                    progress.update(
-                        f"{way}, {before} to {after}, {number + 1} of {asked.repetitions}"
-                    )
-                    writer.write(rehearsal.switch(way, before, after, number))
-                    switches += 1
-            except KeyboardInterrupt:
-                print("interrupted: what there is by now is told", file=sys.stderr)
-                ended = _INTERRUPTED
-            seconds = round(time.monotonic() - began, 1)
+            stopped = _switch_all(asked, rehearsal, writer, progress)
+            switches = writer.lines - 1
+            if stopped and not switches:
+                shutil.rmtree(folder)
+                raise stopped
+            ended, seconds = bool(stopped) * _STOPPED, round(time.monotonic() - began, 1)
             writer.close(RehearsalEnd(seconds=seconds, exit=ended, switches=switches))
+    if stopped:
+        why = str(stopped) or "interrupted"
+        print(f"conform: {why}; what there is by now is told", file=sys.stderr)
     found = read(folder)
     render.write(folder / HTML, migration_page.render(found))
     print(summary(found, colour=sys.stdout.isatty()))
@@ -83,9 +82,22 @@ def rehearse(
     return ended or found.exit_code
 
 
+def _switch_all(
+    asked: Migration, rehearsal: Rehearsal, writer: ResultWriter, progress: Progress
+) -> BaseException | None:
+    """Switch as is asked for; what has stopped it, if anything."""
+    try:
+        for way, before, after, number in _plan(asked):
+            progress.update(f"{way}, {before} to {after}, {number + 1} of {asked.repetitions}")
+            writer.write(rehearsal.switch(way, before, after, number))
+    except (KeyboardInterrupt, SuiteError) as problem:
+        return problem
+    return None
+
+
 def _plan(asked: Migration) -> Iterator[tuple[Way, str, str, int]]:
-    """Way, from, to and repetition of each switch; one that fails leaves the node as it was, and is
-    tried from both sides.
+    """Way, from, to and repetition of each switch. One to a mode that cannot start leaves the node
+    where it was, and comes last.
     """
     ways = [way for way in get_args(Way) if way in asked.chosen_ways]
     there, back = (asked.before, asked.after), (asked.after, asked.before)

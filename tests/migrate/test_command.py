@@ -164,10 +164,21 @@ def test_what_there_is_by_then_is_told_where_it_is_interrupted(tmp_path: Path) -
     process.send_signal(signal.SIGTERM)
     told, complaints = process.communicate(timeout=60)
     assert process.returncode == 2, complaints
-    assert "interrupted: what there is by now is told" in complaints
+    assert "conform: interrupted; what there is by now is told" in complaints
     (written,) = tmp_path.iterdir()
     assert read(written).footer.exit == 2
     assert "in-place, iptables to nftables" in told
+
+
+def test_what_is_interrupted_before_anything_is_switched_leaves_nothing(tmp_path: Path) -> None:
+    process = started(tmp_path, "--repetitions=1")
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    told, complaints = process.communicate(timeout=60)
+    assert process.returncode == 2, complaints
+    assert "conform: interrupted before anything was switched" in complaints
+    assert not told
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(
