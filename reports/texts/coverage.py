@@ -94,13 +94,18 @@ class Report:
         return self.coverage.unreached(self.absent)
 
     def _of_the_proxier(self, mode: str) -> str:
-        """The share of the mode's own package, and how much of the rest has its reason."""
+        """The share of the mode's own package, of all and of what can be reached, and how much of
+        the rest has its reason.
+        """
         package = f"pkg/proxy/{mode}"
         functions = self.coverage.packages.get(package, ())
         told = f"{_percent(share(functions, mode))} of {package}"
         missed = [(one, b) for one in functions for b in one.blocks if mode not in b.modes]
         whole = statements(block for _, block in missed)
         known = statements(block for one, block in missed if self.coverage.why(one, block))
+        reachable = statements(block for one in functions for block in one.blocks) - known
+        if known:
+            told += f" ({_percent((reachable - whole + known) / reachable)} of what can be reached)"
         return f"{told}; of {whole} statements that are missed, {known} for known reasons"
 
     def _cells(self, functions: Sequence[Function]) -> list[str]:

@@ -209,7 +209,7 @@ def test_configured_scheduler_chooses(
 )
 @scheduled_by("mh")
 @over(families=FAMILIES)
-@arranged(3, shared=True)
+@arranged(3, exposed=True)
 def test_maglev_hashing_regards_the_port(
     web: Service, world: World, judge: Judge, scheduler: str
 ) -> None:
