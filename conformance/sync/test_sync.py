@@ -46,6 +46,7 @@ from conformance.vocabulary import (
 )
 
 REPETITIONS = 15
+LOOK = 40  # connections: by chance one of two endpoints gets none of them once in 5e11 looks
 FLIPS = 40
 CROWD = 100
 TURNS = 5
@@ -91,7 +92,7 @@ def test_endpoint_change_takes_effect_soon(
         client: Client, endpoints: Sequence[Endpoint], gone: Endpoint | None, come: Endpoint
     ) -> Change:
         def in_force() -> bool:
-            sample = client.connect_many(web.cluster_ip_of(client.family), web.port, 16)
+            sample = client.connect_many(web.cluster_ip_of(client.family), web.port, LOOK)
             seen = {chosen.address for chosen in sample.chosen if chosen}
             left = gone is None or gone.host.address(client.family) not in seen
             return left and come.host.address(client.family) in seen
