@@ -324,7 +324,10 @@ def _of_the_best(best: Course, others: Sequence[Course]) -> str:
 
 def _of_the_drained(drained: Course, best: Course) -> str:
     if drained.flows().lost < best.flows().lost:
-        return f"Drain the node first: flows: {drained.flows()}."
+        return (
+            "Drain the node first, so that no pod there has flows to lose, and take it out of its"
+            f" load balancers: of the flows of others, by the node, {drained.flows()}."
+        )
     return (
         "A drain saves the pods of the node from the time in which new connections fail, and nobody"
         f" else: by the node, those of others fail for {_figures(drained)}."

@@ -172,6 +172,15 @@ def test_what_is_advised_is_what_does_least_harm(
     assert said.startswith(wanted)
 
 
+def test_a_drain_is_advised_where_flows_are_lost(tmp_path: Path) -> None:
+    lossy = switch(seen=flows(kept=1, reset=3))
+    found = written(tmp_path, [lossy, switch("drained", [None], seen=flows(kept=1, reset=1))])
+    (best, drained, *_) = found.advice("iptables")
+    assert "flows: 1 of 4 kept, 3 reset" in best
+    assert drained.startswith("Drain the node first, so that no pod there has flows to lose")
+    assert drained.endswith("by the node, 1 of 2 kept, 1 reset.")
+
+
 def test_a_cleanup_that_fails_is_told(tmp_path: Path) -> None:
     complaint = 'exit code 1: E1130 16:38:15.175797    1324 run.go:72] "command failed"'
     failing = msgspec.structs.replace(switch("cleanup"), complaint=complaint)
