@@ -176,13 +176,15 @@ def _judged(
         whole = not (decision.sticky or decision.allowed.undecided)
         yield replace(
             decision,
-            wrong=_in_words(sample[number * tries : (number + 1) * tries]) if bad else "",
+            wrong=in_words(sample[number * tries : (number + 1) * tries]) if bad else "",
             seen=seen.in_words(int(kinds[number]), whole=whole),
         )
 
 
-def _in_words(tries: Sequence[Probe]) -> str:
-    """What was seen, each outcome without the client's port, which differs from try to try."""
+def in_words(tries: Sequence[Probe]) -> str:
+    """What was seen of one decision's tries, without the client's port, which differs from one to
+    the next.
+    """
     outcomes = (re.sub(r"(seen from [^ ,]+):\d+", r"\1", str(each.outcome)) for each in tries)
     return ", ".join(f"{count} x {words}" for words, count in Counter(outcomes).most_common(4))
 
