@@ -149,6 +149,7 @@ class Rehearsal:
         targets = _each_once(aim for state in states for aim in aims.served(state))
         self._node.forget_connections()
         with Traffic(world, states, targets, vantages, self._is_known) as traffic:
+            traffic.open()
             already = traffic.leave_out_wrong()
             traffic.round()
             gone: list[ways.Gone] = []

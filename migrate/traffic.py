@@ -15,6 +15,7 @@ from migrate.kept import Kept
 from migrate.volleys import Volleys
 from reports.records.migration import FlowsSeen, Opened
 from specification.addresses import family_of
+from specification.errors import CannotJudgeError
 
 if TYPE_CHECKING:
     from fixtures.world.world import World
@@ -40,7 +41,12 @@ class Traffic:
         vantages: Sequence[Vantage],
         known: IsKnown,
     ) -> None:
-        """Open the flows: what leads to an endpoint on both sides of the switch has some."""
+        """What each client is to open is settled here; ``open`` opens the flows.
+
+        Raises:
+            CannotJudgeError: there is nothing that could be opened and judged.
+        """
+        self._lab = world.lab
         self._processes = ExitStack()
         self.volleys: list[Volleys] = []
         self.flows: list[Kept] = []
@@ -64,17 +70,18 @@ class Traffic:
                 volleys = Volleys(client, vantage, some, states, known)
                 if len(volleys):
                     self.volleys.append(volleys)
-                served = volleys.served
-                if isinstance(client, LabClient) and served and protocol != "SCTP":
-                    self._open(world, client, vantage, served)
+        if not self.volleys:
+            raise CannotJudgeError("these Services have no frontend that could be judged")
 
-    def _open(
-        self, world: World, client: LabClient, vantage: Vantage, served: Sequence[Frontend]
-    ) -> None:
-        each = [aim for aim in served for _ in range(_FLOWS)]
-        opened = client.connect_to_each([aim.at for aim in each])
-        flows = Flows(world.lab, client.host.wire, opened)
-        self.flows.append(Kept(flows, vantage, [aim.kind for aim in each]))
+    def open(self) -> None:
+        """Open flows by what leads to an endpoint on both sides of the switch."""
+        for volleys in self.volleys:
+            client = volleys.client
+            each = [aim for aim in volleys.served for _ in range(_FLOWS)]
+            if isinstance(client, LabClient) and each and client.protocol != "SCTP":
+                opened = client.connect_to_each([aim.at for aim in each])
+                flows = Flows(self._lab, client.host.wire, opened)
+                self.flows.append(Kept(flows, volleys.vantage, [aim.kind for aim in each]))
 
     def round(self) -> None:
         """A message on each flow, and a new connection by each frontend from everywhere."""

@@ -136,7 +136,7 @@ class Volleys:
     def _wrong(self, sample: Sample) -> Mask:
         """Which rows are right neither as before the switch nor as after it."""
         wrong, _ = census.judge(sample, self._before, self._own)
-        if wrong.any() and self._before is not self._after:
+        if wrong.any():
             wrong = wrong & census.judge(sample, self._after, self._own)[0]
         return wrong & ~self._left_out
 
@@ -147,6 +147,8 @@ class Volleys:
             return "answered otherwise" if there else "delivered to a wrong endpoint"
         if sample.is_passed[row]:
             return "passed on"
+        if sample.is_unseen[row]:
+            return "answered by somebody unseen"
         return "dropped" if not sample.replies[row] else "refused"
 
     def forgotten(self) -> tuple[int, int]:

@@ -81,5 +81,10 @@ def _kinds(section: str, table: str, line: str) -> Iterator[str]:
 def left_behind(now: Counter[str], without: Counter[str]) -> Counter[str]:
     """What there is ``now`` of kinds, or values, that there are none of ``without`` whoever was
     there before.
+
+    Raises:
+        LookupError: nothing was seen ``now``, not even the loopback link.
     """
+    if not now:
+        raise LookupError("an inventory has nothing in it: nobody has looked")
     return Counter({kind: count for kind, count in now.items() if kind not in without})

@@ -38,6 +38,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         UNMUTATED._replace(mutate=ipvs.unmutated),
         *ipvs.MUTANTS,
         *configuration.OF_IPVS,
+        *life.OF_IPVS,
     ),
     "nftables": (
         UNMUTATED,

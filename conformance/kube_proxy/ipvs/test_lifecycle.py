@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from clusters.inspection.inventory import inventory
 from clusters.inspection.ipvs import Timeouts
 from conformance.kube_proxy.iptables.chains import Chains
 from conformance.kube_proxy.ipvs.frontends import DUMMY, PREFIX, bound, links, servers, sets
@@ -30,6 +31,8 @@ from conformance.vocabulary import (
 
 _PATIENCE = 60.0  # seconds: what happens within one or two must have happened by then
 _HELPER = "/proc/sys/kernel/modprobe"
+_OF_IPTABLES = "iptables chain nat/KUBE-SVC-*"
+"""Chains of Services, which iptables mode alone has."""
 _SYSCTLS = {
     "vs/conntrack": 1,
     "vs/expire_nodest_conn": 1,
@@ -246,4 +249,5 @@ def test_services_are_served_after_a_switch_with_cleanup(
         world.canary.settle(syncs=2, removed=False, started=True)
         assert bool(servers(bare_node)) == (now == "ipvs")
         assert (DUMMY in links(bare_node)) == (now == "ipvs")
+        assert (_OF_IPTABLES in inventory(bare_node)) == (now == "iptables")
         assert_served(web, world)

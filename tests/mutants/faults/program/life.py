@@ -266,3 +266,18 @@ OF_IPTABLES = (
         "sync-fail-keeps-old",
     ),
 )
+
+OF_IPVS = (
+    mutant(
+        "iptables-mode-left",
+        "with --cleanup, what iptables mode has programmed is left",
+        [
+            after(
+                "pkg/proxy/iptables/cleanup.go",
+                "func CleanupLeftovers(ctx context.Context) (encounteredError bool) {",
+                "return false",
+            )
+        ],
+        "life-switch-ipt-ipvs",
+    ),
+)
