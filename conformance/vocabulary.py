@@ -51,7 +51,6 @@ from fixtures.world.latency import (
     Change,
     OwnWord,
     measurement,
-    quantile,
     time_changes,
     trigger_time,
 )
@@ -66,7 +65,7 @@ from fixtures.world.traffic import (
     flows_of_each_kind,
 )
 from fixtures.world.world import World
-from reports.records.base import Interval
+from reports.records.base import Interval, quantile
 from specification.addresses import (
     CLUSTER_CIDRS,
     EXTERNAL_IPS,

@@ -6,15 +6,14 @@ import argparse
 import dataclasses
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from foretell import anonymous, configuration, side
 from foretell.foretold import foretell
 from foretell.manifests import cluster
-from foretell.manifests.text import objects
+from foretell.manifests.text import objects, of_file
 from foretell.texts import machine, markdown, terminal
-from specification.errors import ManifestError, SuiteError, UsageError
+from specification.errors import SuiteError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -126,8 +125,7 @@ def _configurations(files: Sequence[str]) -> tuple[Given, Given]:
     """What is given of each side."""
     if len(files) > len(("from", "to")):
         raise UsageError("--config is given once, for both, or twice (conform foretell --help)")
-    found = [configuration.read(Path(each)) for each in files] or [configuration.NONE]
-    return found[0], found[-1]
+    return configuration.of_both(files)
 
 
 def _objects(files: Sequence[str]) -> Iterator[tuple[Place, Object]]:
@@ -137,11 +135,7 @@ def _objects(files: Sequence[str]) -> Iterator[tuple[Place, Object]]:
                 raise UsageError("name a file, or pipe Services in (conform foretell --help)")
             yield from objects(sys.stdin.buffer.read(), _STDIN)
             continue
-        try:
-            content = Path(name).read_bytes()
-        except OSError as problem:
-            raise ManifestError(f"{name} cannot be read: {problem.strerror}") from problem
-        yield from objects(content, name)
+        yield from of_file(name)
 
 
 def _only(known: Cluster, name: str) -> Cluster:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
-from foretell.manifests.text import objects
+from foretell.manifests.text import of_file
 from foretell.shapes import NOWHERE
 from specification.addresses import (
     CLUSTER_CIDRS,
@@ -60,17 +60,23 @@ NONE: Final = Given({})
 """Nothing is given."""
 
 
+def of_both(files: Sequence[str]) -> tuple[Given, Given]:
+    """What one file says of both sides, or two of one each, or nobody.
+
+    Raises:
+        ManifestError: see ``read``.
+    """
+    found = [read(Path(each)) for each in files] or [NONE]
+    return found[0], found[-1]
+
+
 def read(path: Path) -> Given:
     """The fields of a file.
 
     Raises:
         ManifestError: it cannot be read, or is no KubeProxyConfiguration.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise ManifestError(f"{path} cannot be read: {problem.strerror}") from problem
-    for _, each in objects(content, str(path)):
+    for _, each in of_file(str(path)):
         if (each.get("apiVersion"), each.get("kind")) == _KIND:
             return Given(each, str(path))
     raise ManifestError(f"{path}: {' '.join(_KIND)} is needed, and it has none")

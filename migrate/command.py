@@ -20,7 +20,7 @@ from clusters.implementation import load
 from clusters.vm.supply import Machines, supply
 from foretell import configuration
 from foretell.manifests import cluster
-from foretell.manifests.text import objects
+from foretell.manifests.text import of_file
 from launch.migration import Migration
 from specification.errors import ManifestError, SuiteError, UsageError
 
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clusters.implementation import Implementation
-    from foretell.configuration import Given
     from specification.services import ServiceSpec
 
 _ERROR: Final = 2
-_ROOT: Final = Path(__file__).parents[1]
 
 _DESCRIPTION: Final = """\
 Switches a node of its own from one mode of kube-proxy to another and back, again and again and in
@@ -75,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         from migrate.run import rehearse  # with all that it takes to have a node
 
-        given = given_configurations(asked), listed_services(asked)
+        given = configuration.of_both(asked.config), listed_services(asked)
         return rehearse(Chosen.of(asked, json.loads(option.located)), *given, arguments[:-2])
     except SuiteError as problem:
         print(f"conform: {problem}", file=sys.stderr)
@@ -124,7 +122,7 @@ def _locate(asked: Migration) -> dict[str, Any]:
         program.check_tools(chosen, mode)
         if "kube-proxy-modes" not in chosen.claimed(mode):
             raise UsageError(f"{chosen.name} cannot be switched from mode to mode by a rehearsal")
-    given_configurations(asked)
+    configuration.of_both(asked.config)
     listed_services(asked)
     proxy = program.locate(chosen, asked.proxy_binary, asked.proxy_version)
     program.judged(chosen, proxy)
@@ -141,16 +139,6 @@ def listed_services(asked: Migration) -> tuple[ServiceSpec, ...]:
     """The Services of the file, none where there is none."""
     if not asked.services:
         return ()
-    try:
-        content = Path(asked.services).read_bytes()
-    except OSError as problem:
-        raise ManifestError(f"{asked.services} cannot be read: {problem.strerror}") from problem
-    if found := cluster.read(objects(content, asked.services)).services:
+    if found := cluster.read(of_file(asked.services)).services:
         return found
     raise ManifestError(f"{asked.services}: has no Service that a proxy serves")
-
-
-def given_configurations(asked: Migration) -> tuple[Given, Given]:
-    """What is given of the configuration in each mode."""
-    found = [configuration.read(Path(each)) for each in asked.config] or [configuration.NONE]
-    return found[0], found[-1]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from conformance.kube_proxy.process.starts import in_front
 from reports.records.migration import Way
 from specification.errors import StartError, UnmeasurableError
 
@@ -68,14 +69,10 @@ def go(way: Way, node: Node, before: Mapping[str, Any], after: Mapping[str, Any]
 def _fail(node: Node, config: Mapping[str, Any]) -> None:
     """Start it where it finds that something is lacking, and wait until it has ended."""
     proxy, lacking = node.proxy, LACKING[config["mode"]]
-    folder = proxy.directory / "too-old"
-    node.run(["mkdir", "-p", str(folder)])
-    for tool in lacking.tools:
-        real, search = node.run(["sh", "-c", f"command -v {tool}; echo $PATH"]).stdout.split()
-        case = f'case "$*" in\n{lacking.asked}) {lacking.says} ;;\n*) exec {real} "$@" ;;\nesac\n'
-        node.write(folder / tool, f"#!/bin/sh\n{case}", 0o755)
+    case = f'case "$*" in {lacking.asked}) {lacking.says} ;; *) exec REAL "$@" ;; esac\n'
+    search = in_front(node, proxy.directory / "lacking", dict.fromkeys(lacking.tools, case))
     try:
-        proxy.start(config, environment={"PATH": f"{folder}:{search}"})
+        proxy.start(config, environment={"PATH": search})
     except StartError:
         return
     raise UnmeasurableError(config["mode"], "starts where it was to fail")

@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -54,6 +55,19 @@ def objects(content: bytes, source: str) -> Iterator[tuple[Place, Object]]:
         raise ManifestError(f"{Place(source, line)}: {problem.problem or problem}") from problem
     except yaml.YAMLError as problem:  # of bytes that are no text
         raise ManifestError(f"{source}: no YAML: {' '.join(str(problem).split())}") from problem
+
+
+def of_file(name: str) -> Iterator[tuple[Place, Object]]:
+    """All objects of a file.
+
+    Raises:
+        ManifestError: it cannot be read, or see ``objects``.
+    """
+    try:
+        content = Path(name).read_bytes()
+    except OSError as problem:
+        raise ManifestError(f"{name} cannot be read: {problem.strerror}") from problem
+    yield from objects(content, name)
 
 
 def _of_json(content: bytes, source: str) -> Iterator[tuple[Place, Object]]:

@@ -4,7 +4,6 @@ which order to go about it.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reports.model.wording import interval, several
 from reports.records import result_file
-from reports.records.base import Interval, wrong
+from reports.records.base import Interval, quantile, wrong
 from reports.records.migration import (
     SWITCHES,
     SWITCHES_VERSION,
@@ -106,12 +105,7 @@ class Course:
 
     def window(self, share: float, frontend: str = "") -> Interval:
         """The quantile of the lower and of the upper bounds of the windows."""
-        found = self.windows(frontend)
-        position = max(math.ceil(share * len(found)) - 1, 0)
-        return Interval(
-            sorted(each.low for each in found)[position],
-            sorted(each.high for each in found)[position],
-        )
+        return quantile(self.windows(frontend), share)
 
     @cached_property
     def frontends(self) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Annotated, Any, Final, NamedTuple, TypeVar, overload
 
@@ -34,6 +34,15 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+def quantile(samples: Sequence[Interval], share: float) -> Interval:
+    """The empirical quantile of the lower ends and of the upper ends: the true one lies between."""
+    position = max(math.ceil(share * len(samples)) - 1, 0)
+    return Interval(
+        sorted(sample.low for sample in samples)[position],
+        sorted(sample.high for sample in samples)[position],
+    )
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
