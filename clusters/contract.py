@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clusters.api import Api
-    from clusters.datagrams import Datagrams
     from clusters.implementation import Implementation
     from clusters.inspection.host import Host
+    from clusters.sockets import Datagrams, Streams
     from clusters.wires import Wire
     from specification.addresses import Family, IPAddress
 
@@ -150,6 +150,11 @@ class System(Protocol):
     def datagrams(self, family: int, address: str, ports: Sequence[int]) -> Datagrams:
         """A datagram socket on this network stack for each of these ports (0: any), to be used all
         at once.
+        """
+
+    def streams(self, family: int, address: str, targets: Sequence[tuple[str, int]]) -> Streams:
+        """A TCP socket on this network stack for each of these targets, which it connects to, to be
+        used all at once.
         """
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from clusters import netns
-from clusters.datagrams import Datagrams
 from clusters.process import LocalProcess
+from clusters.sockets import Datagrams, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +83,11 @@ class Joined:
         """See System."""
         with netns.inside(self.name):
             return Datagrams(family, address, tuple(ports))
+
+    def streams(self, family: int, address: str, targets: Sequence[tuple[str, int]]) -> Streams:
+        """See System."""
+        with netns.inside(self.name):
+            return Streams(family, address, tuple(targets))
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """See System."""

@@ -5,26 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from fixtures.clients.flows import Flows
+from fixtures.clients.node_flows import NodeFlows
 from fixtures.lab.frames import Kind
 from fixtures.lab.sample import same_ends
 from reports.records.base import Interval
 from reports.records.migration import FlowsSeen
 
 if TYPE_CHECKING:
+    from fixtures.clients.flows import Flows
     from fixtures.lab.frames import Mask
     from specification.places import Vantage
+
+_SHORTEST: Final = 0.2  # seconds: TCP_RTO_MIN of Linux
 
 
 @dataclass
 class Kept:
     """Flows of one client that stay open, some by each frontend."""
 
-    flows: Flows
+    flows: Flows | NodeFlows
     vantage: Vantage
     kinds: Sequence[str]
     """Of what they were opened to."""
@@ -68,6 +71,16 @@ class Kept:
         begun = ~fine & np.isnan(self.failing)
         self.failing[begun] = sent
         self.low[~fine] = np.maximum(self.low[~fine], sent - self.failing[~fine])
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which one that has no answer may still get it from what its kernel sends
+        again: as long as it has had none, for that time doubles, and the shortest such time.
+        """
+        if not isinstance(self.flows, NodeFlows) or self.flows.opened.protocol != "TCP":
+            return 0.0
+        waiting = self.failing[self.there & ~self.reset & ~self.moved & ~np.isnan(self.failing)]
+        return float(time.monotonic() - waiting.min()) + _SHORTEST if len(waiting) else 0.0
 
     def seen(self) -> Iterator[FlowsSeen]:
         """What became of them, by kind of frontend."""

@@ -163,7 +163,7 @@ class Rehearsal:
             with between_looks(world.canary, traffic.round):
                 world.canary.settle(syncs=2, removed=False, started=True)
             settled = time.monotonic() - began
-            traffic.round()
+            traffic.finish()
             wrong = traffic.wrong_now()
         left = left_behind(inventory(self._node), self._fresh[last])
         later = self._later(last, targets, vantages, whole)

@@ -4,6 +4,7 @@ frontend, from pods here and elsewhere, from outside, and from processes on the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from fixtures.clients.client import LabClient
 from fixtures.clients.flows import Flows
 from fixtures.clients.node_client import NodeClient
+from fixtures.clients.node_flows import NodeFlows
 from migrate.kept import Kept
 from migrate.volleys import Volleys
 from reports.records.migration import FlowsSeen, Opened
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _FLOWS: Final = 2
 """Flows by each frontend, of each client."""
+
+_PAUSE: Final = 0.02  # seconds between rounds while nothing but a kernel's clock is waited for
 
 
 class Traffic:
@@ -61,7 +65,7 @@ class Traffic:
                 if vantage != "node":
                     host = world.hosts(vantage)[0]
                     client = LabClient(world.lab, host, family, protocol)
-                elif protocol == "UDP":
+                elif protocol != "SCTP":
                     client = self._processes.enter_context(
                         NodeClient(world.lab, world.node, family, protocol)
                     )
@@ -78,10 +82,15 @@ class Traffic:
         for volleys in self.volleys:
             client = volleys.client
             each = [aim for aim in volleys.served for _ in range(_FLOWS)]
-            if isinstance(client, LabClient) and each and client.protocol != "SCTP":
-                opened = client.connect_to_each([aim.at for aim in each])
-                flows = Flows(self._lab, client.host.wire, opened)
-                self.flows.append(Kept(flows, volleys.vantage, [aim.kind for aim in each]))
+            if not each or client.protocol == "SCTP":
+                continue
+            flows: Flows | NodeFlows
+            targets = [aim.at for aim in each]
+            if isinstance(client, NodeClient):
+                flows = self._processes.enter_context(NodeFlows(client, targets))
+            else:
+                flows = Flows(self._lab, client.host.wire, client.connect_to_each(targets))
+            self.flows.append(Kept(flows, volleys.vantage, [aim.kind for aim in each]))
 
     def round(self) -> None:
         """A message on each flow, and a new connection by each frontend from everywhere."""
@@ -90,6 +99,16 @@ class Traffic:
             flows.exchange()
         for volleys in self.volleys:
             volleys.fire()
+
+    def finish(self) -> None:
+        """Another round, and then others for as long as a flow may be without an answer because its
+        kernel waits before it sends again (see NodeFlows).
+        """
+        self.round()
+        deadline = time.monotonic() + max(each.patience for each in self.flows) if self.flows else 0
+        while time.monotonic() < deadline and any(each.patience for each in self.flows):
+            time.sleep(_PAUSE)
+            self.round()
 
     def seen(self) -> list[FlowsSeen]:
         """What became of the flows."""

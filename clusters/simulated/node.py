@@ -6,8 +6,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from clusters.datagrams import Datagrams
 from clusters.simulated.kernel import Kernel, Rule
+from clusters.sockets import Datagrams
 from specification.addresses import FAMILIES, Family, IPAddress
 from specification.errors import UnsupportedError, WireError
 

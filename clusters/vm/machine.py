@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from clusters import datagrams, netns
+from clusters import netns, sockets
 from clusters.build import coverage
 from clusters.inspection.machine import host as inspect_host
 from clusters.process import Daemon, LocalProcess
@@ -31,7 +31,7 @@ from specification.errors import NodeError, StartError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clusters.datagrams import Datagrams
+    from clusters.sockets import Datagrams, Streams
     from clusters.vm.kernel import Kernel
     from clusters.wires import Link
 
@@ -163,8 +163,15 @@ class Machine:
 
     def datagrams(self, family: int, address: str, ports: Sequence[int]) -> Datagrams:
         """See System."""
-        made: Datagrams = self._connections.defined(datagrams)["Datagrams"](
+        made: Datagrams = self._connections.defined(sockets)["Datagrams"](
             int(family), address, tuple(ports)
+        )
+        return made
+
+    def streams(self, family: int, address: str, targets: Sequence[tuple[str, int]]) -> Streams:
+        """See System."""
+        made: Streams = self._connections.defined(sockets)["Streams"](
+            int(family), address, tuple(targets)
         )
         return made
 

@@ -6,7 +6,7 @@ import socket
 import struct
 from ipaddress import ip_address
 
-from clusters.datagrams import Datagrams
+from clusters.sockets import Datagrams
 
 HERE = "127.0.0.1"
 
