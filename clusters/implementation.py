@@ -5,7 +5,7 @@ it claims.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -234,6 +234,18 @@ def load(name_or_path: str) -> Implementation:
         ImplementationError: no such file, no TOML, a key that is unknown, missing or of the wrong
             type, or a feature that is unknown.
     """
+    path = located(name_or_path)
+    table = tables.read(path, ImplementationError)
+    if wrong := next(_unfit(table, path), ""):
+        raise ImplementationError(wrong)
+    made = _made(table, path)
+    for contradiction in contradictions(made):
+        raise ImplementationError(contradiction)
+    return made
+
+
+def located(name_or_path: str) -> Path:
+    """The TOML file that a name or a path is about. Raises ImplementationError: there is none."""
     path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
     if not path.exists():
         known = ", ".join(
@@ -243,33 +255,60 @@ def load(name_or_path: str) -> Implementation:
             f"there is no implementation {name_or_path}: give one of {known}, or the path of"
             " a TOML file"
         )
+    return path.absolute()
+
+
+def read(path: Path) -> tuple[Implementation | None, list[str]]:
+    """What stands in a TOML file, if that is an implementation at all, and all that is wrong in it,
+    a line each. Raises ImplementationError where it cannot be read.
+    """
     table = tables.read(path, ImplementationError)
-    modes, kind = table.get("modes"), table.get("kind")
+    if wrong := list(_unfit(table, path)):
+        return None, wrong
+    made = _made(table, path)
+    return made, list(contradictions(made))
+
+
+def _unfit(table: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """What does not fit in a file's tables, each of them looked at by itself: msgspec would not say
+    in which mode something is wrong.
+    """
+    modes, kind, lacking = table.get("modes"), table.get("kind"), table.get("lacking", [])
     if not isinstance(modes, dict) or not modes:
-        raise ImplementationError(f"{path}: at least one table [modes.NAME] is needed")
-    table["path"] = path.resolve()
-    # Each by itself: msgspec would not say in which mode something is wrong.
-    table["modes"] = {
-        name: tables.made(mode, Mode, f"{path}: [modes.{name}]", ImplementationError)
-        for name, mode in modes.items()
-    }
+        yield f"{path}: at least one table [modes.NAME] is needed"
+        modes = {}
+    for name, mode in modes.items():
+        yield from tables.mistakes(mode, Mode, f"{path}: [modes.{name}]")
     if kind is not None:
-        where = f"{path}: [kind]"
-        table["kind"] = made_kind = tables.made(kind, Deployment, where, ImplementationError)
-        if not all(made_kind.daemonset.partition("/")):
-            raise ImplementationError(
-                f"{where}: daemonset: namespace/name is needed, not {made_kind.daemonset!r}"
-            )
-    made = tables.made(table, Implementation, str(path), ImplementationError)
+        yield from tables.mistakes(kind, Deployment, f"{path}: [kind]")
+    for number, each in enumerate(lacking if isinstance(lacking, list) else [], start=1):
+        yield from tables.mistakes(each, Lacking, _lacking(path, number))
+    apart = {"modes": {}, "path": path, "kind": None} | (
+        {"lacking": []} if isinstance(lacking, list) else {}
+    )
+    yield from tables.mistakes({**table, **apart}, Implementation, str(path))
+
+
+def _made(table: Mapping[str, Any], path: Path) -> Implementation:
+    return msgspec.convert({**table, "path": path.resolve()}, Implementation)
+
+
+def _lacking(path: Path, number: int) -> str:
+    return f"{path}: [[lacking]] number {number}"
+
+
+def contradictions(made: Implementation) -> Iterator[str]:
+    """What does not go together in an implementation, a line each."""
+    path = made.path
+    if made.kind and not all(made.kind.daemonset.partition("/")):
+        yield (f"{path}: [kind]: daemonset: namespace/name is needed, not {made.kind.daemonset!r}")
     claimed = made.features.union(*(mode.features for mode in made.modes.values()))
-    if unknown := features.unknown(claimed):
-        raise ImplementationError(f"{path}: features: {unknown}")
+    yield from (f"{path}: features: {each}" for each in features.unknown(claimed))
     for number, each in enumerate(made.lacking, start=1):
-        where = f"{path}: [[lacking]] number {number}"
-        versions.check(each.versions, where)
-        versions.check(each.read, where)
+        where = _lacking(path, number)
+        yield from versions.faults(each.versions, where)
+        yield from versions.faults(each.read, where)
         if each.config and not isinstance(made.files.get(made.config), dict):
-            raise ImplementationError(f"{where}: config: there is no config file to lay it over")
+            yield f"{where}: config: there is no config file to lay it over"
         for name in sorted(each.features - claimed):
-            raise ImplementationError(f"{where}: features: no mode claims {name!r} at all")
-    return made
+            yield f"{where}: features: no mode claims {name!r} at all"

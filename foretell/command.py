@@ -6,13 +6,14 @@ import argparse
 import dataclasses
 import os
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from foretell import anonymous, configuration, side
 from foretell.foretold import foretell
 from foretell.manifests import cluster
 from foretell.manifests.text import objects, of_file
 from foretell.texts import machine, markdown, terminal
+from launch.arguments import Parser
 from specification.errors import SuiteError, UsageError
 
 if TYPE_CHECKING:
@@ -52,13 +53,8 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} ({self.prog} --help)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="conform foretell",
         description=_HELP,
         epilog=_EPILOG,

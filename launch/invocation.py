@@ -16,8 +16,9 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NoReturn, Self
+from typing import Any, ClassVar, Literal, Self
 
+from launch.arguments import Parser
 from specification.errors import UsageError
 
 WHAT, HOW = "what is tested:", "how:"
@@ -54,11 +55,6 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} ({self.prog} --help)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +116,7 @@ class Invocation:
     @classmethod
     def parser(cls, **more: Any) -> argparse.ArgumentParser:
         """A parser of the options, which raises UsageError; ``more`` as argparse has it."""
-        parser = _Parser(prog=" ".join(cls.COMMAND), allow_abbrev=False, **more)
+        parser = Parser(prog=" ".join(cls.COMMAND), allow_abbrev=False, **more)
         cls.declare(parser.add_argument)
         return parser
 

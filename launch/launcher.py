@@ -45,6 +45,8 @@ commands:
   list        list the requirements (--markdown: as CONFORMANCE.md, --json); runs nothing
   catalogue   count the rows of the catalogue of requirements that are tested and that are not, or
               the cases that other projects test (--peers); runs nothing (catalogue --help)
+  check-implementation
+              is what describes my Service proxy right? a line for each mistake; runs nothing
   bench       measure what each mode costs as Services grow (bench --help)
   soak        change Services for --hours, restart the proxy now and then: stays all right, does
               anything grow?
@@ -107,6 +109,7 @@ KIND = frozenset({"kind-image", "clean"})
 MODULES = {
     "bench": ["bench"],
     "catalogue": ["fixtures.catalogue"],
+    "check-implementation": ["fixtures.catalogue.implementation"],
     "foretell": ["foretell"],
     "migrate": ["migrate"],
     "releases": ["releases"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -163,11 +163,8 @@ FEATURES = {feature.name: feature for feature in _ALL}
 """All features by name."""
 
 
-def unknown(names: Iterable[str]) -> str | None:
-    """What to say of the first name that is no feature's, and which was perhaps meant; ``None``
-    where all are known.
-    """
+def unknown(names: Iterable[str]) -> Iterator[str]:
+    """What to say of each name that is no feature's, and which was perhaps meant."""
     for name in sorted(set(names) - FEATURES.keys()):
         near = difflib.get_close_matches(name, FEATURES, 1, cutoff=0)
-        return f"no feature is called {name!r}; the nearest is {near[0]!r}"
-    return None
+        yield f"no feature is called {name!r}; the nearest is {near[0]!r}"

@@ -11,6 +11,7 @@ import msgspec
 from specification.errors import BadInputError, misfit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -26,12 +27,27 @@ def read(path: Path, refusal: type[BadInputError]) -> dict[str, Any]:
 
 def made(table: object, kind: type[T], where: str, refusal: type[BadInputError]) -> T:
     """A table as a ``kind``; ``refusal``, one line long, says ``where`` what does not fit."""
+    for wrong in mistakes(table, kind, where):
+        raise refusal(wrong)
+    return msgspec.convert(table, kind)
+
+
+def mistakes(table: object, kind: type[msgspec.Struct], where: str) -> Iterator[str]:
+    """What keeps a table from being a ``kind``, a line for each of its keys."""
     if not isinstance(table, dict):
-        raise refusal(f"{where}: a table is needed, not {table!r:.60}")
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as problem:
-        what = re.sub(r"\bobject\b", "table", misfit(problem, table))
-        if what.endswith(" is unknown") and ":" not in what:
-            what += f"; known are {', '.join(sorted(kind.__struct_fields__))}"
-        raise refusal(f"{where}: {what}") from problem
+        yield f"{where}: a table is needed, not {table!r:.60}"
+        return
+    fields = {each.encode_name: each for each in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            yield f"{where}: {key} is unknown; known are {', '.join(sorted(fields))}"
+            continue
+        alone = msgspec.defstruct(kind.__name__, [(key, fields[key].type)])
+        try:
+            msgspec.convert({key: value}, alone)
+        except msgspec.ValidationError as problem:
+            wrong = re.sub(r"\bobject\b", "table", misfit(problem, table))
+            yield f"{where}: {wrong}"
+    for key, field in fields.items():
+        if field.required and key not in table:
+            yield f"{where}: {key} is missing"

@@ -48,5 +48,6 @@ def of(implementation: Implementation, version: str) -> list[Unreached]:
     for number, table in enumerate(listed, start=1):
         where = f"{path}: [[unreached]] number {number}"
         known.append(tables.made(table, Unreached, where, ImplementationError))
-        versions.check(known[-1].versions, where)
+        for wrong in versions.faults(known[-1].versions, where):
+            raise ImplementationError(wrong)
     return [each for each in known if versions.cover(each.versions, version)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-from specification.errors import ImplementationError
 
 
 def cover(versions: str, version: str) -> bool:
@@ -19,11 +18,9 @@ def cover(versions: str, version: str) -> bool:
     return not versions or (found is not None and SpecifierSet(versions).contains(found[1]))
 
 
-def check(versions: str, where: str) -> None:
-    """Raise ImplementationError, which says ``where``, unless a text names versions."""
+def faults(versions: str, where: str) -> Iterator[str]:
+    """What is wrong with a text that should name versions, and ``where``."""
     try:
         SpecifierSet(versions)
     except InvalidSpecifier:
-        raise ImplementationError(
-            f'{where}: versions: {versions!r} is none such as ">=1.32,<1.37"'
-        ) from None
+        yield f'{where}: versions: {versions!r} is none such as ">=1.32,<1.37"'

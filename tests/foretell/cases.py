@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from foretell.foretold import Change, Foretold
     from foretell.manifests.cluster import Cluster
     from specification.services import ServiceSpec
+
+Modes = tuple[str, str]
+"""A mode and another, from the one to the other."""
+
+IN_MACHINES: Final = "ipvs"
+"""The mode whose nodes are machines, which may be emulated: it is seen with ``--every-mutant``."""
+
+LONGEST: Final = 3000
+"""Seconds that a run of the suite may take."""
 
 
 def service(name: str = "web", kind: str = "ClusterIP", **spec: Any) -> dict[str, Any]:

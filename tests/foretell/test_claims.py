@@ -1,4 +1,4 @@
-"""What is told of a feature that one mode claims and the other does not: that it is not there is
+"""What is told of a feature that one mode claims and another does not: that it is not there is
 seen on the wire, too.
 """
 
@@ -18,19 +18,17 @@ from reports.model.run import read
 from specification.features import FEATURES
 from tests.conftest import ROOT, outside
 from tests.described import toml_file
-
-MODES: Final = ("iptables", "nftables")
+from tests.foretell.cases import LONGEST
 
 _LIMITS: Final = {"np-localhost-off", "np-localhost-ipt-unlisted"}
 """Who serves nobody at 127.0.0.1 keeps them."""
 
 
 def apart(mode: str) -> set[str]:
-    """The features about Services' packets that the other mode claims and this one does not."""
+    """The features about Services' packets that another mode claims and this one does not."""
     proxy = load("kube-proxy")
-    (other,) = set(MODES) - {mode}
-    missing = proxy.claimed(other) - proxy.claimed(mode)
-    return {name for name in missing if FEATURES[name].level == "extended"}
+    found = {name for other in proxy.modes for name in proxy.claimed(other)} - proxy.claimed(mode)
+    return {name for name in found if FEATURES[name].level == "extended"}
 
 
 def judged(mode: str, folder: Path, seed: int) -> dict[str, set[str]]:
@@ -51,7 +49,7 @@ def judged(mode: str, folder: Path, seed: int) -> dict[str, set[str]]:
         env=outside(),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=LONGEST,
         check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -62,7 +60,6 @@ def judged(mode: str, folder: Path, seed: int) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("mode", MODES)
 def test_what_a_mode_does_not_claim_it_does_not_have(
     mode: str, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:

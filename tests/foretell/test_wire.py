@@ -29,9 +29,8 @@ from specification.addresses import family_of
 from specification.places import ZONES
 from specification.services import HEADLESS
 from tests.conftest import ROOT, outside
-from tests.foretell.cases import bodies, read
+from tests.foretell.cases import IN_MACHINES, LONGEST, Modes, bodies, read
 
-MODES: Final = ("iptables", "nftables")
 FEW, ALL = 60, 500
 """Random Services, besides those that have every two things together."""
 _ONE: Final = "conformance/census/combinations/test_protocols.py"
@@ -53,14 +52,15 @@ Pair = tuple[str, str]
 """What becomes of a connection in the one mode and in the other."""
 
 
-def taken(folder: Path, seed: int, services: int) -> dict[str, Census]:
+def taken(folder: Path, modes: Modes, seed: int, services: int) -> dict[str, Census]:
     """The wide census of each mode, over wires."""
     argv = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "no:cacheprovider"]
-    options = ["-p", "tests.foretell.drawn", f"--modes={','.join(MODES)}", "-n2", f"--seed={seed}"]
+    options = ["-p", "tests.foretell.drawn", f"--modes={','.join(modes)}", "-n2", f"--seed={seed}"]
     done = subprocess.run(
         [
             *argv,
             *options,
+            "--every-case",
             f"--results={folder}",
             "conformance/census/combinations",
             "-k",
@@ -70,7 +70,7 @@ def taken(folder: Path, seed: int, services: int) -> dict[str, Census]:
         env=outside() | {"SERVICES": str(services)},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=LONGEST,
         check=False,
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
@@ -125,17 +125,17 @@ def _where(each: Decision) -> Where:
 
 @pytest.fixture(scope="module")
 def differences(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+    modes: Modes, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Counter[tuple[Pair, frozenset[Pair]]]:
     """What was seen that is not the same in both modes, and what was foretold there; how often."""
     seed = pytestconfig.option.seed
-    count = ALL if pytestconfig.option.every_mutant else FEW
-    found = taken(tmp_path_factory.mktemp("wire"), seed, count)
+    count = ALL if pytestconfig.option.every_mutant and IN_MACHINES not in modes else FEW
+    found = taken(tmp_path_factory.mktemp("wire"), modes, seed, count)
     draw = random.Random(seed)
     rows = axes.covering(seed) + axes.drawn(count, draw)
     specs = shapes.services(rows, shapes.Cast.of(Hosts(), NODE))
-    sides = [side.of(side.named(mode), configuration.NONE, ()) for mode in MODES]
-    both = [dict(of_service(found[mode])) for mode in MODES]
+    sides = [side.of(side.named(mode), configuration.NONE, ()) for mode in modes]
+    both = [dict(of_service(found[mode])) for mode in modes]
     counted = Counter[tuple[Pair, frozenset[Pair]]]()
     for number, spec in enumerate(specs):
         if HEADLESS in spec.labels:
