@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from clusters.inspection.inventory import inventory, left_behind
 from conformance.kube_proxy.iptables.chains import OWN, TOOL
 from conformance.kube_proxy.nftables.chains import own_tables
@@ -24,6 +26,11 @@ from conformance.vocabulary import (
 )
 
 _CLEANUP = source("cmd/kube-proxy/app/server_linux.go", "platformCleanup")
+
+_NAMES: Final = {"iptables": "KUBE-", "nftables": " kube-proxy"}
+"""What an inventory has of each mode bears such names."""
+
+_OF_THE_KUBELET: Final = ("KUBE-FIREWALL", "KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY")
 
 _dual_stack = over(families=FAMILIES, protocols=["TCP", "UDP"])
 
@@ -107,8 +114,10 @@ def test_a_switch_with_cleanup_leaves_nothing(
     assert done.returncode == 0, done.stderr
     proxy.start()
     service.settle(syncs=2)
-    left = left_behind(inventory(bare_node), without)
-    assert not [each for each in left if "KUBE-FIREWALL" not in each], left
+    now, names = inventory(bare_node), _NAMES[_other(mode)]
+    # by name, too: what tests before have left was there from the first, and --cleanup ran since
+    left = {*left_behind(now, without), *(each for each in now if names in each)}
+    assert not [each for each in left if not any(name in each for name in _OF_THE_KUBELET)], left
 
 
 @requirement("life-switch-service", kep(3866), _CLEANUP, feature="mode-switches")
