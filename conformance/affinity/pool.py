@@ -28,13 +28,24 @@ def choices(
     return [endpoint for endpoint in sample.chosen if endpoint]
 
 
+def kept_choices(
+    judge: Judge, crowd: Crowd, at: SocketAddress, endpoints: Collection[SocketAddress]
+) -> Choices:
+    """The endpoint of each client, once it is known that each of them keeps its endpoint, and that
+    these are none but the ones given. Of clients that have chosen before, only some may choose
+    anew: too few to say how they spread.
+    """
+    chosen = choices(crowd, at, endpoints)
+    judge(consistent, [*enumerate(chosen), *enumerate(choices(crowd, at))], len(endpoints))
+    return chosen
+
+
 def sticky_choices(
     judge: Judge, crowd: Crowd, at: SocketAddress, endpoints: Collection[SocketAddress]
 ) -> Choices:
-    """The endpoint of each client, once it is known that clients differ, that each of them keeps
-    its endpoint, and that these are none but the ones given.
+    """The same, once it is known that clients differ, too: for clients that choose anew, or that
+    have chosen from more endpoints than these.
     """
-    chosen = choices(crowd, at, endpoints)
+    chosen = kept_choices(judge, crowd, at, endpoints)
     judge(spread, tally(chosen, sorted(endpoints)))
-    judge(consistent, [*enumerate(chosen), *enumerate(choices(crowd, at))], len(endpoints))
     return chosen

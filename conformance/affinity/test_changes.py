@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.affinity.pool import CLIENTS, HOUR, choices, sticky_choices
+from conformance.affinity.pool import CLIENTS, HOUR, choices, kept_choices, sticky_choices
 from conformance.vocabulary import (
     Crowds,
     Endpoint,
@@ -207,7 +207,7 @@ def test_affinity_to_an_endpoint_that_has_come_back(
     before = sticky_choices(judge, clients, web.frontend, web.endpoints)
     web.set_endpoints(old[1:])
     web.set_endpoints(old)
-    after = sticky_choices(judge, clients, web.frontend, web.endpoints)
+    after = kept_choices(judge, clients, web.frontend, web.endpoints)
     pairs = zip(before, after, strict=True)
     moved = sum(first != then for first, then in pairs if first != lost)
     assert not moved, f"{moved} clients of endpoints that never went have moved"

@@ -70,7 +70,12 @@ class Session:
     @property
     def wrong(self) -> bool:
         """Whether there was a wrong decision."""
-        return any(each.wrong for each in self.tallies.values())
+        return bool(self._all_wrong)
+
+    @property
+    def _all_wrong(self) -> list[Wrong]:
+        """The wrong decisions of all kinds."""
+        return [wrong for each in self.tallies.values() for wrong in each.wrong]
 
     @property
     def enough(self) -> bool:
@@ -113,19 +118,22 @@ class Session:
         Raises:
             UnexpectedOutcomeError: one is wrong; the notes say after which operations, the fewest
                 that were found while there was time to ``shorten`` them, and how to ``repeat`` it.
-            LookupError: none was decided, so that nothing would be looked at.
+            LookupError: none was decided, so that nothing would be looked at, and none of another
+                kind is wrong, which would tell why.
         """
         tally = self.tallies[kind]
-        if not tally.decided:
+        # where new connections are wrong, there may be no flow to look at
+        wrong = tally.wrong if tally.decided else self._all_wrong
+        if not (tally.decided or wrong):
             raise LookupError(f"{self.operations} operations have led to no decision of that kind")
-        if not tally.wrong:
+        if not wrong:
             away = f", {self.outages} of them outages of the API server" if self.outages else ""
             what = f"decisions after {self.operations:,} operations{away}"
             return summed(tally.decided, tally.tries, tally.chance, what)
-        first = min(tally.wrong, key=lambda e: (sum(map(len, e.steps)), e.decision.effort))
+        first = min(wrong, key=lambda e: (sum(map(len, e.steps)), e.decision.effort))
         problem = UnexpectedOutcomeError(
             f"{first.decision}: {first.decision.allowed}",
-            f"{first.decision.wrong} (in {len(tally.wrong)} places)",
+            f"{first.decision.wrong} (in {len(wrong)} places)",
         )
         for each in [*(self._shortened(first) if shorten else ()), f"Repeat it: {repeat}"]:
             problem.add_note(each)
