@@ -114,6 +114,10 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """
     ready_timeout: int = 60
     """Seconds that the proxy has to become ready; four times as many on an emulated node."""
+    settles: bool = True
+    """Whether a change ever shows. Who programs nothing (a negative control) is not waited for: all
+    counts as in force at once.
+    """
     version: list[str]
     """A command that prints the version."""
     version_pattern: str = r"(v?\d\S*)\s*$"

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 BUILD = Path(__file__).parent
 NAMES = ("kube-proxy", "kube-apiserver", "etcd")
+"""What every run needs."""
+MORE = ("hollow-proxy",)
+"""What is built where somebody asks for it."""
 
-_MODULES = {"kube-proxy": "k8s.io/kubernetes", "kube-apiserver": "k8s.io/kubernetes"}
+_MODULES = dict.fromkeys(("kube-proxy", "kube-apiserver", *MORE), "k8s.io/kubernetes")
 _ETCD = "go.etcd.io/etcd/server/v3"
 _COVERED = (
     "k8s.io/kubernetes/pkg/proxy/...",
@@ -70,8 +73,8 @@ def checksum(path: Path) -> str:
 
 def location(name: str) -> Path:
     """Where the pinned binary ``name`` is, or will be once built; etcd has a version of its own."""
-    if name not in NAMES:
-        raise ArtifactError(f"no such binary: {name} (there are {', '.join(NAMES)})")
+    if name not in NAMES + MORE:
+        raise ArtifactError(f"no such binary: {name} (there are {', '.join(NAMES + MORE)})")
     sources = [BUILD / "go.mod", BUILD / "go.sum", BUILD / name / "main.go"]
     return _place(name, stated(_MODULES.get(name, _ETCD)), sources)
 

@@ -144,6 +144,7 @@ def test_history_is_forgotten(
     steady, replaced, deleted = webs
     _start(world)
     service.settle()  # its watches have shown something: it would not go on with others
+    _assert_served(steady, world)
 
     def forget() -> None:
         with relay.treating("forgotten") as counts:

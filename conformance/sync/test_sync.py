@@ -140,6 +140,7 @@ def test_service_is_usable_soon_after_its_creation_and_gone_after_its_deletion(
     def seen(*, served: bool) -> list[Callable[[], bool]]:
         return [partial(lambda client: is_served(client) is served, client) for client in clients]
 
+    assert all(map(is_served, clients)), "not served to begin with"
     with stopwatch(world, measure) as note:
         for _ in range(often(world, REPETITIONS)):
             for name, spec, served in (("deleted", gone, False), ("created", there, True)):

@@ -135,6 +135,13 @@ IN_ANY_CASE: Final[tuple[Row, ...]] = (
         }
         for distribution, hints in (("PreferClose", "none"), ("PreferSameZone", "zones"))
     ),
+    {  # annotated, too: hints count for a proxy that does not follow them whatever the annotations
+        "internal_traffic_policy": "Cluster",
+        "traffic_distribution": "PreferSameZone",
+        "endpoints": "here near far",
+        "hints": "zones",
+        "topology_mode": True,
+    },
     {
         "type": "NodePort",
         "internal_traffic_policy": "Local",

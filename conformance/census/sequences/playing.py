@@ -159,7 +159,8 @@ class Player:
 
     def _move(self, to: str) -> None:
         self._written = to
-        if not zone.move(self.world, self._witness, to):
+        heeded = zone.move(self.world, self._witness, to)
+        if not heeded and self.world.node.proxy.implementation.settles:
             raise SettleError(f"the proxy does not heed that its node is in {to} by now")
         self._zone = to
 
