@@ -39,7 +39,10 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     ("options", "said"),
     [
         (["--modes", "ebpf"], "error: kube-proxy has no mode 'ebpf': choose from iptables, nft"),
-        (["--implementation", "nope"], "error: there is no implementation nope: give one of kube"),
+        (
+            ["--implementation", "nope"],
+            "error: there is no implementation nope: give one of hollow-proxy, kube",
+        ),
         (["--proxy-binary", "/nope"], "error: there is no binary /nope: check --proxy-binary"),
         (["--proxy-binary", "/bin/true"], "is no kube-proxy: asked for its version it said"),
         (["--proxy-binary", "README.md"], "is not a program that may be run: chmod +x it"),

@@ -45,8 +45,13 @@ class Around:
         self.node.waiting = lambda _seconds: self.step()
         self.lab = Lab(cast("Node", self.node))
         self.step: Callable[[], object] = self._sync
+        self.described = SimpleNamespace(settles=True)
         self.program = SimpleNamespace(
-            running=True, stepwise=stepwise, log_position=lambda: 9000, log_since="from {}".format
+            running=True,
+            implementation=self.described,
+            stepwise=stepwise,
+            log_position=lambda: 9000,
+            log_since="from {}".format,
         )
         system = SimpleNamespace(emulated=emulated, check=lambda: None)
         seen = SimpleNamespace(name=self.node.name, system=system, proxy=self.program)
@@ -114,6 +119,14 @@ def test_a_family_is_waited_for_alone(around: Around, family: Family) -> None:
     around.step = step
     around.canary.settle(families=[family])
     assert around.is_in_force(family)
+
+
+def test_who_never_settles_is_not_waited_for(around: Around) -> None:
+    around.described.settles = False
+    around.step = pytest.fail
+    before = around.changes
+    assert around.canary.settle(syncs=2) == 0
+    assert around.changes == before
 
 
 def test_a_family_that_does_not_follow_is_not_settled(
