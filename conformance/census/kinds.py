@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Final
 
 from conformance.census.decision import Decision
@@ -11,6 +12,8 @@ Kind = Callable[[Decision], bool]
 
 HERE: Final = "here"
 ELSEWHERE: Final = "elsewhere"
+_READY: Final = ("ready", "ready though terminating")
+"""The states of endpoints that are ready: the second is had where not-ready ones are published."""
 
 
 def _local(each: Decision) -> bool:
@@ -31,12 +34,15 @@ def _bound(each: Decision) -> bool:
 
 def _usable(each: Decision, *where: str) -> bool:
     """Whether an endpoint there may be chosen under some circumstances."""
-    states = ("ready", "serving while terminating")
-    return any(f"{state} {place}" in each.states for state in states for place in where)
+    return _has(each, (*_READY, "serving while terminating"), where)
 
 
 def _ready(each: Decision, *where: str) -> bool:
-    return any(f"ready {place}" in each.states for place in where)
+    return _has(each, _READY, where)
+
+
+def _has(each: Decision, states: Iterable[str], where: Iterable[str]) -> bool:
+    return any(f"{state} {place}" in each.states for state, place in product(states, where))
 
 
 def cluster_policy_inside(each: Decision) -> bool:
