@@ -238,13 +238,9 @@ def load(name_or_path: str) -> Implementation:
         ImplementationError: no such file, no TOML, a key that is unknown, missing or of the wrong
             type, or a feature that is unknown.
     """
-    path = located(name_or_path)
-    table = tables.read(path, ImplementationError)
-    if wrong := next(_unfit(table, path), ""):
-        raise ImplementationError(wrong)
-    made = _made(table, path)
-    for contradiction in contradictions(made):
-        raise ImplementationError(contradiction)
+    made, wrong = read(located(name_or_path))
+    if made is None or wrong:
+        raise ImplementationError(wrong[0])
     return made
 
 
@@ -269,8 +265,8 @@ def read(path: Path) -> tuple[Implementation | None, list[str]]:
     table = tables.read(path, ImplementationError)
     if wrong := list(_unfit(table, path)):
         return None, wrong
-    made = _made(table, path)
-    return made, list(contradictions(made))
+    made = msgspec.convert({**table, "path": path.resolve()}, Implementation)
+    return made, list(_contradictions(made))
 
 
 def _unfit(table: Mapping[str, Any], path: Path) -> Iterator[str]:
@@ -293,15 +289,11 @@ def _unfit(table: Mapping[str, Any], path: Path) -> Iterator[str]:
     yield from tables.mistakes({**table, **apart}, Implementation, str(path))
 
 
-def _made(table: Mapping[str, Any], path: Path) -> Implementation:
-    return msgspec.convert({**table, "path": path.resolve()}, Implementation)
-
-
 def _lacking(path: Path, number: int) -> str:
     return f"{path}: [[lacking]] number {number}"
 
 
-def contradictions(made: Implementation) -> Iterator[str]:
+def _contradictions(made: Implementation) -> Iterator[str]:
     """What does not go together in an implementation, a line each."""
     path = made.path
     if made.kind and not all(made.kind.daemonset.partition("/")):
