@@ -152,9 +152,12 @@ class System(Protocol):
         at once.
         """
 
-    def streams(self, family: int, address: str, targets: Sequence[tuple[str, int]]) -> Streams:
+    def streams(
+        self, family: int, address: str, targets: Sequence[tuple[str, int]], ports: Sequence[int]
+    ) -> Streams:
         """A TCP socket on this network stack for each of these targets, which it connects to, to be
-        used all at once.
+        used all at once. They have the first of these ``ports`` that are free; OSError where too
+        few are.
         """
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:

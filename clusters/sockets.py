@@ -5,9 +5,10 @@ A machine gets this module as text (clusters.vm.machine): it imports the standar
 """
 
 import contextlib
+import errno
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 _ERRORS = {socket.AF_INET: (0, 11), socket.AF_INET6: (41, 25)}  # IP_RECVERR, IPV6_RECVERR
@@ -29,6 +30,23 @@ def keep_errors(end: socket.socket, family: int) -> None:
     """Have the kernel keep them."""
     level, option = _ERRORS[socket.AddressFamily(family)]
     end.setsockopt(level, option, 1)
+
+
+def bind_to_free(end: socket.socket, address: str, ports: Iterable[int]) -> int:
+    """Bind a socket to the first of these ports that no other has at the address; which it is.
+
+    Raises:
+        OSError: all of them are in use.
+    """
+    for port in ports:
+        try:
+            end.bind((address, port))
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return port
+    raise OSError(errno.EADDRINUSE, f"none of the ports is free at {address}")
 
 
 class _Sockets:
@@ -104,17 +122,24 @@ class Datagrams(_Sockets):
 class Streams(_Sockets):
     """A TCP socket at an address for each of some targets, which it begins to connect to; all of
     them reset their connections when they are closed. One that was refused at first, or was reset,
-    is told as ``refused`` from then on.
+    is told as ``refused`` from then on. Their ports are the first of ``ports`` that are free.
     """
 
-    def __init__(self, family: int, address: str, targets: tuple[tuple[str, int], ...]) -> None:
+    def __init__(
+        self,
+        family: int,
+        address: str,
+        targets: tuple[tuple[str, int], ...],
+        ports: tuple[int, ...],
+    ) -> None:
         super().__init__()
+        free = iter(ports)
         with self._open as stack:
             for target in targets:
                 end = socket.socket(family, socket.SOCK_STREAM)
                 self._add(end, family)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                end.bind((address, 0))
+                bind_to_free(end, address, free)
                 with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
                     end.connect(target)
             self._open = stack.pop_all()

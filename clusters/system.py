@@ -84,10 +84,12 @@ class Joined:
         with netns.inside(self.name):
             return Datagrams(family, address, tuple(ports))
 
-    def streams(self, family: int, address: str, targets: Sequence[tuple[str, int]]) -> Streams:
+    def streams(
+        self, family: int, address: str, targets: Sequence[tuple[str, int]], ports: Sequence[int]
+    ) -> Streams:
         """See System."""
         with netns.inside(self.name):
-            return Streams(family, address, tuple(targets))
+            return Streams(family, address, tuple(targets), tuple(ports))
 
     def open(self, path: str | Path, mode: str = "r") -> IO[str]:
         """See System."""

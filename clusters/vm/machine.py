@@ -168,10 +168,12 @@ class Machine:
         )
         return made
 
-    def streams(self, family: int, address: str, targets: Sequence[tuple[str, int]]) -> Streams:
+    def streams(
+        self, family: int, address: str, targets: Sequence[tuple[str, int]], ports: Sequence[int]
+    ) -> Streams:
         """See System."""
         made: Streams = self._connections.defined(sockets)["Streams"](
-            int(family), address, tuple(targets)
+            int(family), address, tuple(targets), tuple(ports)
         )
         return made
 

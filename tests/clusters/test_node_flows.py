@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -121,6 +122,34 @@ def test_what_is_dropped_reaches_nobody_and_goes_on_afterwards(
     assert (seen.kept, seen.stalled, seen.reset, seen.moved) == (_COUNT, _COUNT, 0, 0)
     assert seen.stall
     assert 0 < seen.stall.low <= seen.stall.high
+
+
+def test_no_port_comes_again_soon(client: NodeClient, targets: list[SocketAddress]) -> None:
+    """What conntrack remembers of one connection decides about another from the same port."""
+    many = client.connect_to_each(targets * 100)
+    single = client.connect_many(targets[0].address, targets[0].port, 50)
+    ports = [*many.client_ports.tolist(), *single.client_ports.tolist()]
+    assert len({*ports}) == len(ports)
+    assert many.is_served.all()
+
+
+@pytest.mark.parametrize("protocol", ["TCP"], indirect=True)
+def test_a_port_of_somebody_else_is_passed_over(
+    lab: Lab, client: NodeClient, targets: list[SocketAddress]
+) -> None:
+    family = socket.AF_INET if client.family == "IPv4" else socket.AF_INET6
+    with lab.node.system.socket(family, socket.SOCK_STREAM) as other:
+        taken = int(lab.process_ports(1)[0]) + 1
+        other.bind((str(client.address), taken))
+        assert client.connect_to_each(targets).client_ports.tolist() == [
+            taken + 1 + number for number in range(_COUNT)
+        ]
+    with lab.node.system.socket(family, socket.SOCK_STREAM) as other:
+        taken = int(lab.process_ports(1)[0]) + 1
+        other.bind((str(client.address), taken))
+        probe = client.connect(targets[0].address, targets[0].port)
+        assert probe.client.port == taken + 1
+        assert probe.answered
 
 
 @pytest.mark.parametrize("protocol", ["TCP"], indirect=True)

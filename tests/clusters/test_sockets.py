@@ -6,7 +6,9 @@ import socket
 import struct
 from ipaddress import ip_address
 
-from clusters.sockets import Datagrams
+import pytest
+
+from clusters.sockets import Datagrams, bind_to_free
 
 HERE = "127.0.0.1"
 
@@ -52,3 +54,15 @@ def test_a_port_may_be_asked_for_again_at_once() -> None:
     same = Datagrams(socket.AF_INET, HERE, (port,))
     assert same.ports() == (port,)
     same.close()
+
+
+def test_a_port_that_somebody_has_is_passed_over() -> None:
+    with socket.socket() as other, socket.socket() as free, socket.socket() as end:
+        other.bind((HERE, 0))
+        taken = other.getsockname()[1]
+        free.bind((HERE, 0))
+        wanted = free.getsockname()[1]
+        free.close()
+        assert bind_to_free(end, HERE, iter([taken, taken, wanted])) == wanted
+        with socket.socket() as late, pytest.raises(OSError, match="none of the ports is free"):
+            bind_to_free(late, HERE, [taken, wanted])
