@@ -108,9 +108,9 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     name: str
     modes: dict[str, Mode]
     argv: list[str]
-    ready: str
-    """A URL on the management wire that answers 2xx once the proxy works, or ``""``: ready when it
-    runs.
+    ready: str | list[str]
+    """A URL on the management wire that answers 2xx once the proxy works, or a command on the node
+    that succeeds then, or ``""``: ready when it runs.
     """
     ready_timeout: int = 60
     """Seconds that the proxy has to become ready; four times as many on an emulated node."""
@@ -119,7 +119,7 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     counts as in force at once.
     """
     version: list[str]
-    """A command that prints the version."""
+    """A command that prints the version, on standard output or, failing that, on standard error."""
     version_pattern: str = r"(v?\d\S*)\s*$"
     """A regular expression that finds the version in what ``version`` prints, as its group 1."""
     artifact: str = ""

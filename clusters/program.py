@@ -101,7 +101,8 @@ def judged(chosen: Implementation, program: Path) -> Judged:
         raise UsageError(
             f"{program} is no {chosen.name}: it cannot be asked for its version ({problem})"
         ) from None
-    found = re.search(chosen.version_pattern, done.stdout)
+    pattern = re.compile(chosen.version_pattern)
+    found = pattern.search(done.stdout) or pattern.search(done.stderr)
     if done.returncode or not found:
         said = (done.stdout + done.stderr).strip().partition("\n")[0][:100]
         raise UsageError(

@@ -18,7 +18,7 @@ from specification.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from clusters.contract import Node, System
 
@@ -104,6 +104,15 @@ class DescribedProxy(Proxy):
             raise UnsupportedError(f"{self.implementation.name} has no command that cleans up")
         return self.implementation.cleanup
 
+    @property
+    def _ready(self) -> Callable[[], bool]:
+        ready = self._filled(self.implementation.ready)
+        if not ready:
+            return lambda: self.running
+        if isinstance(ready, str):
+            return answers(ready)
+        return lambda: self._run(ready).returncode == 0
+
     def _run(self, argv: list[str], timeout: float = _TIMEOUT) -> subprocess.CompletedProcess[str]:
         return self._system.run(self._filled(argv), check=False, timeout=timeout)
 
@@ -166,9 +175,8 @@ class Program(DescribedProxy):
             self.log,
         )
         if ready:
-            url = self._filled(self.implementation.ready)
             self.seconds_to_ready = daemon.wait_ready(
-                answers(url) if url else lambda: daemon.running,
+                self._ready,
                 self.implementation.ready_timeout * (_PATIENCE if self._system.emulated else 1),
             )
 

@@ -30,11 +30,19 @@ if TYPE_CHECKING:
 BUILD = Path(__file__).parent
 NAMES = ("kube-proxy", "kube-apiserver", "etcd")
 """What every run needs."""
-MORE = ("hollow-proxy",)
+MORE = ("hollow-proxy", "kube-router")
 """What is built where somebody asks for it."""
 
-_MODULES = dict.fromkeys(("kube-proxy", "kube-apiserver", *MORE), "k8s.io/kubernetes")
-_ETCD = "go.etcd.io/etcd/server/v3"
+_KUBERNETES = "k8s.io/kubernetes"
+_MODULES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kube-router": "github.com/cloudnativelabs/kube-router/v2",
+}
+"""Where another module than Kubernetes' own tells the version of what is built."""
+_PACKAGES = {"kube-router": f"{_MODULES['kube-router']}/cmd/kube-router"}
+"""What is built as others wrote it, from a go.mod of its own in the folder of its name: the rest
+has a main.go there.
+"""
 _COVERED = (
     "k8s.io/kubernetes/pkg/proxy/...",
     "k8s.io/kubernetes/cmd/kube-proxy/...",
@@ -61,7 +69,7 @@ def stated(name: str, module: Path = BUILD) -> str:
     return match[1]
 
 
-PINNED = stated("k8s.io/kubernetes").removeprefix("v")
+PINNED = stated(_KUBERNETES).removeprefix("v")
 """The version of kube-proxy and kube-apiserver that is built when no other is asked for."""
 
 
@@ -75,8 +83,18 @@ def location(name: str) -> Path:
     """Where the pinned binary ``name`` is, or will be once built; etcd has a version of its own."""
     if name not in NAMES + MORE:
         raise ArtifactError(f"no such binary: {name} (there are {', '.join(NAMES + MORE)})")
-    sources = [BUILD / "go.mod", BUILD / "go.sum", BUILD / name / "main.go"]
-    return _place(name, stated(_MODULES.get(name, _ETCD)), sources)
+    module = _module(name)
+    main = () if name in _PACKAGES else (BUILD / name / "main.go",)
+    return _place(name, _stated(name), [module / "go.mod", module / "go.sum", *main])
+
+
+def _module(name: str) -> Path:
+    return BUILD / name if name in _PACKAGES else BUILD
+
+
+def _stated(name: str) -> str:
+    """The version of a pinned binary."""
+    return stated(_MODULES.get(name, _KUBERNETES), _module(name))
 
 
 def _place(name: str, version: str, sources: Iterable[Path], flags: Sequence[str] = ()) -> Path:
@@ -142,22 +160,26 @@ def sources(progress: TextIO | None = None) -> Path:
     Raises:
         ArtifactError: it cannot be had.
     """
-    go, module = toolchain.need(needed_go(), progress), _MODULES["kube-proxy"]
+    go = toolchain.need(needed_go(), progress)
     toolchain.run(go, ["list", "-deps", "./kube-proxy"], BUILD)
-    return Path(toolchain.run(go, ["list", "-m", "-f", "{{.Dir}}", module], BUILD).strip())
+    return Path(toolchain.run(go, ["list", "-m", "-f", "{{.Dir}}", _KUBERNETES], BUILD).strip())
 
 
 def _build_pinned(path: Path, progress: TextIO | None, flags: Sequence[str] = ()) -> None:
-    go = toolchain.need(needed_go(), progress)
-    version = stated(_MODULES.get(path.name, _ETCD))
-    with Progress(f"building {path.name} {version} (once)", progress) as step:
-        stamped = stamp(gitVersion=f"v{PINNED}")
-        compile_to(path, f"./{path.name}", go, BUILD, stamped, step, "readonly", flags)
+    name, module = path.name, _module(path.name)
+    go = toolchain.need(stated("go", module), progress)
+    version = _stated(name)
+    stamped = stamp(gitVersion=f"v{PINNED}")
+    if name in _PACKAGES:
+        stamped = stamp(f"{_MODULES[name]}/pkg/version", Version=version)
+    with Progress(f"building {name} {version} (once)", progress) as step:
+        package = _PACKAGES.get(name, f"./{name}")
+        compile_to(path, package, go, module, stamped, step, "readonly", flags)
 
 
-def stamp(**version: str) -> str:
-    """Linker flags that tell a program its version, by its names in Kubernetes' component-base."""
-    told = (f"-X k8s.io/component-base/version.{name}={value}" for name, value in version.items())
+def stamp(package: str = "k8s.io/component-base/version", **version: str) -> str:
+    """Linker flags that tell a program its version, by its names in that package."""
+    told = (f"-X {package}.{name}={value}" for name, value in version.items())
     return " ".join(["-s -w", *told])
 
 

@@ -54,8 +54,8 @@ PROGRAMS = {
 _EXTENSIONS = ("usr/lib/*/xtables", "usr/lib64/xtables", "usr/lib/xtables")
 """Where distributions keep the plug-ins of iptables."""
 
-_TABLES = ("/etc/protocols", "/etc/services")
-"""Names of numbers, which iptables and ipset look up."""
+_TABLES = ("/etc/protocols", "/etc/services", "/etc/iproute2/rt_tables")
+"""Names of numbers, which iptables, ipset and ip look up."""
 
 _MODULES = re.compile(
     r"kernel/(net/(netfilter|ipv4|ipv6|sched)/"

@@ -41,7 +41,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         (["--modes", "ebpf"], "error: kube-proxy has no mode 'ebpf': choose from iptables, nft"),
         (
             ["--implementation", "nope"],
-            "error: there is no implementation nope: give one of hollow-proxy, kube",
+            "error: there is no implementation nope: give one of hollow-proxy, kube-pro",
         ),
         (["--proxy-binary", "/nope"], "error: there is no binary /nope: check --proxy-binary"),
         (["--proxy-binary", "/bin/true"], "is no kube-proxy: asked for its version it said"),

@@ -23,7 +23,7 @@ import yaml
 from clusters.implementation import merge
 from clusters.kind.node.container import DIRECTORY
 from clusters.kind.node.pods import LOOK, PodLog, first_process, run_to_end, state_of
-from clusters.process import POLL, answers
+from clusters.process import POLL
 from clusters.proxy import DescribedProxy
 from specification.errors import ImplementationError, RefusedError, StartError, UnsupportedError
 
@@ -111,8 +111,7 @@ class DaemonSetProxy(DescribedProxy):
         self._wait(self._find_pod, deadline, "has no pod on the node")
         self._wait(self._find_process, deadline, "has not started")
         if ready:
-            url = self._filled(self.implementation.ready)
-            self._wait(answers(url) if url else lambda: self.running, deadline, "was not ready")
+            self._wait(self._ready, deadline, "was not ready")
             self.seconds_to_ready = time.monotonic() - began
 
     def stop(self) -> None:
