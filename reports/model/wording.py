@@ -143,9 +143,9 @@ def interval(bounds: Interval | None, unit: str) -> str:
     low, high = bounds
     if math.isinf(high):
         divisor, name = scale(low, unit)
-        return f"> {low / divisor:.3g} {name}"
+        return f"> {_short(low / divisor)} {name}"
     divisor, name = scale(high, unit)
-    first, last = f"{low / divisor:.3g}", f"{high / divisor:.3g}"
+    first, last = _short(low / divisor), _short(high / divisor)
     return f"{last} {name}" if first == last else f"{first} to {last} {name}"
 
 
@@ -159,4 +159,12 @@ def quantity(value: float | None, unit: str) -> str:
     if seconds is None:
         return f"{number(value)} {unit}"
     divisor, name = scale(value * seconds, "s")
-    return f"{value * seconds / divisor:.3g} {name}"
+    return f"{_short(value * seconds / divisor)} {name}"
+
+
+def _short(value: float) -> str:
+    """Three significant digits, never in scientific notation where there are more before the
+    point.
+    """
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"

@@ -103,4 +103,6 @@ def test_numbers_read_well() -> None:
     assert wording.interval(Interval(0.0, 0.0), "s") == "0 s"
     assert wording.interval(Interval(5, float("inf")), "s") == "> 5 s"
     assert wording.interval(Interval(3, 5), "rules") == "3 to 5 rules"
+    assert wording.interval(Interval(0.728, 0.99995), "s") == "728 to 1,000 ms"
+    assert wording.interval(Interval(30, 12345), "rules") == "30 to 12,300 rules"
     assert wording.interval(None, "s") == "-"
