@@ -20,7 +20,7 @@ from fixtures.clients.health import Answer, Health, answer, answer_at, health
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_server import NodeServer
 from fixtures.clients.speaker import Speaker
-from fixtures.judge.expect import Expectation, OneOfManyError, UnexpectedOutcomeError, expect
+from fixtures.judge.expect import Expectation, FewOfManyError, UnexpectedOutcomeError, expect
 from fixtures.judge.judgement import Budget, Judge
 from fixtures.judge.statistics import (
     all_hit,

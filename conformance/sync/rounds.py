@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from conformance.vocabulary import (
     Endpoint,
+    FewOfManyError,
     LabClient,
-    OneOfManyError,
     PassedThrough,
     Rejected,
     Sample,
@@ -19,6 +19,12 @@ from conformance.vocabulary import (
     expect,
     trigger_time,
 )
+
+FEW = 3
+"""Connections of a test that may be lost by chance where a change strikes what is under way (see
+findings/nft-map-replaced-midway.sh): one is in some 40 tests, two were seen once. Who serves nobody
+for 0.1 ms at each change loses more.
+"""
 
 
 def often(world: World, times: int) -> int:
@@ -41,23 +47,25 @@ def connect_during(
 
 
 def all_delivered(samples: Sequence[Sample], to: Collection[SocketAddress] | None = None) -> None:
-    """Demand that every connection of every round is delivered; that a single one of all is left
-    untranslated, so that the node refuses it or sends it on, is told apart.
+    """Demand that every connection of every round is delivered; that very few of all are left
+    untranslated, so that the node refuses them or sends them on, is told apart: no more than
+    ``FEW``, and no two of one round.
 
     Raises:
-        OneOfManyError: it is so of one, and nothing else is wrong.
+        FewOfManyError: it is so of these, and nothing else is wrong.
         UnexpectedOutcomeError: anything else.
     """
-    wrong = []
+    wrong, apart = [], True
     for number, sample in enumerate(samples):
         try:
             expect(sample, f"round {number} of {len(samples)}").delivered(to=to)
         except UnexpectedOutcomeError as problem:
+            wrong.append(problem)
             left = sum(isinstance(each.outcome, Rejected | PassedThrough) for each in sample)
-            wrong.append((problem, left))
+            apart &= problem.count == left == 1
     if wrong:
-        first, left = wrong[0]
-        if len(wrong) == first.count == left == 1:
-            once = f"in all the rounds once: {first.comparison.seen}"
-            raise OneOfManyError(first.comparison.expected, once)
+        first = wrong[0]
+        if apart and len(wrong) <= FEW:
+            seen = f"in {len(wrong)} of {len(samples)} rounds one: {first.comparison.seen}"
+            raise FewOfManyError(first.comparison.expected, seen)
         raise first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.vocabulary import (
     FAMILIES,
-    OneOfManyError,
+    FewOfManyError,
     Service,
     Services,
     ServiceSpec,
@@ -110,5 +110,5 @@ def test_the_zone_is_known_from_the_start(web: Service, world: World) -> None:
         world.canary.settle(removed=False, started=True)
         missed += not zone.is_heeded(world, web, HERE)
     if missed:
-        kind = OneOfManyError if missed == 1 else UnexpectedOutcomeError
+        kind = FewOfManyError if missed == 1 else UnexpectedOutcomeError
         raise kind(f"endpoints for {HERE} alone", f"others, too, after {missed} of {starts} starts")

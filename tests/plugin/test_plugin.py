@@ -160,7 +160,7 @@ def test_plain(mode):
     ("seen", "many", "outcome", "code"),
     [
         ("pass", False, "passed", 0),
-        ("raise OneOfManyError('all', 'all but one')", False, "expected-failure", 0),
+        ("raise FewOfManyError('all', 'all but one')", False, "expected-failure", 0),
         ("raise UnexpectedOutcomeError('all', 'all but two')", False, "failed", 1),
         ("pass", True, "passed", 0),
         ("raise UnexpectedOutcomeError('all', 'all but two')", True, "expected-failure", 0),
@@ -173,7 +173,7 @@ def test_what_fails_by_chance_may_pass_and_is_no_licence_for_more(
     list_known(pretender, 'by_chance = "once in a hundred runs"', *bursts)
     result, records = judged(
         f"""
-from fixtures.judge.expect import OneOfManyError, UnexpectedOutcomeError
+from fixtures.judge.expect import FewOfManyError, UnexpectedOutcomeError
 
 @core("known")
 def test_known(mode):
