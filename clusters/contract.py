@@ -240,6 +240,11 @@ class Proxy(Protocol):
     def close(self) -> None:
         """Undo what was done: end what was started, have whoever started it before do so again."""
 
+    def announce(self, pods: Sequence[Mapping[Family, IPAddress]]) -> None:
+        """Tell the proxy of pods that are on its node from now on, where it has to be told of each
+        (``Implementation.pods``).
+        """
+
     def metrics(self) -> dict[str, float]:
         """All samples of the metrics endpoint, keyed ``name`` or ``name{label="value",...}``
         (labels sorted).

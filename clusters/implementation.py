@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -114,6 +114,18 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """
     ready_timeout: int = 60
     """Seconds that the proxy has to become ready; four times as many on an emulated node."""
+    hooks: list[str] = []
+    """A program that does what cannot be said here: see clusters/hooks.py. What it answers to
+    ``node-up`` as ``values`` are further words in braces.
+    """
+    privileges: Literal["none", "root", "bpf"] = "none"
+    """What it needs of the machine: nothing but user namespaces, root, or also BPF with a control
+    group of its own. Who runs the suite without is told so.
+    """
+    pods: int = 0
+    """How many pods of a node are announced to the proxy at once, by the hook program, where it has
+    to be told of each; their addresses are used again. 0: it need not be told.
+    """
     settles: bool = True
     """Whether a change ever shows. Who programs nothing (a negative control) is not waited for: all
     counts as in force at once.
@@ -246,11 +258,12 @@ def load(name_or_path: str) -> Implementation:
 
 def located(name_or_path: str) -> Path:
     """The TOML file that a name or a path is about. Raises ImplementationError: there is none."""
-    path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / f"{name_or_path}.toml"
+    own = (FOLDER / f"{name_or_path}.toml", FOLDER / name_or_path / f"{name_or_path}.toml")
+    there = [Path(name_or_path)] if name_or_path.endswith(".toml") else [*filter(Path.exists, own)]
+    path = there[0] if there else own[0]
     if not path.exists():
-        known = ", ".join(
-            sorted(entry.stem for entry in FOLDER.glob("*.toml") if "." not in entry.stem)
-        )
+        files = (*FOLDER.glob("*.toml"), *FOLDER.glob("*/*.toml"))
+        known = ", ".join(sorted(entry.stem for entry in files if "." not in entry.stem))
         raise ImplementationError(
             f"there is no implementation {name_or_path}: give one of {known}, or the path of"
             " a TOML file"
@@ -298,6 +311,8 @@ def _contradictions(made: Implementation) -> Iterator[str]:
     path = made.path
     if made.kind and not all(made.kind.daemonset.partition("/")):
         yield (f"{path}: [kind]: daemonset: namespace/name is needed, not {made.kind.daemonset!r}")
+    if made.pods and not made.hooks:
+        yield f"{path}: pods: there is no program in hooks that they could be announced to"
     claimed = made.features.union(*(mode.features for mode in made.modes.values()))
     yield from (f"{path}: features: {each}" for each in features.unknown(claimed))
     for number, each in enumerate(made.lacking, start=1):

@@ -54,6 +54,16 @@ def check_tools(chosen: Implementation, mode: str) -> None:
             )
 
 
+def check_privileges(chosen: Implementation) -> None:
+    """Raise UsageError where what an implementation needs of the machine is lacking here."""
+    if chosen.privileges != "none" and os.getuid() != 0:
+        raise UsageError(f"{chosen.name} needs root: run the suite as root")
+    if chosen.privileges == "bpf" and not Path("/sys/fs/bpf").is_dir():
+        raise UsageError(
+            f"{chosen.name} needs a kernel with BPF (CONFIG_BPF_SYSCALL): this has none"
+        )
+
+
 def locate(
     chosen: Implementation, binary: str = "", version: str = "", *, counting: bool = False
 ) -> Path:

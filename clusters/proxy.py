@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from clusters.contract import Node, System
+    from specification.addresses import Family, IPAddress
 
 
 _TIMEOUT = 60.0  # seconds for a command
@@ -55,6 +56,9 @@ class DescribedProxy(Proxy):
         """See Proxy."""
         self.stop()
         self.start(config)
+
+    def announce(self, pods: Sequence[Mapping[Family, IPAddress]]) -> None:
+        """See Proxy: most see what is on a wire by what comes from there."""
 
     def metrics(self) -> dict[str, float]:
         """See Proxy."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusters.build import toolchain
 from clusters.build.cache import cache_folder, digest, once
+from clusters.build.foreign import FOREIGN, copy_files
 from clusters.build.progress import Progress
 from specification.errors import ArtifactError
 
@@ -30,19 +31,15 @@ if TYPE_CHECKING:
 BUILD = Path(__file__).parent
 NAMES = ("kube-proxy", "kube-apiserver", "etcd")
 """What every run needs."""
-MORE = ("hollow-proxy", "kube-router")
+MORE = ("hollow-proxy", *FOREIGN)
 """What is built where somebody asks for it."""
 
 _KUBERNETES = "k8s.io/kubernetes"
 _MODULES = {
     "etcd": "go.etcd.io/etcd/server/v3",
-    "kube-router": "github.com/cloudnativelabs/kube-router/v2",
+    **{name: each.module for name, each in FOREIGN.items()},
 }
 """Where another module than Kubernetes' own tells the version of what is built."""
-_PACKAGES = {"kube-router": f"{_MODULES['kube-router']}/cmd/kube-router"}
-"""What is built as others wrote it, from a go.mod of its own in the folder of its name: the rest
-has a main.go there.
-"""
 _COVERED = (
     "k8s.io/kubernetes/pkg/proxy/...",
     "k8s.io/kubernetes/cmd/kube-proxy/...",
@@ -84,12 +81,12 @@ def location(name: str) -> Path:
     if name not in NAMES + MORE:
         raise ArtifactError(f"no such binary: {name} (there are {', '.join(NAMES + MORE)})")
     module = _module(name)
-    main = () if name in _PACKAGES else (BUILD / name / "main.go",)
+    main = () if name in FOREIGN else (BUILD / name / "main.go",)
     return _place(name, _stated(name), [module / "go.mod", module / "go.sum", *main])
 
 
 def _module(name: str) -> Path:
-    return BUILD / name if name in _PACKAGES else BUILD
+    return BUILD / name if name in FOREIGN else BUILD
 
 
 def _stated(name: str) -> str:
@@ -169,16 +166,25 @@ def _build_pinned(path: Path, progress: TextIO | None, flags: Sequence[str] = ()
     name, module = path.name, _module(path.name)
     go = toolchain.need(stated("go", module), progress)
     version = _stated(name)
-    stamped = stamp(gitVersion=f"v{PINNED}")
-    if name in _PACKAGES:
-        stamped = stamp(f"{_MODULES[name]}/pkg/version", Version=version)
     with Progress(f"building {name} {version} (once)", progress) as step:
-        package = _PACKAGES.get(name, f"./{name}")
-        compile_to(path, package, go, module, stamped, step, "readonly", flags)
+        if foreign := FOREIGN.get(name):
+            variable = f"{foreign.module}/{foreign.version}"
+            stamped = f"-s -w -X {variable}={version}"
+            tags = [f"-tags={foreign.tags}"] if foreign.tags else []
+            copy_files(foreign, go, module, path.parent)
+            # what is there last says that all is there
+            for each, package in {**foreign.tools, name: foreign.package}.items():
+                source = f"{foreign.module}/{package}"
+                to = path.with_name(each)
+                compile_to(to, source, go, module, stamped, step, "readonly", tags)
+        else:
+            stamped = stamp(gitVersion=f"v{PINNED}")
+            compile_to(path, f"./{name}", go, module, stamped, step, "readonly", flags)
 
 
-def stamp(package: str = "k8s.io/component-base/version", **version: str) -> str:
-    """Linker flags that tell a program its version, by its names in that package."""
+def stamp(**version: str) -> str:
+    """Linker flags that tell a program of Kubernetes its version."""
+    package = "k8s.io/component-base/version"
     told = (f"-X {package}.{name}={value}" for name, value in version.items())
     return " ".join(["-s -w", *told])
 

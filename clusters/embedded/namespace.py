@@ -31,8 +31,15 @@ class Namespace(Joined):
         super().__init__(name, folder, ["nsenter", f"--net={netns.path(name)}", "--"])
         self.description: Mapping[str, str] = {"kind": "netns", "kernel": os.uname().release}
         netns.add(name)
+        self.path = netns.path(name)
+        self.interfaces = {link.peer: link.interface for link in links[:-1]}
+        """Its ends of the wires, by the wire's name."""
         self.join(links, address)
         self.host = inspect_host(netns.path(name))
+
+    def enter_by(self, command: Sequence[str]) -> None:
+        """Have programs be started by this command from now on."""
+        self._enter = command
 
     def enter_command(self) -> str:
         """See System."""

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from clusters import netns
 from clusters.embedded.controlplane import ControlPlane
 from clusters.embedded.namespace import Namespace
+from clusters.hooks import HookedProgram, Hooks
 from clusters.node import Management, WiredNode
 from clusters.proxy import Program, values_of
 from clusters.registration import register
+from specification.errors import StartError
 from specification.places import LAB_NODES
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class Embedded:
         self.seconds_to_ready = self._control_plane.wait_ready()
         for position, name in enumerate(LAB_NODES, start=1):
             register(self._control_plane.api, name, position)
+        self._hooks = self._hook_program() if implementation.hooks else None
 
     def cluster(self, mode: str) -> EmbeddedCluster:
         """See Substrate."""
@@ -78,6 +81,8 @@ class Embedded:
 
     def close(self) -> None:
         """See Substrate."""
+        if self._hooks:
+            self._hooks.close()
         self._control_plane.stop()
         netns.configure(None, [f"link delete {self._bridge}"])
 
@@ -96,9 +101,28 @@ class Embedded:
                 **values_of(node, self._control_plane.server),
             }
             kubeconfig = json.dumps(self._control_plane.kubeconfig)
-            return Program(self._implementation, mode, node.system, values, kubeconfig)
+            described = self._implementation, mode
+            if self._hooks and isinstance(node.system, Namespace):
+                system, hooks = node.system, self._hooks
+                return HookedProgram(*described, system, values, kubeconfig, hooks=hooks, node=node)
+            return Program(*described, node.system, values, kubeconfig)
 
         return WiredNode(name, management, partial(self._system, mode), make_proxy)
+
+    def _hook_program(self) -> Hooks:
+        """The implementation's, which knows of the cluster."""
+        hooks, folder = Hooks(self._implementation, self._folder), self._folder / "hooks"
+        folder.mkdir()
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(json.dumps(self._control_plane.kubeconfig))
+        binary = self._binaries["proxy"]
+        try:
+            hooks.call("cluster-up", kubeconfig=kubeconfig, folder=folder, binary=binary)
+        except StartError:
+            hooks.close()
+            self._control_plane.stop()
+            raise
+        return hooks
 
     def _system(self, mode: str, name: str, links: Sequence[Link], address: str) -> System:
         """What a node of a mode is made of."""

@@ -32,7 +32,11 @@ WORDS: Final[Mapping[str, frozenset[str]]] = {
 
 
 def strange(implementation: Implementation) -> Iterator[str]:
-    """What looks like such a word in a file and is none, a line each."""
+    """What looks like such a word in a file and is none, a line each. (A hook program has words of
+    its own.)
+    """
+    if implementation.hooks:
+        return
     for key, known in WORDS.items():
         text = msgspec.json.encode(getattr(implementation, key)).decode()
         for word in dict.fromkeys(re.findall(r"\{([a-z_][a-z0-9_]*)\}", text)):

@@ -19,7 +19,7 @@ from clusters.registration import ZONE_LABEL
 from clusters.simulated.api import MemoryApi, resource_of
 from clusters.simulated.kernel import Decision, Deliver, Drop, Kernel, Pass, Refuse
 from specification import reading
-from specification.addresses import CLUSTER_CIDRS, FAMILIES, IPAddress, IPNetwork, pod_cidr
+from specification.addresses import CLUSTER_CIDRS, FAMILIES, Family, IPAddress, IPNetwork, pod_cidr
 from specification.attempts import Attempt, SocketAddress
 from specification.errors import UnsupportedError
 from specification.places import Place
@@ -232,6 +232,9 @@ class SpecifiedProxy(Proxy):
     ) -> subprocess.CompletedProcess[str]:
         """See Proxy."""
         raise UnsupportedError("a simulated proxy has no command that cleans up")
+
+    def announce(self, pods: Sequence[Mapping[Family, IPAddress]]) -> None:
+        """See Proxy: it knows all there are."""
 
     def metrics(self) -> dict[str, float]:
         """See Proxy."""
