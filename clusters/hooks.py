@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clusters.proxy import Program
 from specification.addresses import FAMILIES
-from specification.errors import CannotJudgeError, StartError
+from specification.errors import CannotJudgeError, ImplementationError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,11 +32,26 @@ if TYPE_CHECKING:
     from clusters.implementation import Implementation
     from specification.addresses import Family, IPAddress
 
-PATIENCE: Final = 120.0
+PATIENCE: Final = 300.0
 """Seconds in which a call is to be answered: the proxy may have to compile something for it."""
 
 _LONGEST: Final = 1 << 24  # bytes of an answer
 _SUITE = Path(__file__).parents[1]
+
+
+def check(implementation: Implementation) -> None:
+    """Raise ImplementationError where an implementation's hook program is none that can be run."""
+    if not implementation.hooks:
+        return
+    named = implementation.hooks[0]
+    found = shutil.which(named, path=_path()) or shutil.which(implementation.path.parent / named)
+    if not found:
+        raise ImplementationError(f"{implementation.path}: hooks: there is no program {named}")
+
+
+def _path() -> str:
+    """Where a hook program is looked for, and looks itself: the suite's own Python comes first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # a venv's: unresolved
 
 
 class Hooks:
@@ -50,7 +66,6 @@ class Hooks:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "hooks.log"
         path = os.pathsep.join(filter(None, [str(_SUITE), os.environ.get("PYTHONPATH", "")]))
-        python = Path(sys.executable).parent  # not resolved: it is of a venv
         self._pipe, theirs = socket.socketpair()
         try:
             with self._log.open("ab") as log, theirs:
@@ -60,7 +75,7 @@ class Hooks:
                     env={
                         **os.environ,
                         "PYTHONPATH": path,
-                        "PATH": f"{python}:{os.environ['PATH']}",
+                        "PATH": _path(),
                     },
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
@@ -101,6 +116,7 @@ class Hooks:
                 return told
             case {"error": str(why)} if why:
                 raise self._problem(name, why)
+        self._process.kill()
         shown = line.decode(errors="replace")[:100]
         raise self._problem(name, f'answered {shown!r}, not {{"ok": ...}} or {{"error": ...}}')
 
@@ -108,6 +124,7 @@ class Hooks:
         end = time.monotonic() + timeout
         while b"\n" not in self._rest:
             if len(self._rest) > _LONGEST:
+                self._process.kill()  # what comes after it would be taken for another answer
                 raise self._problem(name, f"answered more than {_LONGEST} bytes")
             self._pipe.settimeout(max(0.001, end - time.monotonic()))
             try:

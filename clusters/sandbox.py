@@ -11,6 +11,7 @@ run's outermost process, passes signals on, and dies together with what it start
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -247,7 +248,20 @@ def _run(command: list[str]) -> int:
         signal.signal(number, pass_on)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the child as well
     _, status = os.waitpid(child, 0)
+    if os.environ.get(KEEP) == CGROUPS:
+        _remove_groups(outermost)
     return os.waitstatus_to_exitcode(status)
+
+
+def _remove_groups(outermost: int) -> None:
+    """Remove the control groups of a run, which stay though all in them has ended: those whose name
+    begins with its number, in one whose name begins with ours.
+    """
+    for root in (_CGROUPS, *_CGROUPS.glob("*")):
+        for group in root.glob(f"kube-proxy-conformance-*/{outermost}-*"):
+            with contextlib.suppress(OSError):
+                group.rmdir()
+                group.parent.rmdir()
 
 
 def main() -> int:

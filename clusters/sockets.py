@@ -6,6 +6,7 @@ A machine gets this module as text (clusters.vm.machine): it imports the standar
 
 import contextlib
 import errno
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterable
@@ -47,6 +48,10 @@ def bind_to_free(end: socket.socket, address: str, ports: Iterable[int]) -> int:
         else:
             return port
     raise OSError(errno.EADDRINUSE, f"none of the ports is free at {address}")
+
+
+_BEGUN = (0, errno.EINPROGRESS, errno.ECONNREFUSED, errno.EHOSTUNREACH)
+"""What connect(2) says where it has begun, or where somebody says at once that nobody serves it."""
 
 
 class _Sockets:
@@ -93,6 +98,7 @@ class Datagrams(_Sockets):
         make: Callable[[int, int], Any] = socket.socket,
     ) -> None:
         super().__init__()
+        self._turned_away: set[socket.socket] = set()
         with self._open as stack:
             for port in ports:
                 end = make(family, socket.SOCK_DGRAM)
@@ -106,10 +112,25 @@ class Datagrams(_Sockets):
         """Send one datagram from each; what refuses it at once is known later."""
         for end, target, payload in zip(self._sockets, targets, payloads, strict=True):
             with contextlib.suppress(PermissionError, ConnectionRefusedError):
-                end.connect(target)
-                end.send(payload)
+                if self._connects(end, target):
+                    end.send(payload)
+
+    def _connects(self, end: socket.socket, target: tuple[str, int]) -> bool:
+        """Whether nobody stands between a socket and a target: a program that translates where
+        processes connect says there that nobody serves it (EHOSTUNREACH, without a packet).
+        """
+        try:
+            end.connect(target)
+        except OSError as problem:
+            if problem.errno != errno.EHOSTUNREACH:
+                raise
+            self._turned_away.add(end)
+            return False
+        return True
 
     def _taken(self, end: socket.socket) -> tuple[str, tuple[bytes, ...]]:
+        if end in self._turned_away:
+            return "refused", ()
         try:
             end.recv(_ROOM)
         except BlockingIOError:
@@ -140,8 +161,9 @@ class Streams(_Sockets):
                 self._add(end, family)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 bind_to_free(end, address, free)
-                with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
-                    end.connect(target)
+                result = end.connect_ex(target)
+                if result not in _BEGUN:
+                    raise OSError(result, os.strerror(result))
             self._open = stack.pop_all()
 
     def send(self, payloads: tuple[bytes, ...]) -> None:

@@ -89,11 +89,7 @@ def test_a_proxy_is_started_where_its_hook_program_says(
     assert isinstance(system, Namespace)
     described = msgspec.structs.replace(
         lab.node.proxy.implementation,
-        argv=[
-            "sh",
-            "-c",
-            "echo $PLACE > {directory}/said; echo {place} >> {directory}/said; sleep 60",
-        ],
+        argv=["sh", "-c", "echo $PLACE {place} > {directory}/said; exec sleep 60"],
         ready=["test", "-s", "{directory}/said"],
     )
     proxy = HookedProgram(described, "first", system, {}, "", hooks=hooks, node=lab.node)

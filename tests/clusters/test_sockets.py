@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
 
-from clusters.sockets import Datagrams, bind_to_free
+from clusters import netns
+from clusters.sockets import Datagrams, Streams, bind_to_free
 
 HERE = "127.0.0.1"
 
@@ -66,3 +69,25 @@ def test_a_port_that_somebody_has_is_passed_over() -> None:
         assert bind_to_free(end, HERE, iter([taken, taken, wanted])) == wanted
         with socket.socket() as late, pytest.raises(OSError, match="none of the ports is free"):
             bind_to_free(late, HERE, [taken, wanted])
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address to which connect(2) says at once that nobody can be reached there."""
+    address = "100.91.0.1"
+    netns.configure(None, [f"route add unreachable {address}"])
+    yield address
+    netns.configure(None, [f"route delete unreachable {address}"])
+
+
+def test_who_is_turned_away_at_once_is_refused(nowhere: str) -> None:
+    datagrams = Datagrams(socket.AF_INET, HERE, (0, 0))
+    streams = Streams(socket.AF_INET, HERE, ((nowhere, 9),), tuple(range(40_000, 40_100)))
+    try:
+        datagrams.send(((nowhere, 9), (HERE, 9)), (b"?", b"?"))
+        time.sleep(0.05)
+        assert [what for what, _ in datagrams.received()] == ["refused", "refused"]
+        assert [what for what, _ in streams.received()] == ["refused"]
+    finally:
+        datagrams.close()
+        streams.close()

@@ -41,7 +41,11 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         (["--modes", "ebpf"], "error: kube-proxy has no mode 'ebpf': choose from iptables, nft"),
         (
             ["--implementation", "nope"],
-            "error: there is no implementation nope: give one of hollow-proxy, kube-pro",
+            "error: there is no implementation nope: give one of cilium, hollow-proxy",
+        ),
+        (
+            ["--implementation", "cilium", "--node", "vm"],
+            "error: cilium has a hook program, which knows nodes of this kernel alone: leave out",
         ),
         (["--proxy-binary", "/nope"], "error: there is no binary /nope: check --proxy-binary"),
         (["--proxy-binary", "/bin/true"], "is no kube-proxy: asked for its version it said"),

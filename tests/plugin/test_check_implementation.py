@@ -109,6 +109,42 @@ def test_all_that_does_not_go_together_is_told(
         assert part in line
 
 
+@pytest.mark.parametrize("named", ["no-such-hooks", "tiny_nft/none.sh"])
+def test_a_hook_program_that_is_none_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    file = folder / "tiny_nft.toml"
+    change(file, 'ready = ""', f'ready = ""\nhooks = ["{named}"]\npods = 8')
+    code, lines, _ = told(capsys, file)
+    assert (code, lines) == (1, [f"{file}: hooks: there is no program {named}"])
+    (folder / "tiny_nft" / "none.sh").write_text("#!/bin/sh\n")
+    (folder / "tiny_nft" / "none.sh").chmod(0o755)
+    assert told(capsys, file)[0] == (0 if "/" in named else 1)
+
+
+def test_pods_that_nobody_is_told_of_are_a_mistake(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "tiny_nft.toml"
+    change(file, 'ready = ""', 'ready = ""\npods = 8\nprivileges = "much"')
+    code, (line,), _ = told(capsys, file)
+    assert code == 1
+    assert "privileges" in line
+    change(file, '"much"', '"none"')
+    code, (line,), _ = told(capsys, file)
+    assert (code, "pods: there is no program in hooks" in line) == (1, True)
+
+
+def test_privileges_that_are_lacking_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "tiny_nft.toml"
+    change(file, 'ready = ""', 'ready = ""\nprivileges = "bpf"')
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    code, lines, _ = told(capsys, file)
+    assert (code, lines) == (1, ["tiny-nft needs root: run the suite as root"])
+
+
 def test_a_program_that_is_none_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = (folder / "tiny_nft.toml", "--proxy-binary", "/bin/false")
     code, (line,), _ = told(capsys, *asked)

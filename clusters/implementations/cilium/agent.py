@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _AT_ONCE: Final = 16
-_TIMEOUT: Final = 100.0  # seconds
+_TIMEOUT: Final = 280.0  # seconds: a program of a pod takes a quarter of one, and all are made anew
 _PAUSE: Final = 0.05  # seconds between looks
 
 
@@ -71,7 +71,11 @@ def announce(path: Path, link: Mapping[str, Any], pods: Sequence[Mapping[str, st
             "sync-build-endpoint": False,
             "datapath-configuration": {"external-ipam": True},
         }
-        _ask(path, "PUT", "/v1/endpoint/cilium-local:0", endpoint)
+        try:
+            _ask(path, "PUT", "/v1/endpoint/cilium-local:0", endpoint)
+        except OSError as problem:  # an agent that has just started is still restoring them
+            if "already exists" not in str(problem):
+                raise
 
     known = _states(path)
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Cilium:
-    """The agents of a cluster's nodes; what goes wrong is told by an exception's text."""
+    """The agents of a cluster's nodes, each call a method; what goes wrong is raised."""
 
     def __init__(self) -> None:
         self._binary = Path()
@@ -55,11 +55,11 @@ class Cilium:
         agent.announce(place.socket, place.pod_interface, pods)
 
     def evidence(self, *, node: str) -> Mapping[str, str]:
-        """What the agent has programmed, as it says itself."""
+        """What the agent has programmed, as it says itself; where it has ended, that it has."""
         place = self._places[node]
         tool = str(self._binary.with_name("cilium-dbg"))
         texts = []
-        for shown in (["service", "list"], ["bpf", "lb", "list"], ["bpf", "ct", "list", "global"]):
+        for shown in (["service", "list"], ["bpf", "lb", "list"]):
             argv = [*place.enter, tool, *shown]
             done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
             texts.append(f"# cilium-dbg {' '.join(shown)}\n{done.stdout}{done.stderr}")
@@ -81,10 +81,10 @@ def main() -> None:
     with contextlib.closing(Cilium()) as cilium:
         for line in sys.stdin:
             request = json.loads(line)
-            call = getattr(cilium, request.pop("call").replace("-", "_"))
             try:
+                call = getattr(cilium, request.pop("call").replace("-", "_"))
                 answer: dict[str, Any] = {"ok": call(**request) or {}}
-            except (OSError, ValueError, LookupError, subprocess.SubprocessError) as problem:
+            except Exception as problem:  # noqa: BLE001  (whatever it is, it is the answer)
                 answer = {"error": f"{type(problem).__name__}: {problem}"}
             print(json.dumps(answer), flush=True)
 
