@@ -115,8 +115,8 @@ class Implementation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     ready_timeout: int = 60
     """Seconds that the proxy has to become ready; four times as many on an emulated node."""
     hooks: list[str] = []
-    """A program that does what cannot be said here: see clusters/hooks.py. What it answers to
-    ``node-up`` as ``values`` are further words in braces.
+    """A program that does what cannot be said here: see clusters/embedded/hooks.py. What it answers
+    to ``node-up`` as ``values`` are further words in braces.
     """
     privileges: Literal["none", "root", "bpf"] = "none"
     """What it needs of the machine: nothing but user namespaces, root, or also BPF with a control
@@ -262,8 +262,9 @@ def located(name_or_path: str) -> Path:
     there = [Path(name_or_path)] if name_or_path.endswith(".toml") else [*filter(Path.exists, own)]
     path = there[0] if there else own[0]
     if not path.exists():
-        files = (*FOLDER.glob("*.toml"), *FOLDER.glob("*/*.toml"))
-        known = ", ".join(sorted(entry.stem for entry in files if "." not in entry.stem))
+        alone = (each.stem for each in FOLDER.glob("*.toml") if "." not in each.stem)
+        with_more = (each.stem for each in FOLDER.glob("*/*.toml") if each.stem == each.parent.name)
+        known = ", ".join(sorted((*alone, *with_more)))
         raise ImplementationError(
             f"there is no implementation {name_or_path}: give one of {known}, or the path of"
             " a TOML file"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clusters import netns
 from clusters.embedded.controlplane import ControlPlane
+from clusters.embedded.hooks import HookedProgram, Hooks
 from clusters.embedded.namespace import Namespace
-from clusters.hooks import HookedProgram, Hooks
 from clusters.node import Management, WiredNode
 from clusters.proxy import Program, values_of
 from clusters.registration import register

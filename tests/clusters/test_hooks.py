@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from clusters.embedded.hooks import HookedProgram, Hooks
 from clusters.embedded.namespace import Namespace
-from clusters.hooks import HookedProgram, Hooks
 from clusters.implementation import load
 from specification.addresses import Family, IPAddress
 from specification.errors import StartError

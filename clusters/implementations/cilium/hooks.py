@@ -1,4 +1,4 @@
-"""What Cilium's agent needs besides a command line: see clusters/hooks.py for the calls."""
+"""What Cilium's agent needs besides a command line: the calls are in clusters/embedded/hooks.py."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ PATIENCE: Final = 300.0
 """Seconds in which a call is to be answered: the proxy may have to compile something for it."""
 
 _LONGEST: Final = 1 << 24  # bytes of an answer
-_SUITE = Path(__file__).parents[1]
+_SUITE = Path(__file__).parents[2]
 
 
 def check(implementation: Implementation) -> None:
