@@ -168,8 +168,8 @@ def _build_pinned(path: Path, progress: TextIO | None, flags: Sequence[str] = ()
     version = _stated(name)
     with Progress(f"building {name} {version} (once)", progress) as step:
         if foreign := FOREIGN.get(name):
-            variable = f"{foreign.module}/{foreign.version}"
-            stamped = f"-s -w -X {variable}={version}"
+            where, _, variable = foreign.version.rpartition(".")
+            stamped = stamp(f"{foreign.module}/{where}", **{variable: version})
             tags = [f"-tags={foreign.tags}"] if foreign.tags else []
             copy_files(foreign, go, module, path.parent)
             # what is there last says that all is there
@@ -182,9 +182,8 @@ def _build_pinned(path: Path, progress: TextIO | None, flags: Sequence[str] = ()
             compile_to(path, f"./{name}", go, module, stamped, step, "readonly", flags)
 
 
-def stamp(**version: str) -> str:
-    """Linker flags that tell a program of Kubernetes its version."""
-    package = "k8s.io/component-base/version"
+def stamp(package: str = "k8s.io/component-base/version", **version: str) -> str:
+    """Linker flags that tell a program its version, by its names in that package."""
     told = (f"-X {package}.{name}={value}" for name, value in version.items())
     return " ".join(["-s -w", *told])
 

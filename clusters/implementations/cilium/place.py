@@ -17,6 +17,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from clusters.sandbox import INSIDE
+from specification.addresses import CLUSTER_CIDRS
+
 _ROOTS: Final = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 _PARENT: Final = "kube-proxy-conformance-cilium"
 _ABANDONED: Final = 60.0  # seconds: one that is being made has no process in it yet
@@ -70,7 +73,7 @@ class Place:
         self, node: str, netns: str, directory: Path, program: Path, interface: str
     ) -> None:
         self._home = _own_group()
-        run = os.environ.get("KUBE_PROXY_CONFORMANCE_SANDBOX", os.getpid())
+        run = os.environ.get(INSIDE, os.getpid())
         self._group = _root() / _PARENT / f"{run}-{node}"
         self._group.mkdir(parents=True)
         library = directory / "lib"
@@ -97,8 +100,8 @@ class Place:
             "bpf": str(directory / "bpf"),
             "cgroup": str(directory / "cgroup"),
             "path": f"{_clang()}:{os.environ['PATH']}",
-            "native_ipv4": "10.128.0.0/10",
-            "native_ipv6": "fd00:10::/32",
+            "native_ipv4": str(CLUSTER_CIDRS["IPv4"]),
+            "native_ipv6": str(CLUSTER_CIDRS["IPv6"]),
         }
 
     @staticmethod
