@@ -14,7 +14,8 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
-from clusters.simulated.kernel import Decision, Drop, Refuse
+from clusters.simulated import packet as simulated
+from clusters.simulated.kernel import Answer, Decision, Drop, Refuse
 from fixtures.judge.expect import expect
 from fixtures.lab.frames import MAGIC
 from specification.attempts import SocketAddress
@@ -231,6 +232,28 @@ def test_whoever_refuses_is_named(
     altering(node, "pod", alter)
     probe = client(lab, "pod", family).connect(VIPS[family], PORT)
     assert probe.outcome == Rejected("port-unreachable", router)
+
+
+@PROTOCOLS
+def test_a_refusal_may_quote_as_little_as_is_allowed(
+    lab: Lab, rules: Rules, family: Family, protocol: Protocol
+) -> None:
+    """RFC 792 promises the header and 64 bits of the segment; a datagram has its id behind them."""
+
+    def refused(data: bytes) -> bytes:
+        packet = simulated.Packet(bytearray(data))
+        kind = b"\3\3" if packet.version == 4 else b"\1\4"
+        quoted = bytes(packet.data[: packet.header + 8])
+        source, destination = packet.addresses
+        error = kind + bytes(6) + quoted
+        return bytes(
+            simulated.Packet.made(destination, source, simulated.ICMP[packet.version], error).data
+        )
+
+    rules.always(Answer(refused))
+    sample = client(lab, "pod", family, protocol).connect_many(VIPS[family], PORT, 3)
+    assert sample.words == {"refused": 3}
+    assert sample.replies.tolist() == [1] * 3
 
 
 # --- the servers on lab hosts ---------------------------------------------------------------------
