@@ -45,7 +45,8 @@ class Delivered:
 class Rejected:
     """The client was refused, and nothing reached a lab host."""
 
-    kind: Literal["port-unreachable", "unreachable", "reset"]
+    kind: Literal["port-unreachable", "unreachable", "reset", "at connect"]
+    """By which ICMP error; by a TCP reset; or where a process connects, without a packet."""
     source: IPAddress
     """Who refused."""
 

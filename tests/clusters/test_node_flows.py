@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from fixtures.clients.node_client import NodeClient
 from fixtures.clients.node_flows import NodeFlows
+from fixtures.judge.expect import expect
 from fixtures.lab.frames import PAYLOAD, Kind, Packets, parse
 from fixtures.lab.hosts import Hosts
 from fixtures.lab.lab import Segment
 from migrate.kept import Kept
 from specification.attempts import SocketAddress
+from specification.outcomes import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +93,22 @@ def flows(client: NodeClient, targets: list[SocketAddress]) -> Iterator[NodeFlow
     """Its flows, one to each host."""
     with NodeFlows(client, targets) as flows:
         yield flows
+
+
+def test_who_is_told_where_it_connects_is_refused(
+    lab: Lab, client: NodeClient, family: Family
+) -> None:
+    """As by a program that translates there and knows of nobody: no packet tells."""
+    nowhere = ip_address({"IPv4": "100.91.0.1", "IPv6": "2001:db8:91::1"}[family])
+    lab.node.run(["ip", "route", "add", "unreachable", str(nowhere)])
+    try:
+        probe = client.connect(nowhere, 80)
+    finally:
+        lab.node.run(["ip", "route", "delete", "unreachable", str(nowhere)])
+    assert probe.outcome == Rejected("at connect", nowhere)
+    expect(probe).refused()
+    with pytest.raises(AssertionError, match="refused with ICMP port unreachable"):
+        expect(probe).refused(icmp=True)
 
 
 def test_flows_stay_where_they_are(flows: NodeFlows, hosts: list[IPAddress]) -> None:
