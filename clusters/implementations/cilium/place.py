@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from clusters.implementations.cilium import compiler
 from clusters.sandbox import INSIDE
 from specification.addresses import CLUSTER_CIDRS
 
@@ -78,6 +79,8 @@ class Place:
         self._group.mkdir(parents=True)
         library = directory / "lib"
         shutil.copytree(program / "bpf", library / "bpf")
+        clang = _clang() / "clang"
+        compiler.install(directory / "bin", clang, program / "compiled")
         argv = ["nsenter", f"--net={netns}", "--", "unshare", "--mount", "--cgroup", "--"]
         self._holder = subprocess.Popen(
             ["sh", "-c", _JOIN, str(self._group), *argv, "sh", "-c", _HOLD, "hold", str(directory)],
@@ -99,7 +102,7 @@ class Place:
             "lib": str(library),
             "bpf": str(directory / "bpf"),
             "cgroup": str(directory / "cgroup"),
-            "path": f"{_clang()}:{os.environ['PATH']}",
+            "path": f"{directory / 'bin'}:{clang.parent}:{os.environ['PATH']}",
             "native_ipv4": str(CLUSTER_CIDRS["IPv4"]),
             "native_ipv6": str(CLUSTER_CIDRS["IPv6"]),
         }
