@@ -11,6 +11,7 @@ from tests.mutants.faults import (
     choice,
     iptables,
     ipvs,
+    maps,
     nftables,
     objects,
     packets,
@@ -26,6 +27,7 @@ _BOTH = ("zone-hints-ignored", "source-ranges-ignored", "vip-as-proxy")
 """What reads objects is common to the modes: some are enough in the second."""
 
 MUTANTS: dict[str, tuple[Mutant, ...]] = {
+    "bpf": (UNMUTATED._replace(mutate=maps.unmutated), *maps.MUTANTS),
     "iptables": (
         UNMUTATED,
         *iptables.MUTANTS,
@@ -55,4 +57,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         *life.OF_NFTABLES,
     ),
 }
-"""The mutants of each mode of kube-proxy."""
+"""The mutants of each mode of kube-proxy, and of Cilium's."""
+
+MODES = ("iptables", "ipvs", "nftables")
+"""Of kube-proxy: mutants of other proxies are judged with ``--every-mutant`` alone."""

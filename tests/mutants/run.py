@@ -32,7 +32,10 @@ RESULTS = ROOT / "results" / "selftest"
 TOOLS = {"iptables": ("iptables-restore", "ip6tables-restore"), "nftables": ("nft",)}
 """What programs the kernel in modes whose mutants alter text on its way."""
 
-_KNOWN = "kube-proxy.expected-failures.toml"
+_KNOWN = "expected-failures.toml"
+_DESCRIPTIONS = {"bpf": FOLDER / "cilium" / "cilium.toml"}
+"""What describes the proxy of a mode, where that is not kube-proxy's."""
+
 _UNSHRUNK = ("-p", "tests.mutants.unshrunk")
 _TIMEOUT = 1800.0  # seconds: a census is taken anew for each of many mutants
 
@@ -137,6 +140,9 @@ def _pytest(
     elif mode in TOOLS:
         table = _wrapped(mode, chosen, _wrappers(mode, folder), records)
         options = [*_UNSHRUNK]
+    elif mode in _DESCRIPTIONS:
+        table, before = _implementation(mode), cgroups.THROUGH
+        options = ["-p", "tests.mutants.maps.plugin"]
     else:
         table = _implementation(mode)
         options = ["-p", "tests.mutants.after_settle"]
@@ -218,25 +224,31 @@ def as_program(real: str, through: list[str]) -> str:
     )
 
 
+def _described(mode: str) -> Path:
+    """What describes the proxy that is mutated, as its author wrote it."""
+    return _DESCRIPTIONS.get(mode, FOLDER / "kube-proxy.toml")
+
+
 def _implementation(mode: str) -> dict[str, Any]:
-    """kube-proxy's own description, with nothing but this mode."""
-    table = tomllib.loads((FOLDER / "kube-proxy.toml").read_text())
-    del table["expected_failures"]  # a run of mutants has a list of its own
-    del table["lacking"]  # of releases that are not mutated; perhaps of modes that are not there
-    table["name"] = f"kube-proxy, mutated, in {mode} mode"
+    """The proxy's own description, with nothing but this mode."""
+    table = tomllib.loads(_described(mode).read_text())
+    table.pop("expected_failures")  # a run of mutants has a list of its own
+    table.pop("lacking", None)  # of releases that are not mutated; perhaps of modes that are gone
+    table["name"] += f", mutated, in {mode} mode"
     table["modes"] = {mode: table["modes"][mode]}
     return table
 
 
 def _known(mode: str) -> str:
-    """What kube-proxy is known to break in a mode, as a list of its own, for requirements that know
+    """What the proxy is known to break in a mode, as a list of its own, for requirements that know
     of other ones' faults; without those that are to kill a mutant, which nothing is to excuse.
     """
     killers = {each for mutant in MUTANTS[mode] for each in mutant.killed_by}
-    listed = tomllib.loads((FOLDER / _KNOWN).read_text())["expected"]
+    described = _described(mode)
+    path = described.parent / tomllib.loads(described.read_text())["expected_failures"]
     known = [
         {key: value for key, value in entry.items() if key != "modes"}
-        for entry in listed
+        for entry in tomllib.loads(path.read_text())["expected"]
         if mode in entry.get("modes", [mode]) and entry["requirement"] not in killers
     ]
     return toml_file({"expected": known})

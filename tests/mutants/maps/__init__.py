@@ -1,0 +1,1 @@
+"""Mutants of a proxy whose Services are in BPF maps: what it has put there, altered afterwards."""
