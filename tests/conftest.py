@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -15,7 +17,7 @@ import pytest
 from clusters import sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytest_plugins = ["pytester"]
 
@@ -128,6 +130,16 @@ def outside() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("PYTEST_", "TOX_"))
     } | {sandbox.NESTED: "1"}
+
+
+@contextlib.contextmanager
+def alone_with(what: str) -> Iterator[None]:
+    """Nobody else who asks for it has ``what`` on this machine while the block runs."""
+    folder = ROOT / "results" / "selftest"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 _kills: list[list[object]] = []  # gathered from all workers in the process that reports

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports.model.run import read
+from tests.conftest import alone_with
 from tests.mutants import MODES, MUTANTS, UNMUTATED
 from tests.mutants.chosen.judging import every, judged
 from tests.mutants.chosen.share import kind_of, share
@@ -61,7 +62,10 @@ def test_mutants_are_killed(
     mutants, option = MUTANTS[mode][1:], pytestconfig.option
     if mode not in MODES and not option.every_mutant:
         pytest.skip("mutants of other proxies are judged with --every-mutant")
-    if option.every_mutant:
+    if mode not in MODES:
+        with alone_with("cilium"):
+            kills = every(mode, [each.name for each in mutants], option.seed)
+    elif option.every_mutant:
         kills = every(mode, [each.name for each in mutants], option.seed)
     else:
         names = [each.name for each in share(mutants, kind_of, option.seed)]

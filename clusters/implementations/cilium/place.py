@@ -43,7 +43,7 @@ exec sleep infinity
 _JOIN: Final = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 
 
-def _root() -> Path:
+def control_groups() -> Path:
     """The machine's control groups of version 2."""
     for root in _ROOTS:
         if (root / "cgroup.procs").exists() and (root / "cgroup.controllers").exists():
@@ -75,7 +75,7 @@ class Place:
     ) -> None:
         self._home = _own_group()
         run = os.environ.get(INSIDE, os.getpid())
-        self._group = _root() / _PARENT / f"{run}-{node}"
+        self._group = control_groups() / _PARENT / f"{run}-{node}"
         self._group.mkdir(parents=True)
         library = directory / "lib"
         shutil.copytree(program / "bpf", library / "bpf")
@@ -110,7 +110,7 @@ class Place:
     @staticmethod
     def check(program: Path) -> None:
         """Raise FileNotFoundError where something is lacking that every place needs."""
-        _root()
+        control_groups()
         _clang()
         for each in ("bpf", "crds"):
             if not (program / each).is_dir():
@@ -119,7 +119,7 @@ class Place:
     @staticmethod
     def remove_abandoned() -> None:
         """Remove the control groups of runs that were killed."""
-        parent = _root() / _PARENT
+        parent = control_groups() / _PARENT
         for each in parent.glob("*-*"):
             with contextlib.suppress(OSError):  # somebody is in it, or was quicker
                 if time.time() - each.stat().st_mtime > _ABANDONED:
@@ -160,5 +160,5 @@ def _own_group() -> Path:
     """The control group that we are in, where processes go that are a node's no longer."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         if line.startswith("0::"):
-            return _root() / line.removeprefix("0::/")
-    return _root()
+            return control_groups() / line.removeprefix("0::/")
+    return control_groups()

@@ -26,14 +26,15 @@ _SIZE: Final = 128  # bytes of union bpf_attr that the kernel is shown
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _bpf(command: int, attributes: bytes) -> int:
+def bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
+    """Call the kernel: what it returns, and what it has made of ``attributes``; raises OSError."""
     buffer = ctypes.create_string_buffer(attributes, _SIZE)
     number = _NUMBERS[platform.machine()]
     result = int(_libc.syscall(number, command, ctypes.byref(buffer), _SIZE))
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
-    return result
+    return result, buffer.raw
 
 
 class Map:
@@ -41,7 +42,7 @@ class Map:
 
     def __init__(self, path: Path) -> None:
         name = ctypes.create_string_buffer(os.fsencode(path))
-        self._file = _bpf(_GET, struct.pack("=Q", ctypes.addressof(name)))
+        self._file, _ = bpf(_GET, struct.pack("=Q", ctypes.addressof(name)))
         told = Path(f"/proc/self/fdinfo/{self._file}").read_text()
         sizes = dict(line.split(":") for line in told.splitlines() if ":" in line)
         self._key, self._value = int(sizes["key_size"]), int(sizes["value_size"])
@@ -51,7 +52,7 @@ class Map:
     ) -> None:
         given = ctypes.create_string_buffer(key, self._key) if key is not None else None
         places = [0 if each is None else ctypes.addressof(each) for each in (given, value)]
-        _bpf(command, struct.pack("=I4xQQQ", self._file, *places, 0))
+        bpf(command, struct.pack("=I4xQQQ", self._file, *places, 0))
 
     def _keys(self) -> Iterator[bytes]:
         """All keys, for as long as nobody else deletes the one that was last."""
