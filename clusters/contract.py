@@ -200,6 +200,12 @@ class Proxy(Protocol):
         """Whether the program runs."""
 
     @property
+    def ended(self) -> str:
+        """How the program has ended by itself since its last start, with the end of its log; empty
+        where it has not, or nobody can tell.
+        """
+
+    @property
     def pid(self) -> int:
         """Its process id where it runs; ``LookupError`` where it was never started."""
 

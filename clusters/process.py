@@ -62,6 +62,7 @@ class Daemon:
         self.name = name
         self.log = log
         self._log_start = log.stat().st_size if log.exists() else 0
+        self._asked = False  # to end
         try:
             self._process = start()
         except OSError as problem:
@@ -81,6 +82,14 @@ class Daemon:
     def running(self) -> bool:
         """Whether the program has not ended yet."""
         return self._process.poll() is None
+
+    @property
+    def ended(self) -> str:
+        """How it has ended although nobody asked it to; empty where it has not."""
+        code = self._process.poll()
+        if code is None or self._asked:
+            return ""
+        return f"has ended with exit code {code}; the end of its log:\n{self.last_lines()}"
 
     def last_lines(self, count: int = 12) -> str:
         """The end of what the program has logged since this start."""
@@ -116,6 +125,7 @@ class Daemon:
         """Ask the program to end (SIGTERM), kill its process group after ``timeout`` seconds; the
         exit code.
         """
+        self._asked = True
         if self.running:
             self._process.terminate()
             try:
@@ -126,6 +136,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End the program and its children at once (SIGKILL)."""
+        self._asked = True
         self._process.kill()
         self._process.wait()
 

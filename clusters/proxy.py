@@ -52,6 +52,11 @@ class DescribedProxy(Proxy):
         """See Proxy."""
         return self.implementation.modes[self.mode].stepwise
 
+    @property
+    def ended(self) -> str:
+        """See Proxy: nobody can tell."""
+        return ""
+
     def restart(self, config: Mapping[str, Any] | None = None) -> None:
         """See Proxy."""
         self.stop()
@@ -148,6 +153,11 @@ class Program(DescribedProxy):
     def running(self) -> bool:
         """See Proxy."""
         return self._daemon is not None and self._daemon.running
+
+    @property
+    def ended(self) -> str:
+        """See Proxy."""
+        return self._daemon.ended if self._daemon else ""
 
     @property
     def pid(self) -> int:

@@ -1,8 +1,8 @@
 """What may go wrong that is no verdict: two families, and both end a run with exit code 2.
 
-A test that fails an assertion says that the proxy is wrong; whatever derives from ``SuiteError``
-says that it was not asked rightly, or could not be. Every message is one line (or one line and the
-end of a log) that says what is wrong and how to mend it.
+A test that fails an assertion says that the proxy is wrong; whatever else derives from
+``SuiteError`` says that it was not asked rightly, or could not be. Every message is one line (or
+one line and the end of a log) that says what is wrong and how to mend it.
 """
 
 from __future__ import annotations
@@ -94,6 +94,12 @@ class RefusedError(CannotJudgeError):
 
 class SettleError(CannotJudgeError):
     """The proxy has not shown a change in time; the message ends with its log."""
+
+
+class EndedError(SettleError, AssertionError):
+    """The proxy has ended by itself, which is a verdict on the requirement that it did so in; the
+    message ends with its log.
+    """
 
 
 class TimingError(CannotJudgeError):

@@ -185,6 +185,11 @@ class SpecifiedProxy(Proxy):
         return self._running
 
     @property
+    def ended(self) -> str:
+        """See Proxy: it does not."""
+        return ""
+
+    @property
     def pid(self) -> int:
         """See Proxy."""
         raise UnsupportedError("a simulated proxy is no process")

@@ -206,7 +206,7 @@ def judge(
         return np.repeat(np.array([bool(getattr(each, word)) for each in rights]), tries)
 
     nowhere = sample.arrivals == 0
-    refused = nowhere & np.isin(sample.reply_kind, (Kind.UNREACHABLE, Kind.RESET))
+    refused = nowhere & np.isin(sample.reply_kind, Kind.REFUSING)
     dropped = nowhere & (sample.replies == 0) & ~sample.is_unseen
     right = by_row("undecided") | (refused & by_row("refused"))
     seen_from, chosen = seen.seen_from(sample, own), sample.chosen

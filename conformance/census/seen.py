@@ -17,6 +17,7 @@ _WORDS: Final = (
     "delivered, seen from somebody else",
     "refused by ICMP",
     "refused by a reset",
+    "refused where it connects",
     "dropped",
     "passed on",
     "something else",
@@ -49,6 +50,7 @@ def outcomes(sample: Sample, own: Collection[IPAddress], tries: int) -> Numbers:
         delivered & ~node & ~kept,
         nowhere & (sample.reply_kind == Kind.UNREACHABLE),
         nowhere & (sample.reply_kind == Kind.RESET),
+        nowhere & (sample.reply_kind == Kind.TURNED_AWAY),
         nowhere & (sample.replies == 0) & ~sample.is_unseen,
         sample.is_passed & kept,
     ]

@@ -209,6 +209,35 @@ def test_known(mode, settled):
     assert outcomes(records)["known first"] == outcome
 
 
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("phase", ["setup", "call"])
+def test_a_proxy_that_ends_by_itself_fails_the_requirement(
+    judged: Any, pretender: Path, phase: str, *, known: bool
+) -> None:
+    """It is no error of the run, whether a test is prepared or runs."""
+    if known:
+        list_known(pretender)
+    _, records = judged(
+        f"""
+from specification.errors import EndedError
+
+def end(when):
+    if when == "{phase}":
+        raise EndedError("the proxy has ended with exit code 2")
+
+@pytest.fixture
+def settled():
+    end("setup")
+
+@core("known")
+def test_known(mode, settled):
+    '''This must hold, and the proxy ends.'''
+    end("call")
+"""
+    )
+    assert outcomes(records)["known first"] == ("expected-failure" if known else "failed")
+
+
 @pytest.mark.parametrize(
     ("providers", "holds", "outcome", "reason"),
     [

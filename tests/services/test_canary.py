@@ -17,7 +17,7 @@ from fixtures.lab.lab import Lab
 from fixtures.services import canary as settling
 from fixtures.services.canary import Canary
 from specification.addresses import FAMILIES, Family
-from specification.errors import SettleError
+from specification.errors import EndedError, SettleError
 from tests.engine.tools import specified
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Around:
         self.described = SimpleNamespace(settles=True)
         self.program = SimpleNamespace(
             running=True,
+            ended="",
             implementation=self.described,
             stepwise=stepwise,
             log_position=lambda: 9000,
@@ -154,10 +155,19 @@ def test_patience_is_that_of_the_processor() -> None:
 
 def test_a_proxy_that_has_ended_is_not_waited_for(around: Around) -> None:
     def step() -> None:
+        around.program.ended = "has ended with exit code 2; the end of its log:\npanic"
+
+    around.step = step
+    with pytest.raises(EndedError, match="code 2; the end of its log:\npanic"):
+        around.canary.settle()
+
+
+def test_a_proxy_that_does_not_run_is_not_waited_for(around: Around) -> None:
+    def step() -> None:
         around.program.running = False
 
     around.step = step
-    with pytest.raises(SettleError, match="has ended; the end of its log:\nfrom 6000"):
+    with pytest.raises(SettleError, match="does not run; the end of its log:\nfrom 6000"):
         around.canary.settle()
 
 
