@@ -17,9 +17,10 @@ def reproduce(run: Run, result: Result) -> str:
     """The command that repeats a result, made from the one that repeats its run (or shard); that
     one itself where nothing says which test it was.
     """
-    for command in run.header.reproduce.split(" && "):
+    origin = run.header.origin(result.mode)
+    for command in origin.reproduce.split(" && "):
         with contextlib.suppress(ValueError, UsageError):
             asked = invocation.Run.recorded(command)
-            if result.nodeid and result.mode in asked.modes.split(","):
-                return asked.only(result.mode, result.nodeid).command()
-    return run.header.reproduce
+            if result.nodeid and origin.mode in asked.modes.split(","):
+                return asked.only(origin.mode, result.nodeid).command()
+    return origin.reproduce
