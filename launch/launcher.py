@@ -59,12 +59,13 @@ commands:
   migrate     rehearse the switch from one mode to another under traffic: what becomes of it, what
               is left behind, in which order to go about it (migrate --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
+  table       write the table of implementations, versions and modes by areas: Markdown, SVG, HTML
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
   publish     write the conformance report that an implementer publishes (YAML)
   badge       draw the verdicts as a small SVG
   results     results merge: join the shards of one run
-              the last six read result files and run nothing; each has its own --help
+              the last seven read result files and run nothing; each has its own --help
   kind-image  build a node image for kind where none can be pulled, into Docker or, where none runs,
               into one of the suite's own; needs root; prints its tag
   clean       remove what runs with kind left that were killed: clusters of the suite in Docker,
@@ -103,7 +104,7 @@ examples:
   ./conform gate --baseline released.jsonl.xz results/latest
 """
 
-READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"})
+READERS = frozenset({"compare", "table", "gate", "history", "publish", "badge", "results"})
 """Commands that read result files, and are the business of ``reports`` altogether."""
 
 KIND = frozenset({"kind-image", "clean"})

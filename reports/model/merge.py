@@ -7,11 +7,12 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from reports.model.comparison import Column, columns
+from reports.model.reproduce import AND
 from reports.model.run import Run, read
 from reports.model.wording import NOT_RUN
 from reports.records import result_file
@@ -34,8 +35,6 @@ from specification.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-_AND: Final = " && "
 
 
 @dataclass(frozen=True)
@@ -180,15 +179,15 @@ def _header(shards: Sequence[_Shard]) -> Header:
     for shard in shards:
         for mode, name in shard.names.items():
             origin, known = shard.run.header.origin(mode), origins.get(name)
-            commands = (*(known.reproduce.split(_AND) if known else ()), origin.reproduce)
-            origins[name] = replace(origin, reproduce=_AND.join(dict.fromkeys(commands)))
+            commands = (*(known.reproduce.split(AND) if known else ()), origin.reproduce)
+            origins[name] = replace(origin, reproduce=AND.join(dict.fromkeys(commands)))
     budgets = [*(header.false_alarm_budget for header in headers), _false_alarms(shards)]
     return replace(
         headers[0],
         run="+".join(header.run for header in headers),
         started=min(header.started for header in headers),
         command=(),
-        reproduce=_AND.join(dict.fromkeys(header.reproduce for header in headers)),
+        reproduce=AND.join(dict.fromkeys(header.reproduce for header in headers)),
         implementation=_together([header.implementation for header in headers]),
         modes=tuple(names),
         origins=origins,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from launch import invocation
 from specification.errors import UsageError
+
+AND: Final = " && "
+"""What stands between the commands that repeat the shards of a joined file."""
 
 if TYPE_CHECKING:
     from reports.model.run import Run
@@ -18,7 +21,7 @@ def reproduce(run: Run, result: Result) -> str:
     one itself where nothing says which test it was.
     """
     origin = run.header.origin(result.mode)
-    for command in origin.reproduce.split(" && "):
+    for command in origin.reproduce.split(AND):
         with contextlib.suppress(ValueError, UsageError):
             asked = invocation.Run.recorded(command)
             if result.nodeid and origin.mode in asked.modes.split(","):
