@@ -63,8 +63,7 @@ def _judged(parts: Sequence[Part]) -> int:
         began = time.monotonic()
         code = attend([str(_ROOT / "conform"), *part.argv(results)])
         codes.append(code)
-        why = "see what it said" if code is not None else "it was interrupted"
-        files.append(_left(part, results) or _stand_in(part, results, f"not run to its end: {why}"))
+        files.append(_left(part, results, code))
         print(f"{told}: took {duration(time.monotonic() - began)}", flush=True)
     whole = merge.merge(files, folder, gaps=True)
     render.render(folder)
@@ -75,16 +74,22 @@ def _judged(parts: Sequence[Part]) -> int:
     return max(whole.exit_code, *(_ERROR if code is None else code for code in codes))
 
 
-def _left(part: Part, results: Path) -> Path | None:
-    """The result file that a run has left, or one that says why it cannot be read."""
+def _left(part: Part, results: Path, code: int | None) -> Path:
+    """The result file that a run has left; where that is none, or better than the exit code, one
+    that says why.
+    """
+    why = "not run to its end: " + ("it was interrupted" if code is None else "see what it said")
     for path in sorted(results.glob(f"*/{RESULTS}")):
         if not path.parent.is_symlink():
             try:
-                read(path)
+                run = read(path)
             except ResultFileError as problem:
-                return _stand_in(part, results, str(problem))
-            return path
-    return None
+                why = str(problem)
+                continue
+            if run.exit_code >= (code or 0):
+                return path
+            why = f"the run ended with exit code {code}, which none of its results explains: {path}"
+    return _stand_in(part, results, why)
 
 
 def _stand_in(part: Part, folder: Path, why: str) -> Path:

@@ -168,10 +168,13 @@ def test_results_that_were_cut_off_are_none(
 
 
 def test_an_exit_code_that_no_result_explains_counts(
-    ran: Ran, run: Callable[..., int], left: dict[str, Any]
+    ran: Ran, run: Callable[..., int], left: dict[str, Any], tmp_path: Path
 ) -> None:
     left["tiny_nft"] = {"exit": 0, "code": 2}
     assert run(*BOTH) == 2
+    whole = read(tmp_path / "latest")
+    assert whole.verdicts == {IPTABLES: "pass", NFTABLES: "pass", OTHER: "error"}
+    assert "exit code 2, which none of its results explains" in whole.faults(OTHER)[0]
     assert len(ran) == 2
 
 
