@@ -305,7 +305,10 @@ class Run(Invocation):
         words = shlex.split(command)
         if tuple(words[: len(cls.COMMAND)]) != cls.COMMAND:
             raise ValueError(f"no command of {' '.join(cls.COMMAND)}: {command!r}")
-        found, _ = cls.parser(add_help=False).parse_known_args(words[len(cls.COMMAND) :])
+        found, rest = cls.parser(add_help=False).parse_known_args(words[len(cls.COMMAND) :])
+        before = ["", *rest]
+        tests = (each for each, last in zip(rest, before, strict=False) if last[:1] != "-")
+        found.file_or_dir = [each for each in tests if each[:1] != "-"]
         return cls.of(found)
 
 

@@ -13,13 +13,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from clusters import sandbox
 from clusters.build import artifacts
 from clusters.build.cache import locked
 from clusters.vm import accelerator, kernel
 from launch import doctor
+from launch.arguments import Parser
 from launch.invocation import HOW, SOAK, WHAT, Run
 from specification.errors import ArtifactError, SuiteError, UsageError
 
@@ -38,7 +39,8 @@ the packet behaviour that Kubernetes promises. Without options it judges the rea
 nothing but installing system packages.
 
 commands:
-  (none)      run the suite and write a report
+  (none)      run the suite and write a report; where --implementation is given several times, one
+              after another, and one report with a column for each of them and each of its modes
   selftest    run the tests of the suite itself, with an eighth of the broken proxies, by the seed;
               --every-mutant: with all of them; one that was interrupted goes on
   doctor      say what this machine can run; where it can't, why, and what to do about it
@@ -57,12 +59,13 @@ commands:
   migrate     rehearse the switch from one mode to another under traffic: what becomes of it, what
               is left behind, in which order to go about it (migrate --help)
   compare     set modes, versions, proxies or kernels side by side; which mode to take
+  table       write the table of implementations, versions and modes by areas: Markdown, SVG, HTML
   gate        may this candidate be released? holds it against a baseline
   history     draw how verdicts and figures moved over the runs in a folder
   publish     write the conformance report that an implementer publishes (YAML)
   badge       draw the verdicts as a small SVG
   results     results merge: join the shards of one run
-              the last six read result files and run nothing; each has its own --help
+              the last seven read result files and run nothing; each has its own --help
   kind-image  build a node image for kind where none can be pulled, into Docker or, where none runs,
               into one of the suite's own; needs root; prints its tag
   clean       remove what runs with kind left that were killed: clusters of the suite in Docker,
@@ -91,6 +94,7 @@ examples:
   ./conform --provider kind --kubernetes-version 1.37.0
   ./conform --provider simulated
   ./conform --proxy-binary ./kube-proxy --modes iptables
+  ./conform --implementation kube-proxy --implementation ./my-proxy.toml
   ./conform selftest -k mutants
   ./conform releases 1.34.4 1.36.3 1.37.2
   ./conform foretell --from ipvs --to nftables services.yaml
@@ -100,7 +104,7 @@ examples:
   ./conform gate --baseline released.jsonl.xz results/latest
 """
 
-READERS = frozenset({"compare", "gate", "history", "publish", "badge", "results"})
+READERS = frozenset({"compare", "table", "gate", "history", "publish", "badge", "results"})
 """Commands that read result files, and are the business of ``reports`` altogether."""
 
 KIND = frozenset({"kind-image", "clean"})
@@ -147,16 +151,18 @@ def pytest_options(arguments: Sequence[str], *, command: str) -> list[str]:
     asked.check()
     unsaid = not (asked.modes or asked.kind_cluster) and asked.implementation == "kube-proxy"
     if unsaid and command != "selftest" and not asked.simulated:
-        modes = _runnable()
-        if asked.provider == "kind" and not doctor.has_ip_vs():  # its nodes share this kernel
-            modes = [mode for mode in modes if mode != "ipvs"]
-        asked = replace(asked, modes=",".join(modes))
+        asked = replace(asked, modes=",".join(runnable(asked.provider)))
     if not asked.numprocesses:
         # A debugger, and a cluster to look into, want one process; on kind each mode has one.
         several = len(asked.modes.split(",")) if asked.provider == "kind" else workers()
         alone = asked.keep or "--pdb" in rest
         asked = replace(asked, numprocesses="0" if alone else str(several))
-    return asked.argv() + [from_root(word) if _exists(word) else word for word in rest]
+    return asked.argv() + named(rest)
+
+
+def named(words: Sequence[str]) -> list[str]:
+    """What is handed to pytest as it is needed there: words that are paths are from the root."""
+    return [from_root(word) if _exists(word) else word for word in words]
 
 
 def from_root(word: str | Path) -> str:
@@ -165,16 +171,22 @@ def from_root(word: str | Path) -> str:
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
-def _runnable() -> list[str]:
+def runnable(provider: str) -> list[str]:
+    """The modes of kube-proxy that this machine can run, with a word about the others.
+
+    Raises UsageError where it can run none.
+    """
     why = doctor.modes()
-    runnable = [mode for mode, reason in why.items() if not reason]
-    if not runnable:
+    modes = [mode for mode, reason in why.items() if not reason]
+    if not modes:
         reasons = "; ".join(f"{mode}: {reason}" for mode, reason in why.items())
         raise UsageError(f"this machine can run no mode ({reasons}); ./conform doctor tells more")
     for mode, reason in why.items():
         if reason:
             print(f"conform: not in {mode} mode: {reason}", file=sys.stderr)
-    return runnable
+    if provider == "kind" and not doctor.has_ip_vs():  # its nodes share this kernel
+        modes = [mode for mode in modes if mode != "ipvs"]
+    return modes
 
 
 def _prepare(environment: str) -> Path:
@@ -224,9 +236,8 @@ def main() -> int:
     try:
         command = _command(arguments)
         if command in MODULES:
-            python = _prepare("conform") / "bin" / "python"
-            # -P: a folder called reports where the user stands is not what is meant.
-            os.execv(python, [str(python), "-P", "-m", *MODULES[command], *arguments])
+            _one_implementation(command, arguments)
+            _become(MODULES[command], arguments)
         if not {"-h", "--help"}.isdisjoint(arguments):
             how = Run.help(HOW, workers=workers())
             print(HELP.format(pinned=artifacts.PINNED, what=Run.help(WHAT), how=how), end="")
@@ -235,6 +246,9 @@ def main() -> int:
             return doctor.main()
         if command in KIND:
             return _kind(command, arguments)
+        if command == "conform" and _implementations(arguments) > 1:
+            _become(["side_by_side"], arguments)
+        _one_implementation(command, arguments)
         return _run(command, arguments)
     except SuiteError as problem:
         print(f"conform: {problem}", file=sys.stderr)
@@ -242,6 +256,26 @@ def main() -> int:
     except KeyboardInterrupt:
         print("conform: interrupted before anything was tested", file=sys.stderr)
         return 2
+
+
+def _become(module: Sequence[str], arguments: Sequence[str]) -> NoReturn:
+    """Go on as a module of the project, with the packages that it needs."""
+    python = _prepare("conform") / "bin" / "python"
+    # -P: a folder called reports where the user stands is not what is meant.
+    os.execv(python, [str(python), "-P", "-m", *module, *arguments])
+
+
+def _implementations(arguments: Sequence[str]) -> int:
+    """How often an implementation is named."""
+    parser = Parser(prog="./conform", add_help=False, allow_abbrev=False)
+    parser.add_argument("--implementation", action="append", default=[])
+    return len(parser.parse_known_args(arguments)[0].implementation)
+
+
+def _one_implementation(command: str, arguments: Sequence[str]) -> None:
+    """Refuse a second one where all but the last would go unnoticed."""
+    if _implementations(arguments) > 1:
+        raise UsageError(f"{command} is about one implementation: give --implementation once")
 
 
 def _kind(command: str, arguments: list[str]) -> int:
@@ -275,7 +309,14 @@ def _run(command: str, arguments: list[str]) -> int:
 
 
 def delegate(argv: list[str]) -> int:
-    """Run a command that dies with this process, and translate its exit code to those of the help.
+    """Run a command as `attend` does, and translate its exit code to those of the help."""
+    code = attend(argv)
+    return 2 if code is None else code
+
+
+def attend(argv: list[str]) -> int | None:
+    """Run a command that dies with this process; its exit code, 2 for any that the help does not
+    name, and ``None`` where it was interrupted.
 
     Ctrl-C reaches it from the terminal too. What is sent to this process alone is passed on: it
     ends in order, and there is no verdict.
@@ -301,7 +342,9 @@ def delegate(argv: list[str]) -> int:
                     process.terminate()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return 2 if interrupted or process.returncode not in {0, 1} else process.returncode
+    if interrupted:
+        return None
+    return process.returncode if process.returncode in {0, 1} else 2
 
 
 if __name__ == "__main__":

@@ -110,6 +110,31 @@ def _compare(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _table(arguments: Sequence[str]) -> int:
+    from reports.table import markdown, page, picture, rows  # noqa: PLC0415
+
+    parser = _Parser(
+        prog="conform table",
+        description="Write the table of implementations: versions and modes by areas, each with "
+        "the command that repeats it. What was not run to its end, or not at all, passes nowhere.",
+        epilog="Writes table.md, table.svg, table.html. Exit code: 0, or 2 where a file is bad.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder or result file of a run")
+    parser.add_argument("-o", "--output", default=".", metavar="FOLDER", help="(this folder)")
+    options = parser.parse_args(arguments)
+    found = rows.table([Path(run) for run in options.runs])
+    folder = Path(options.output)
+    for form, content in (
+        ("md", markdown.render(found)),
+        ("svg", picture.render(found)),
+        ("html", page.render(found)),
+    ):
+        render.write(folder / f"table.{form}", content)
+        print(f"Wrote: {folder}/table.{form}")
+    print(found.answer)
+    return 0
+
+
 def _gate(arguments: Sequence[str]) -> int:
     from reports.texts import gate_terminal  # noqa: PLC0415
     from reports.verdicts import gate, gate_rules  # noqa: PLC0415  scipy takes its time
@@ -268,6 +293,7 @@ _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "validate": _validate,
     "schema": _schema,
     "compare": _compare,
+    "table": _table,
     "gate": _gate,
     "badge": _badge,
     "publish": _publish,

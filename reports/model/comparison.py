@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reports.records.base import Interval
-    from reports.records.results import Fingerprint, Requirement, Result
+    from reports.records.results import Fingerprint, Origin, Requirement, Result
 
 NEWLY_FAILING: Final = "newly failing"
 FAILING: Final = "failing"
@@ -50,9 +50,14 @@ class Column:
     """Where the run's result file is, and so its evidence."""
 
     @property
+    def origin(self) -> Origin:
+        """Its proxy and what the mode is called by that, which a joined file says of each mode."""
+        return self.run.header.origin(self.mode)
+
+    @property
     def subject(self) -> str:
         """Name and version of the proxy."""
-        return self.run.header.subject
+        return self.origin.implementation.subject
 
     @property
     def kernel(self) -> str:
@@ -302,9 +307,9 @@ def _labels(columns: Sequence[Column]) -> list[str]:
     at worst the run.
     """
     parts = (
-        [c.run.header.implementation.name for c in columns],
-        [c.run.header.implementation.version for c in columns],
-        [c.mode for c in columns],
+        [c.origin.implementation.name for c in columns],
+        [c.origin.implementation.version for c in columns],
+        [c.origin.mode for c in columns],
     )
     telling = [part for part in parts if part is parts[2] or len(set(part)) > 1]
     nodes_tell = len({(c.mode, c.nodes) for c in columns}) > len({c.mode for c in columns})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from launch import invocation
 from specification.errors import UsageError
+
+AND: Final = " && "
+"""What stands between the commands that repeat the shards of a joined file."""
 
 if TYPE_CHECKING:
     from reports.model.run import Run
@@ -17,9 +20,10 @@ def reproduce(run: Run, result: Result) -> str:
     """The command that repeats a result, made from the one that repeats its run (or shard); that
     one itself where nothing says which test it was.
     """
-    for command in run.header.reproduce.split(" && "):
+    origin = run.header.origin(result.mode)
+    for command in origin.reproduce.split(AND):
         with contextlib.suppress(ValueError, UsageError):
             asked = invocation.Run.recorded(command)
-            if result.nodeid and result.mode in asked.modes.split(","):
-                return asked.only(result.mode, result.nodeid).command()
-    return run.header.reproduce
+            if result.nodeid and origin.mode in asked.modes.split(","):
+                return asked.only(origin.mode, result.nodeid).command()
+    return origin.reproduce

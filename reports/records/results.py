@@ -46,6 +46,15 @@ OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
 
+class Origin(Part, frozen=True, kw_only=True):
+    """What a mode of a joined file was in the run that it comes from."""
+
+    implementation: Implementation
+    mode: Mode
+    reproduce: str = ""
+    """One shell command that repeats that run."""
+
+
 class Header(Record, frozen=True, kw_only=True, tag="run"):
     """What was asked for. The first line."""
 
@@ -76,6 +85,13 @@ class Header(Record, frozen=True, kw_only=True, tag="run"):
     """Largest allowed probability that a perfect proxy fails any statistical test of the run."""
     workers: Count | None = None
     """Number of parallel test processes."""
+    origins: dict[str, Origin] = msgspec.field(default_factory=dict)
+    """Where each mode comes from, in a file that was joined from several."""
+
+    def origin(self, mode: str) -> Origin:
+        """The proxy under test in a mode, and what the mode is called by that."""
+        itself = Origin(implementation=self.implementation, mode=mode, reproduce=self.reproduce)
+        return self.origins.get(mode, itself)
 
     @property
     def subject(self) -> str:

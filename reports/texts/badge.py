@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reports.model.run import Run
 
 # White letters stand out on each of these (WCAG 2.2, level AA), and each has its word beside it.
-_COLOURS: Final = {
+COLOURS: Final = {
     "pass": "#15713a",
     "known-faults": "#7a5200",
     "partial": "#7a5200",
@@ -29,20 +29,20 @@ def render(run: Run) -> str:
     """The badge of a run: `service proxy | iptables pass | nftables pass`."""
     parts = [(_TITLE, _GROUND)]
     words = {mode: _word(run, mode) for mode in run.modes}
-    parts += [(f"{mode} {word}", _COLOURS[run.verdict(mode)]) for mode, word in words.items()]
+    parts += [(f"{mode} {word}", COLOURS[run.verdict(mode)]) for mode, word in words.items()]
     said = ", ".join(f"{mode}: {word}" for mode, word in words.items())
     x = 0
     shapes = []
     for text, colour in parts:
-        letters = _width(text)
-        width = letters + 2 * _PADDING
+        letters = width(text)
+        whole = letters + 2 * _PADDING
         shapes.append(
             Markup(
                 '<rect x="{}" width="{}" height="{}" fill="{}"/>'
                 '<text x="{}" y="14" textLength="{}" fill="#fff">{}</text>'
-            ).format(x, width, _HEIGHT, colour, x + _PADDING, letters, text)
+            ).format(x, whole, _HEIGHT, colour, x + _PADDING, letters, text)
         )
-        x += width
+        x += whole
     return str(
         Markup(
             '<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" role="img"'
@@ -58,7 +58,7 @@ def _word(run: Run, mode: str) -> str:
     return known_faults(run.known_faults(mode)) if verdict == "known-faults" else verdict
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
     """About as wide as Verdana draws it at 11 px; textLength makes every font fit."""
     narrow = sum(letter in "ijlt.,:;|'! f" for letter in text)
     wide = sum(letter in "mwMW@" for letter in text)

@@ -26,7 +26,7 @@ LIMIT: Final = 1 << 20
 """Bytes that a step summary may have; what is longer is refused as a whole by those who show it."""
 
 _REASON: Final = 300  # characters of a reason; the HTML report has them all
-_MARKS: Final = {"pass": "✅", "known-faults": "🟡", "partial": "🟡", "fail": "❌", "error": "🟣"}
+MARKS: Final = {"pass": "✅", "known-faults": "🟡", "partial": "🟡", "fail": "❌", "error": "🟣"}
 
 
 def render(comparison: Comparison) -> str:
@@ -96,7 +96,7 @@ def _folded(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _verdicts(comparison: Comparison) -> list[str]:
-    verdicts = [(c, f"{_MARKS[c.verdict]} {VERDICTS[c.verdict]}") for c in comparison.columns]
+    verdicts = [(c, f"{MARKS[c.verdict]} {VERDICTS[c.verdict]}") for c in comparison.columns]
     rows = [(f"**{text(c.label)}**", verdict, text(c.sentence)) for c, verdict in verdicts]
     return table(("", "verdict", ""), rows)
 

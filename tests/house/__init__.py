@@ -10,6 +10,7 @@ ROOMS = (
     "migrate",
     "releases",
     "reports",
+    "side_by_side",
     "specification",
 )
 """The folders of the suite, without its own tests."""

@@ -99,10 +99,16 @@ def test_one_result_is_repeated_by_the_command_of_its_run() -> None:
     test = "conformance/x.py::test_x[nftables-IPv4 TCP]"
     one = Run.recorded(run.command()).only("nftables", test)
     assert one == run.only("nftables", test)
+    assert Run.recorded(run.command()) == run
     asked = ("modes", "keyword", "markexpr", "numprocesses", "file_or_dir")
     assert [getattr(one, name) for name in asked] == ["nftables", "", "", "0", (test,)]
     assert (one.kubernetes_version, one.every_case) == ("1.37.0", True)
     assert one.command().endswith(f"-n 0 --every-case --hours 2.5 '{test}'")
+
+
+def test_the_tests_of_a_recorded_command_are_kept_and_what_is_unknown_is_not() -> None:
+    found = Run.recorded("./conform --gone conformance/x --seed 7 conformance/y 'a b.py::c[d]'")
+    assert (found.seed, found.file_or_dir) == (7, ("conformance/y", "a b.py::c[d]"))
 
 
 @pytest.mark.parametrize(

@@ -146,3 +146,46 @@ def test_stopped(mode):
     assert (passed["requirement"], passed["outcome"]) == ("plain", "passed")
     run = read(next((pytester.path / "results").glob("*Z-*")))
     assert run.verdict("first") == "error"
+
+
+def test_a_second_interrupt_makes_no_whole_run_of_a_part(judged: Any, pytester: Any) -> None:
+    """It comes before anybody has been told of the first: a terminal's Ctrl-C reaches a process
+    twice, by itself and passed on.
+    """
+    _, records = judged(
+        """
+class Again:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self):
+        raise KeyboardInterrupt
+
+@core("plain")
+def test_plain(mode):
+    '''This must hold.'''
+
+@core("stopped")
+def test_stopped(mode, request):
+    '''This must be stopped.'''
+    request.config.pluginmanager.register(Again())
+    raise KeyboardInterrupt
+""",
+        alone=True,
+    )
+    assert records[-1]["interrupted"]
+    run = read(next((pytester.path / "results").glob("*Z-*")))
+    assert run.verdict("first") == "error"
+
+
+def test_a_run_that_stops_at_a_failure_was_not_interrupted(judged: Any) -> None:
+    _, records = judged(
+        """
+@core("plain")
+def test_plain(mode):
+    '''This must hold.'''
+    assert False
+""",
+        "--modes=first",
+        "-x",
+        alone=True,
+    )
+    assert (records[-1]["exit"], records[-1]["interrupted"]) == (1, False)

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from reports.__main__ import main
 from reports.model import merge
+from reports.model.comparison import compare
+from reports.model.reproduce import reproduce
 from reports.model.run import read
 from reports.pages import history
 from reports.schemas import schema
@@ -118,6 +120,58 @@ def test_shards_share_the_budget_of_one_run_and_say_what_they_may_blame(
     run = merge.merge(parts, tmp_path / "whole")
     assert run.header.false_alarm_budget == pytest.approx(budget)
     assert run.end.false_alarm_bound == (bound and pytest.approx(bound))
+
+
+def test_shards_of_several_proxies_are_columns_with_their_names_and_commands(
+    tmp_path: Path,
+) -> None:
+    proxies = {"kube-proxy": "v1.37.2", "other": "v0.1"}
+    parts = [
+        shard(
+            tmp_path / name,
+            implementation={"name": name, "version": version},
+            reproduce=f"./conform --modes iptables --implementation {name}.toml --seed 1",
+        )
+        for name, version in proxies.items()
+    ]
+    run = merge.merge(parts, tmp_path / "whole")
+    assert run.modes == ("iptables, kube-proxy v1.37.2", "iptables, other v0.1")
+    assert run.header.subject == "kube-proxy v1.37.2, other v0.1"
+    assert [reproduce(run, result) for result in run.results if result.requirement == IDS[0]] == [
+        f"./conform --modes iptables --implementation {name}.toml --seed 1 -n 0"
+        f" '{run.results[0].nodeid}'"
+        for name in proxies
+    ]
+    labels = [column.label for column in compare([tmp_path / "whole"]).columns]
+    assert labels == ["kube-proxy v1.37.2 iptables", "other v0.1 iptables"]
+    valid(tmp_path / "whole" / "results.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("end", "fault"),
+    [
+        ({"interrupted": True, "exit": 2}, "the run was interrupted"),
+        ({"exit": 3}, "the run ended with exit code 3, which none of its results explains"),
+    ],
+)
+def test_what_went_wrong_in_a_shard_is_told_of_its_modes_alone(
+    tmp_path: Path, end: dict[str, Any], fault: str
+) -> None:
+    parts = [
+        shard(tmp_path / "whole"),
+        shard(tmp_path / "cut", "nftables", end=end),
+        shard(tmp_path / "failed", "ipvs", outcome="error", end={"exit": 2}),
+    ]
+    run = merge.merge(parts, tmp_path / "all")
+    assert run.verdicts == {"iptables": "pass", "nftables": "error", "ipvs": "error"}
+    assert run.faults("nftables") == (fault,)
+    assert run.exit_code == 2
+
+
+def test_a_gap_that_may_be_there_is_no_pass(tmp_path: Path) -> None:
+    parts = [shard(tmp_path / "whole"), shard(tmp_path / "part", "nftables", IDS[:1])]
+    run = merge.merge(parts, tmp_path / "all", gaps=True)
+    assert run.verdicts == {"iptables": "pass", "nftables": "partial"}
 
 
 def _refused(folder: Path, **second: Any) -> str:
