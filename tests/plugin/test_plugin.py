@@ -241,7 +241,7 @@ def test_known(mode, settled):
 @pytest.mark.parametrize("body", ["pass", "raise SettleError('unseen')", "assert not 'wrong'"])
 def test_no_test_passes_in_which_the_proxy_has_ended(judged: Any, body: str) -> None:
     """Whatever it has found itself; and the next one is not told of that end."""
-    _, records = judged(
+    run, records = judged(
         f"""
 from unittest.mock import MagicMock
 
@@ -265,6 +265,7 @@ def test_known(mode, world):
     {body}
 """
     )
+    run.assert_outcomes(failed=1)  # and no teardown: it is not told again
     (result,) = (record for record in records if record["type"] == "result")
     assert result["outcome"] == "failed"
     assert "has ended with exit code 2" in result["reason"] or "wrong" in result["reason"]
