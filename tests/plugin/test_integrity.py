@@ -21,7 +21,7 @@ def seen(mode, request, monkeypatch):
     monkeypatch.setattr(evidence, "keep", lambda *_: None)
     lab = SimpleNamespace(integrity=Integrity())
     node = SimpleNamespace(
-        proxy=SimpleNamespace(mode=mode), system=SimpleNamespace(check=lambda: None)
+        proxy=SimpleNamespace(mode=mode, ended=""), system=SimpleNamespace(check=lambda: None)
     )
     request.config.stash[evidence.WORLD] = SimpleNamespace(lab=lab, node=node)
     yield lambda rule: lab.integrity.violations.update(
