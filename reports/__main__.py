@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -124,6 +125,8 @@ def _table(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     found = rows.table([Path(run) for run in options.runs])
     folder = Path(options.output)
+    with contextlib.suppress(OSError):  # who writes there says what is wrong
+        folder.mkdir(parents=True, exist_ok=True)
     for form, content in (
         ("md", markdown.render(found)),
         ("svg", picture.render(found)),

@@ -148,18 +148,19 @@ def test_the_same_command_makes_all_three(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = run(tmp_path / "a", outcomes={"ct-one": "failed"})
-    assert main(["table", str(made), "-o", str(tmp_path)]) == 0
+    folder = tmp_path / "new" / "folder"
+    assert main(["table", str(made), "-o", str(folder)]) == 0
     out = capsys.readouterr().out
     assert out == (
-        "".join(f"Wrote: {tmp_path}/table.{form}\n" for form in ("md", "svg", "html"))
+        "".join(f"Wrote: {folder}/table.{form}\n" for form in ("md", "svg", "html"))
         + "1 implementation or version in 1 row, all complete.\n"
     )
-    text = (tmp_path / "table.md").read_text()
+    text = (folder / "table.md").read_text()
     assert "| clusterip | ✅ 2/2 |\n| conntrack | ❌ 0/1 |\n" in text
-    drawn = ET.fromstring((tmp_path / "table.svg").read_text())  # noqa: S314  our own
+    drawn = ET.fromstring((folder / "table.svg").read_text())  # noqa: S314  our own
     titles = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")]
     assert titles[1:] == ["clusterip: 2 pass", "conntrack: 1 FAIL"]
-    shown = Page((tmp_path / "table.html").read_text())
+    shown = Page((folder / "table.html").read_text())
     assert "0/1" in shown.text
 
 
