@@ -1,10 +1,14 @@
-"""What was done to packets fails the test in which it was seen, whatever that test looks at."""
+"""What fails the test in which it is seen, whatever that looks at: what was done to packets, and the
+end of the proxy.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.plugin.test_plugin import list_known, outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,3 +110,68 @@ def test_what_is_known_of_a_proxy_fails_nothing_else(judged: Any, expected: Path
         "known": "expected-failure",
         "lost": "error",
     }
+
+
+# --- the proxy ends -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("phase", ["setup", "call"])
+def test_a_proxy_that_ends_by_itself_fails_the_requirement(
+    judged: Any, pretender: Path, phase: str, *, known: bool
+) -> None:
+    """It is no error of the run, whether a test is prepared or runs."""
+    if known:
+        list_known(pretender)
+    _, records = judged(
+        f"""
+from specification.errors import EndedError
+
+def end(when):
+    if when == "{phase}":
+        raise EndedError("the proxy has ended with exit code 2")
+
+@pytest.fixture
+def settled():
+    end("setup")
+
+@core("known")
+def test_known(mode, settled):
+    '''This must hold, and the proxy ends.'''
+    end("call")
+"""
+    )
+    assert outcomes(records)["known first"] == ("expected-failure" if known else "failed")
+
+
+@pytest.mark.parametrize("body", ["pass", "raise SettleError('unseen')", "assert not 'wrong'"])
+def test_no_test_passes_in_which_the_proxy_has_ended(judged: Any, body: str) -> None:
+    """Whatever it has found itself; and the next one is not told of that end."""
+    run, records = judged(
+        f"""
+from unittest.mock import MagicMock
+
+from fixtures.plugin import judging
+from fixtures.record import evidence
+from specification.errors import SettleError
+
+@pytest.fixture
+def world(request, monkeypatch):
+    made = MagicMock()
+    made.lab.integrity.told.return_value = []
+    made.node.proxy.ended = "has ended with exit code 2"
+    monkeypatch.setattr(judging.evidence, "keep", lambda *_: "")
+    request.config.stash[evidence.WORLD] = made
+    yield made
+    made.node.proxy.kill.assert_called_once()
+
+@core("known")
+def test_known(mode, world):
+    '''This must hold, and the proxy ends.'''
+    {body}
+"""
+    )
+    run.assert_outcomes(failed=1)  # and no teardown: it is not told again
+    (result,) = (record for record in records if record["type"] == "result")
+    assert result["outcome"] == "failed"
+    assert "has ended with exit code 2" in result["reason"] or "wrong" in result["reason"]
