@@ -1,5 +1,5 @@
-"""What fails the test in which it is seen, whatever that looks at: what was done to packets, and the
-end of the proxy.
+"""What fails the test in which it is seen, whatever that looks at: what was done to packets, and
+the end of the proxy.
 """
 
 from __future__ import annotations
