@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -15,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clusters import sandbox
+from clusters.build.cache import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 pytest_plugins = ["pytester"]
 
@@ -132,14 +132,10 @@ def outside() -> dict[str, str]:
     } | {sandbox.NESTED: "1"}
 
 
-@contextlib.contextmanager
-def alone_with(what: str) -> Iterator[None]:
+def alone_with(what: str) -> AbstractContextManager[None]:
     """Nobody else who asks for it has ``what`` on this machine while the block runs."""
-    folder = ROOT / "results" / "selftest"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{what}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    lock = ROOT / "results" / "selftest" / f"{what}.lock"
+    return locked(lock, f"another test has {what}: waiting", None)
 
 
 _kills: list[list[object]] = []  # gathered from all workers in the process that reports

@@ -12,19 +12,14 @@ with a file for each, for what came of it).
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Collection
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fixtures.services.canary import external_ips
 from fixtures.world.world import World
-from specification.addresses import FAMILIES, SERVICE_RANGES, Family
+from specification.addresses import FAMILIES, Family
 from tests.mutants import shared
-from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
+from tests.mutants.mutant import Mutant
 from tests.mutants.programmed import Programmed
 
 
@@ -40,29 +35,16 @@ def mutant(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.Mon
     world.node.run(["ipvsadm", "--clear"])
     world.canary.settle(removed=False)
     chosen: Mutant = request.param
-    alterations = Alterations(world, chosen)
-    alterations.make(FAMILIES)  # Services that tests share may not be settled again
-    monkeypatch.setattr(world.canary, "settle", alterations.settle)
+    Alterations(world, chosen).begin(world, monkeypatch)
     return chosen
 
 
-class Alterations:
+class Alterations(shared.Alterations):
     """What a mutant does to the node during one test."""
 
     def __init__(self, world: World, mutant: Mutant) -> None:
-        self._node, self._mutant = world.node, mutant
-        self._settle = world.canary.settle
-        canary = [address for family in FAMILIES for address in external_ips(family)]
-        api_server = [network[1] for network in SERVICE_RANGES.values()]
-        self._spared = set(map(str, (*world.canary._vips.values(), *canary, *api_server)))
+        super().__init__(world, mutant)
         self._earlier: dict[Family, tuple[Programmed, ...]] = dict.fromkeys(FAMILIES, ())
-        self._record = Path(os.environ["MUTANT_RECORDS"], shared.name_of("ipvs", mutant))
-
-    def settle(self, *, families: Collection[Family] = FAMILIES, **options: Any) -> float:
-        """In place of the canary's: returns once the change is in force, and altered."""
-        seconds = self._settle(families=families, **options)
-        self.make(families)
-        return seconds
 
     def make(self, families: Collection[Family]) -> None:
         """Alter what is there now."""
@@ -72,16 +54,6 @@ class Alterations:
             now = Programmed.of(version, servers, sets, self._spared)
             commands = self._mutant.mutate(now, self._earlier[family])
             self._earlier[family] += (now,)
-            self._run(commands)
-
-    def _run(self, commands: list[str]) -> None:
-        word = ALTERED if commands else UNALTERED
-        try:
-            if commands:
-                self._node.run(["sh", "-e"], input="\n".join(commands) + "\n")
-        except subprocess.CalledProcessError as problem:
-            word = f"{REFUSED}: {' '.join((problem.stdout + problem.stderr).split())}"
-            raise
-        finally:
-            with self._record.open("a") as record:
-                record.write(f"{word}\n")
+            with self.recorded(some=bool(commands)):
+                if commands:
+                    self._node.run(["sh", "-e"], input="\n".join(commands) + "\n")

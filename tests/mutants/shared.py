@@ -4,15 +4,26 @@ kill, and with none.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING, Literal
+import subprocess
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from clusters.kind.node.container import DIRECTORY
+from fixtures.services.canary import external_ips
+from specification.addresses import FAMILIES, SERVICE_RANGES
 from tests.mutants import MUTANTS
+from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from fixtures.world.world import World
+    from specification.addresses import Family
     from tests.mutants.mutant import Mutant
 
 ON_KIND = DIRECTORY / "mutants"
@@ -49,3 +60,46 @@ def parametrize(
             indirect=True,
             scope=scope,
         )
+
+
+class Alterations(ABC):
+    """What a mutant does during one test to what the proxy has programmed, each time that a change
+    has settled.
+    """
+
+    def __init__(self, world: World, mutant: Mutant) -> None:
+        self._node, self._mutant = world.node, mutant
+        self._settle = world.canary.settle
+        canary = [address for family in FAMILIES for address in external_ips(family)]
+        api_server = [network[1] for network in SERVICE_RANGES.values()]
+        self._spared = set(map(str, (*world.canary._vips.values(), *canary, *api_server)))
+        name = name_of(os.environ["MUTANT_MODE"], mutant)
+        self._record = Path(os.environ["MUTANT_RECORDS"], name)
+
+    def begin(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Alter what is there: Services that tests share may not be settled again."""
+        self.make(FAMILIES)
+        monkeypatch.setattr(world.canary, "settle", self.settle)
+
+    def settle(self, *, families: Collection[Family] = FAMILIES, **options: Any) -> float:
+        """In place of the canary's: returns once the change is in force, and altered."""
+        seconds = self._settle(families=families, **options)
+        self.make(families)
+        return seconds
+
+    @abstractmethod
+    def make(self, families: Collection[Family]) -> None:
+        """Alter what is there now."""
+
+    @contextlib.contextmanager
+    def recorded(self, *, some: bool) -> Iterator[None]:
+        """Record whether the block alters something, and where the node refuses it, why."""
+        word = ALTERED if some else UNALTERED
+        try:
+            yield
+        except subprocess.CalledProcessError as problem:
+            word = f"{REFUSED}: {' '.join((problem.stdout + problem.stderr).split())}"
+            raise
+        finally:
+            with self._record.open("a") as record:
+                record.write(f"{word}\n")

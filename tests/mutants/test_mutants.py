@@ -62,11 +62,9 @@ def test_mutants_are_killed(
     mutants, option = MUTANTS[mode][1:], pytestconfig.option
     if mode not in MODES and not option.every_mutant:
         pytest.skip("mutants of other proxies are judged with --every-mutant")
-    if mode not in MODES:
-        with alone_with("cilium"):
+    if option.every_mutant:
+        with alone_with(f"mutants of {mode} mode"):
             kills = every(mode, [each.name for each in mutants], option.seed)
-    elif option.every_mutant:
-        kills = every(mode, [each.name for each in mutants], option.seed)
     else:
         names = [each.name for each in share(mutants, kind_of, option.seed)]
         kills = judged(mode, names, option.seed, few=True)

@@ -12,9 +12,10 @@ import pytest
 
 from reports.model.run import read
 from tests.clusters.kind import cgroups
-from tests.conftest import ROOT, alone_with, outside
+from tests.conftest import ROOT, alone_with
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _PATIENCE: Final = 10.0  # seconds: the kernel frees programs when nobody can run them any more
@@ -28,27 +29,18 @@ def machine() -> dict[str, Any]:
     return found
 
 
-def test_the_machine_is_left_as_it_was(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_the_machine_is_left_as_it_was(
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    run_suite: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
     if not pytestconfig.option.every_mutant:
         pytest.skip("other proxies are run with --every-mutant")
-    with alone_with("cilium"):
+    asked = ["--implementation=cilium", f"--results={tmp_path}", "--seed=1", "-k", "cip-from-host"]
+    with alone_with("mutants of bpf mode"):
         before = machine()
-        argv = [*cgroups.THROUGH, sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-n0"]
-        options = [
-            "--implementation=cilium",
-            f"--results={tmp_path}",
-            "--seed=1",
-            "-k",
-            "cip-from-host",
-        ]
-        done = subprocess.run(
-            [*argv, *options, "conformance/clusterip"],
-            cwd=ROOT,
-            env=outside(),
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
+        done = run_suite(
+            "conformance/clusterip", "-n0", *asked, through=cgroups.THROUGH, timeout=600
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert {each.outcome for each in read(tmp_path / "latest").results} == {"passed"}

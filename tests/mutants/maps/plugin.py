@@ -11,23 +11,18 @@ with a file for each, for what came of it).
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Collection, Iterator
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fixtures.services.canary import external_ips
 from fixtures.world.world import World
-from specification.addresses import FAMILIES, SERVICE_RANGES, Family
+from specification.addresses import FAMILIES, Family
 from tests.mutants import shared
 from tests.mutants.maps import access
 from tests.mutants.maps.table import Maps, Table, Write, changed, names
-from tests.mutants.mutant import ALTERED, REFUSED, UNALTERED, Mutant
+from tests.mutants.mutant import Mutant
 
 _NAMES = [name for version in (4, 6) for name in names(version)]
 
@@ -46,53 +41,34 @@ def mutant(
     world.canary.settle(removed=False)
     chosen: Mutant = request.param
     alterations = Alterations(world, chosen)
-    alterations.make(FAMILIES)  # Services that tests share may not be settled again
-    monkeypatch.setattr(world.canary, "settle", alterations.settle)
+    alterations.begin(world, monkeypatch)
     yield chosen
     alterations.undo()
 
 
-class Alterations:
+class Alterations(shared.Alterations):
     """What a mutant does to the node during one test."""
 
     def __init__(self, world: World, mutant: Mutant) -> None:
-        self._node, self._mutant = world.node, mutant
-        self._settle = world.canary.settle
-        canary = [address for family in FAMILIES for address in external_ips(family)]
-        api_server = [network[1] for network in SERVICE_RANGES.values()]
-        told = {str(each) for each in (*world.canary._vips.values(), *canary, *api_server)}
-        self._spared = {ip_address(each).packed for each in told}
+        super().__init__(world, mutant)
+        self._kept = {ip_address(each).packed for each in self._spared}
         self._earlier: dict[Family, tuple[Table, ...]] = dict.fromkeys(FAMILIES, ())
-        self._record = Path(os.environ["MUTANT_RECORDS"], shared.name_of("bpf", mutant))
         self._before: dict[tuple[str, str], str | None] = {}
         self._after: dict[tuple[str, str], str | None] = {}
-
-    def settle(self, *, families: Collection[Family] = FAMILIES, **options: Any) -> float:
-        """In place of the canary's: returns once the change is in force, and altered."""
-        seconds = self._settle(families=families, **options)
-        self.make(families)
-        return seconds
 
     def make(self, families: Collection[Family]) -> None:
         """Alter what is there now."""
         maps, writes = self._ask([]), list[Write]()
         for family in families:
-            now = Table.of(4 if family == "IPv4" else 6, maps, self._spared)
+            now = Table.of(4 if family == "IPv4" else 6, maps, self._kept)
             writes += self._mutant.mutate(now, self._earlier[family])
             self._earlier[family] += (now,)
         writes = changed(writes, maps)
         for name, key, value in writes:
             self._before.setdefault((name, key), maps[name].get(key))
             self._after[name, key] = value
-        word = ALTERED if writes else UNALTERED
-        try:
+        with self.recorded(some=bool(writes)):
             self._ask(writes)
-        except subprocess.CalledProcessError as problem:
-            word = f"{REFUSED}: {' '.join((problem.stdout + problem.stderr).split())}"
-            raise
-        finally:
-            with self._record.open("a") as record:
-                record.write(f"{word}\n")
 
     def undo(self) -> None:
         """Put back what was altered, unless it has been altered again."""
