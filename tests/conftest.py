@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -29,12 +28,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run all mutants, and not an eighth of them, chosen by the seed",
     )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Have a seed, which workers are told."""
-    if config.option.seed is None and not hasattr(config, "workerinput"):
-        config.option.seed = secrets.randbelow(1 << 31)
 
 
 def _chosen(config: pytest.Config) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,11 @@ from fixtures.judge.judgement import Budget
 from fixtures.plugin import options
 from fixtures.record import recorder
 from reports.model.run import read
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
@@ -99,6 +104,18 @@ def test_thrice(mode, number, judge):
     (error,) = (record for record in records if record["type"] == "error")
     assert error["message"].startswith("3 statistical tests give a false alarm with a probability")
     assert records[-1]["false_alarm_bound"] == pytest.approx(1.5e-4)
+
+
+def test_workers_have_the_seed_that_was_drawn(
+    tmp_path: Path, run_suite: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """In tests of the suite itself, too, where nobody gives one."""
+    test = tmp_path / "test_seed.py"
+    test.write_text(
+        "def test_seed(pytestconfig):\n    assert pytestconfig.option.seed is not None\n"
+    )
+    done = run_suite("-c", "pyproject.toml", "-n2", str(test))
+    assert done.returncode == 0, done.stdout
 
 
 def test_seed_is_recorded_and_repeated(judged: Any) -> None:
